@@ -1,0 +1,41 @@
+# Everything a fresh machine needs is Python 3.11-3.13 and make.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+# Tiny networks: a thread pool costs far more than the arithmetic it would share out.
+export OMP_NUM_THREADS      = 1
+export OPENBLAS_NUM_THREADS = 1
+export MKL_NUM_THREADS      = 1
+
+.PHONY: report test check format reference campaigns clean
+
+report: $(VENV)/.installed           ## train every experiment in three frameworks, write reports/latest/
+	$(BIN)/gradparity report
+
+test: $(VENV)/.installed             ## the default test run
+	$(BIN)/pytest
+
+check: $(VENV)/.installed            ## lint, format, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+campaigns: $(VENV)/.installed        ## the long runs whose results the report shows
+	$(BIN)/gradparity agreement
+
+reference: $(VENV)/.installed        ## renew the committed copy of the report, on purpose
+	$(BIN)/gradparity report --out reports/reference
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), "gradparity needs Python 3.11 to 3.13 (make PYTHON=python3.12 ...), found " + sys.version.split()[0]'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[torch,jax,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis reports/latest reports/runs

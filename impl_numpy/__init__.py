@@ -1,0 +1,7 @@
+"""The sigmoid MLP in NumPy: back-propagation by hand."""
+
+from .gradients import loss_and_grads
+from .model import forward
+from .train import train
+
+__all__ = ["forward", "loss_and_grads", "train"]

@@ -1,0 +1,46 @@
+"""The training loop: `nn.Module` with `torch.optim`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gradparity.contract import Batch, Network, Params, Schedule, Snapshot, State, Trajectory
+
+from .gradients import mse
+from .model import MLP
+
+
+def train(
+    network: Network,
+    params: Params,
+    inputs: Batch,
+    targets: Batch,
+    schedule: Schedule,
+    state: State | None = None,
+) -> Trajectory:
+    """Carry out `schedule` from update count `state.updates` (0 without a state) to its end."""
+    model = MLP(network, params)
+    optimizer = torch.optim.SGD(model.parameters(), lr=schedule.learning_rate)
+    x, y = torch.from_numpy(inputs), torch.from_numpy(targets)
+    start = 0 if state is None else state.updates
+    losses: list[Tensor] = []
+    kept: dict[int, Snapshot] = {}
+
+    for update in range(start, schedule.updates):
+        if update in schedule.keep:
+            kept[update] = Snapshot(model.to_params(), State(update))
+        batch = schedule.batch(update)
+        optimizer.zero_grad()
+        loss = mse(model(x[batch])[-1], y[batch])
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.detach())  # .item() would cost a round trip each step
+
+    final = Snapshot(model.to_params(), State(schedule.updates))
+    if schedule.updates in schedule.keep:
+        kept[schedule.updates] = final
+    with torch.no_grad():
+        final_loss = mse(model(x)[-1], y)
+    recorded = torch.stack(losses) if losses else torch.empty(0)
+    return Trajectory(recorded.double().numpy(), final_loss.item(), final, kept)
