@@ -17,12 +17,14 @@ def mse(predictions: Array, targets: Array) -> Array:
     return jnp.mean((predictions - targets) ** 2)
 
 
-def _loss(params: Params, inputs: Array, targets: Array) -> Array:
+@jax.jit
+def loss(params: Params, inputs: Array, targets: Array) -> Array:
+    """The loss as a function of the parameters: what `grad` differentiates."""
     predictions = mlp(params, inputs)[-1]
     return mse(predictions, targets)
 
 
-value_and_grad = jax.jit(jax.value_and_grad(_loss))
+value_and_grad = jax.jit(jax.value_and_grad(loss))
 
 
 def loss_and_grads(
@@ -32,5 +34,5 @@ def loss_and_grads(
 
     `inputs` are `(samples, fan_in)`, `targets` `(samples, outputs)`; each gradient has its parameter's shape.
     """
-    loss, grads = value_and_grad(params, inputs, targets)
-    return float(loss), jax.tree.map(np.asarray, grads)
+    value, grads = value_and_grad(params, inputs, targets)
+    return float(value), jax.tree.map(np.asarray, grads)

@@ -8,6 +8,9 @@ from jax import Array
 
 from gradparity.contract import Batch, Network, Params
 
+# JAX turns float64 into float32 unless told otherwise; here each experiment states its dtype.
+jax.config.update("jax_enable_x64", True)
+
 
 def mlp(params: Params, inputs: Array) -> list[Array]:
     """The activations of every layer, as a pure function that `jit` and `grad` can transform."""

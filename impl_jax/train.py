@@ -14,15 +14,18 @@ from jax import Array, lax, monitoring
 
 from gradparity.contract import Batch, Network, Params, Schedule, Snapshot, State, Trajectory
 
-from .gradients import mse, value_and_grad
-from .model import mlp
+from .gradients import loss, value_and_grad
 
 
 @jax.jit
-def _sgd_step(params: Params, inputs: Array, targets: Array, learning_rate: float) -> Any:
-    loss, grads = value_and_grad(params, inputs, targets)
+def _sgd_step(
+    params: Params, inputs: Array, targets: Array, learning_rate: float, batch: Array | None
+) -> Any:
+    if batch is not None:
+        inputs, targets = inputs[batch], targets[batch]
+    value, grads = value_and_grad(params, inputs, targets)
     params = jax.tree.map(lambda p, grad: p - learning_rate * grad, params, grads)
-    return params, loss
+    return params, value
 
 
 @partial(jax.jit, static_argnames=("epochs", "batch_size"))
@@ -36,12 +39,12 @@ def _run_epochs(
     epochs: int,
     batch_size: int | None,
 ) -> Any:
-    def step(params: Params, batch: Array | slice) -> Any:
-        return _sgd_step(params, inputs[batch], targets[batch], learning_rate)
+    def step(params: Params, batch: Array | None) -> Any:
+        return _sgd_step(params, inputs, targets, learning_rate, batch)
 
     def epoch(params: Params, order: Array | None) -> Any:
         if order is None or batch_size is None:
-            return step(params, slice(None))
+            return step(params, None)
         # A scan needs batches of one shape: the ragged last one is a step of its own.
         whole = len(order) // batch_size * batch_size
         params, losses = lax.scan(step, params, order[:whole].reshape(-1, batch_size))
@@ -79,33 +82,33 @@ def train(
 ) -> Trajectory:
     """Carry out `schedule` from update count `state.updates` (0 without a state) to its end."""
     x, y = jnp.asarray(inputs), jnp.asarray(targets)
-    start = 0 if state is None else state.updates
+    per_epoch = schedule.updates_per_epoch
+    update = start = 0 if state is None else state.updates
     losses: list[Array] = []
     kept: dict[int, Snapshot] = {}
 
-    update = start
     with _compile_clock() as compiling:
         # From one kept update count to the next: whole epochs in one scan, single steps around them.
         for stop in sorted({*schedule.keep, schedule.updates}):
             while update < stop:
-                epoch, position = divmod(update, schedule.updates_per_epoch)
-                epochs = (stop - update) // schedule.updates_per_epoch if position == 0 else 0
+                epoch, position = divmod(update, per_epoch)
+                epochs = (stop - update) // per_epoch if position == 0 else 0
                 if epochs:
-                    order = None if schedule.order is None else schedule.order[epoch : epoch + epochs]
+                    order = None if schedule.order is None else schedule.order[epoch:][:epochs]
                     params, new = _run_epochs(
                         params, x, y, schedule.learning_rate, order,
                         epochs=epochs, batch_size=schedule.batch_size,
                     )  # fmt: skip
-                    update += epochs * schedule.updates_per_epoch
+                    update += epochs * per_epoch
                 else:
                     batch = schedule.batch(update)
-                    params, new = _sgd_step(params, x[batch], y[batch], schedule.learning_rate)
+                    params, new = _sgd_step(params, x, y, schedule.learning_rate, batch)
                     update += 1
-                losses.append(new.ravel())
+                losses.append(new)
             if stop >= start and stop in schedule.keep:
                 kept[stop] = Snapshot(jax.tree.map(np.asarray, params), State(stop))
+        final_loss = loss(params, x, y)
 
     final = Snapshot(jax.tree.map(np.asarray, params), State(schedule.updates))
-    final_loss = mse(mlp(params, x)[-1], y)
-    recorded = np.concatenate(losses).astype(np.float64) if losses else np.empty(0)
+    recorded = np.concatenate([np.empty(0), *(np.ravel(new) for new in losses)])
     return Trajectory(recorded, float(final_loss), final, kept, compile_seconds=sum(compiling))

@@ -172,3 +172,8 @@ def map_params(function: Any, *params: Params) -> Params:
         )
         for layers in zip(*params, strict=True)
     )
+
+
+def tensors(params: Params) -> list[np.ndarray]:
+    """All arrays of `params` in order, each layer's weight before its bias."""
+    return [tensor for layer in params for tensor in layer if tensor is not None]

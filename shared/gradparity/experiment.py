@@ -17,7 +17,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_core import PydanticCustomError
 
 from . import datasets, initial
-from .contract import Activation, Batch, Dense, DType, Loss, Network, Optimizer, Params, Schedule
+from .contract import (
+    Activation,
+    Batch,
+    Dense,
+    DType,
+    Loss,
+    Network,
+    Optimizer,
+    Params,
+    Schedule,
+    tensors,
+)
 from .errors import InputError
 
 Count = Annotated[int, Field(strict=True, ge=1)]
@@ -141,7 +152,7 @@ class Experiment(_Section):
                 )
         return training
 
-    def problem(self, keep: tuple[int, ...] = ()) -> Problem:
+    def problem(self) -> Problem:
         """Draw data, weights and batch order; round them to the experiment's dtype."""
         inputs, targets = (array.astype(self.dtype) for array in self.dataset.load())
         network = Network(
@@ -159,7 +170,6 @@ class Experiment(_Section):
             order=None
             if training.batch_size is None
             else initial.batch_order(len(inputs), training.epochs, training.order_seed),
-            keep=keep,
             optimizer=training.optimizer,
         )
         params = initial.initial_params(
@@ -179,8 +189,7 @@ class Experiment(_Section):
         )
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         problem = self.problem()
-        arrays = [problem.inputs, problem.targets]
-        arrays += [tensor for layer in problem.params for tensor in layer if tensor is not None]
+        arrays = [problem.inputs, problem.targets, *tensors(problem.params)]
         arrays += [] if problem.schedule.order is None else [problem.schedule.order]
         for array in arrays:
             digest.update(f"{array.shape}{array.dtype.str}".encode())

@@ -1,0 +1,260 @@
+"""The command line. Exit codes: 0 agree, 1 disagree, 2 usage or bad input, 3 nothing could be judged."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from . import __version__, comparison, experiment, registry, store
+from .boundary import Guarded
+from .errors import ContractError, InputError
+from .machine import versions
+from .parity import campaign
+from .parity.judge import Finding, Verdict
+from .parity.witness import Testimony
+from .report.build import CAMPAIGNS, LATEST, build
+from .runner import accuracy
+from .runner import run as train
+
+EXIT_CODES = {Verdict.AGREE: 0, Verdict.DISAGREE: 1, Verdict.ABSTAIN: 3}
+BAD_INPUT = 2
+
+app = typer.Typer(
+    help="One experiment, three frameworks, the same numbers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+# Where the output is no terminal, lines are as long as they need be and hold no escape codes.
+_out = Console() if sys.stdout.isatty() else Console(width=1000)
+_err = Console(stderr=True) if sys.stderr.isatty() else Console(stderr=True, width=1000)
+
+Impl = Annotated[str, typer.Option(help="An implementation: a name, or path/to/file.py[:object].")]
+Impls = Annotated[
+    list[str] | None,
+    typer.Option("--impl", help="An implementation, by name or path; repeat for several.  [default: numpy, torch, jax]"),
+]
+Runs = Annotated[Path, typer.Option(help="Where runs are kept.")]
+
+
+def main() -> None:
+    """Run the command line; what a user did wrong is said in one message, without a traceback."""
+    try:
+        app()
+    except (InputError, ContractError) as error:
+        _err.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False)
+        raise SystemExit(BAD_INPUT) from None
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        _out.print(f"gradparity {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # noqa: ARG001
+        bool, typer.Option("--version", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command("list")
+def list_() -> None:
+    """Implementations and experiments, with versions."""
+    table = _table("implementation", "module", "state")
+    for name, point in registry.installed().items():
+        try:
+            registry.load(name)
+            state = "ready"
+        except InputError as error:
+            state = str(error)
+        table.add_row(name, point.value, escape(state))
+    _out.print(table)
+    _out.print()
+    table = _table("experiment", "title", "network", "rate", "epochs")
+    for name in experiment.names():
+        one = experiment.load(name)
+        widths = "-".join(map(str, one.problem().network.widths))
+        table.add_row(
+            name,
+            escape(one.title),
+            widths,
+            str(one.training.learning_rate),
+            str(one.training.epochs),
+        )
+    _out.print(table)
+    _out.print()
+    _out.print(", ".join(f"{package} {found}" for package, found in versions().items()), highlight=False)
+
+
+@app.command("run")
+def run_(
+    name: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="A name, or a .toml file.")],
+    impl: Impl = "numpy",
+    runs: Runs = store.RUNS,
+) -> None:
+    """Train one experiment in one implementation, and keep the run."""
+    chosen, target = experiment.load(name), registry.load(impl)
+    with _progress(1) as advance:
+        advance(f"{chosen.name}: train in {target.name}")
+        result = train(target, chosen)
+    folder = store.save(result, runs)
+    rates = accuracy(result.predictions, chosen.problem().targets)
+    seconds = result.seconds
+    _out.print(
+        f"{chosen.name} in {target.name}: loss {result.trajectory.final_loss:.6g} "
+        f"after {chosen.training.epochs} epochs",
+        f"accuracy {rates['within_0.1']:.1%} (|ŷ - y| < 0.1), {rates['threshold_0.5']:.1%} (threshold 0.5)",
+        f"{seconds['train']:.2f} s" + (f", {seconds['compile']:.2f} s to compile" if seconds["compile"] else ""),
+        f"kept in {folder}",
+        sep="\n",
+        highlight=False,
+        markup=False,
+    )
+
+
+@app.command()
+def compare(
+    run_a: Annotated[str, typer.Argument(help="A run's folder, or its name in the folder of runs.")],
+    run_b: Annotated[str, typer.Argument(help="Another run of the same experiment.")],
+    runs: Runs = store.RUNS,
+) -> None:
+    """Compare two kept runs, perhaps from two machines or versions.
+
+    Each is judged on its own, by the weights it kept; how far apart they are is shown beside.
+    """
+    a, b = store.load(run_a, runs), store.load(run_b, runs)
+    result = comparison.compare(a, b)
+    table = _table("run", "implementation", "judged", "share", "verdict")
+    for name, one, testimony in zip((run_a, run_b), (a, b), result.testimonies, strict=True):
+        largest = max((finding.share for _, finding in testimony.findings), default=0.0)
+        table.add_row(
+            escape(Path(name).name),
+            escape(one.implementation),
+            f"{len(testimony.findings)} tensors",
+            f"{largest:.2g}",
+            testimony.verdict.value,
+        )
+    _out.print(table)
+    for name, testimony in zip((run_a, run_b), result.testimonies, strict=True):
+        for line in _faults(testimony):
+            _out.print(f"{Path(name).name}: {line}", highlight=False, markup=False)
+    _out.print()
+    if result.first_difference is None:
+        _out.print("the recorded losses are the same to the last bit")
+    else:
+        _out.print(
+            f"the recorded losses first differ at update {result.first_difference}", highlight=False
+        )
+    table = _table("update", "weights apart", "losses apart")
+    for update, distance in result.distances.items():
+        inside = update < len(result.loss_differences)
+        loss = f"{result.loss_differences[update]:.2g}" if inside else ""
+        table.add_row(str(update), f"{distance:.2g}", loss)
+    _out.print(table)
+    _finish(result.verdict)
+
+
+@app.command()
+def report(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[EXPERIMENT]...", help="Names or .toml files.  [default: all]"),
+    ] = None,
+    impl: Impls = None,
+    out: Annotated[Path, typer.Option(help="Where to write the report.")] = LATEST,
+    campaigns: Annotated[Path, typer.Option(help="Where campaigns' results are.")] = CAMPAIGNS,
+) -> None:
+    """Train the experiments in every implementation, judge them, and write the report."""
+    experiments = [experiment.load(name) for name in names or experiment.names()]
+    implementations = _implementations(impl)
+    with _progress(len(experiments) * (len(implementations) + 1) + 1) as advance:
+        verdict = build(experiments, implementations, out, campaigns, advance)
+    _out.print(f"written to {out}/index.html", highlight=False, markup=False)
+    _finish(verdict)
+
+
+@app.command()
+def agreement(
+    networks: Annotated[int, typer.Option(min=1, help="How many random networks.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Which ones.")] = 0,
+    impl: Impls = None,
+    campaigns: Annotated[Path, typer.Option(help="Where to write the result.")] = CAMPAIGNS,
+) -> None:
+    """Judge the implementations on random networks (a campaign: JAX compiles each one, half a second each)."""
+    implementations = _implementations(impl)
+    with _progress(networks) as advance:
+        verdict = campaign.agreement(implementations, networks, seed, campaigns, advance)
+    _out.print(f"written to {campaigns / campaign.AGREEMENT}", highlight=False, markup=False)
+    _finish(verdict)
+
+
+def _implementations(names: Sequence[str] | None) -> dict[str, Guarded]:
+    """Those named; or the three plain ones, less those whose framework is missing, which is said."""
+    if names:
+        loaded = [registry.load(name) for name in dict.fromkeys(names)]
+        return {target.name: target for target in loaded}
+    found = {}
+    for name in registry.PLAIN:
+        try:
+            found[name] = registry.load(name)
+        except registry.MissingFrameworkError as error:
+            _err.print(f"note: {error}", highlight=False, markup=False)
+    return found
+
+
+def _finish(verdict: Verdict) -> None:
+    _out.print(f"verdict: {verdict.value}", style="bold")
+    raise typer.Exit(EXIT_CODES[verdict])
+
+
+def _faults(testimony: Testimony) -> Iterator[str]:
+    if not testimony.same_start:
+        yield "it does not start from the experiment's initial weights"
+    wrong = [(at, f) for at, f in testimony.findings if f.verdict is Verdict.DISAGREE]
+    if wrong:
+        update, finding = wrong[0]
+        yield f"first wrong at update {update}: {finding}"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD if _out.is_terminal else None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[str], None]]:
+    """A bar on a terminal, nothing elsewhere. Each call names what begins, and so ends what went before."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as bar:
+        task = bar.add_task("", total=total)
+        begun = 0
+
+        def advance(description: str) -> None:
+            nonlocal begun
+            bar.update(task, description=escape(description), completed=begun)
+            begun += 1
+
+        yield advance

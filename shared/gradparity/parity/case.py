@@ -1,0 +1,110 @@
+"""A training step to be judged: the oracle's answer to it, its bound, and an implementation's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..contract import Batch, Implementation, Network, Params, Schedule, State
+from ..experiment import Problem
+from .bound import bound
+from .reference import cast, evaluate, sgd_step, weights_along
+from .step import Step
+
+SAMPLED_STEPS = 64
+"""How many steps of an experiment are judged: half of them evenly spaced, half logarithmically."""
+
+
+def oracle_dtype() -> Any:
+    """The most precise type at hand: `np.longdouble` where it is wider than float64 (80 bits on x86), else float64."""
+    wide = np.finfo(np.longdouble).eps < np.finfo(np.float64).eps
+    return np.longdouble if wide else np.float64
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """Update number `update` of a schedule, started from the weights `params`."""
+
+    network: Network
+    params: Params
+    inputs: Batch
+    targets: Batch
+    schedule: Schedule
+    update: int = 0
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype that the case is computed in."""
+        return self.inputs.dtype
+
+    @property
+    def batch(self) -> tuple[Batch, Batch]:
+        """Inputs and targets of the samples that the update is computed on."""
+        rows = self.schedule.batch(self.update)
+        return self.inputs[rows], self.targets[rows]
+
+    @property
+    def oracle_slack(self) -> float:
+        """1, or 2 where the oracle is no more precise than the dtype under test and so may be off by a bound itself."""
+        return 1.0 if np.finfo(oracle_dtype()).eps < np.finfo(self.dtype).eps else 2.0
+
+    def expect(self) -> tuple[Step, Step]:
+        """The result in the oracle's precision, and the bound on a correct implementation's distance from it."""
+        wide, learning_rate = oracle_dtype(), self.schedule.learning_rate
+        inputs, targets = (array.astype(wide) for array in self.batch)
+        params = cast(self.params, wide)
+        exact = evaluate(self.network, params, inputs, targets)
+        updated = sgd_step(params, exact.grads, learning_rate)
+        expected = Step(exact.activations[1:], exact.loss, exact.grads, exact.loss, updated)
+        return expected, bound(exact, self.params, updated, targets, learning_rate, self.dtype)
+
+    def observe(self, implementation: Implementation) -> Step:
+        """What `implementation` makes of it. Its `train` is restarted at this update with the whole data and order."""
+        inputs, targets = self.batch
+        loss, grads = implementation.loss_and_grads(self.network, self.params, inputs, targets)
+        following = self.update + 1
+        trajectory = implementation.train(
+            self.network,
+            self.params,
+            self.inputs,
+            self.targets,
+            self.schedule.until(following),
+            State(self.update),
+        )
+        return Step(
+            implementation.forward(self.network, self.params, inputs),
+            loss,
+            grads,
+            trajectory.losses[0],
+            trajectory.kept[following].params,
+        )
+
+
+def sampled_updates(updates: int, count: int = SAMPLED_STEPS) -> list[int]:
+    """About `count` of the update numbers 0 … updates - 1, the first and the last among them."""
+    even = np.linspace(0, updates - 1, count - count // 2)
+    logarithmic = np.geomspace(1, updates, count // 2) - 1
+    return sorted({int(k) for k in np.concatenate([even, logarithmic]).round()})
+
+
+def teacher_forced(
+    problems: Iterable[Problem], updates: Iterable[int]
+) -> Iterator[Case]:
+    """The steps `updates` of a problem, each from the weights that the reference has there, so errors cannot compound.
+
+    `problems` are one problem in several dtypes; the reference trains the first, the others get its weights rounded.
+    """
+    problems, updates = list(problems), list(updates)
+    first = problems[0]
+    weights = weights_along(
+        first.network, first.params, first.inputs, first.targets, first.schedule, set(updates)
+    )
+    for problem in problems:
+        for update in updates:
+            params = cast(weights[update], problem.inputs.dtype)
+            yield Case(
+                problem.network, params, problem.inputs, problem.targets, problem.schedule, update
+            )

@@ -1,0 +1,29 @@
+"""The numbers of one training step, the things that are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..contract import Params
+from .reference import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What one training step makes of its weights and its batch; also, a bound on each of these numbers.
+
+    Attributes:
+        activations: of each layer, `(samples, units)`.
+        loss: on the batch, before the update.
+        grads: of the loss.
+        recorded: the loss that training records for this update.
+        updated: the weights after the update.
+    """
+
+    activations: Sequence[Array]
+    loss: Any
+    grads: Params
+    recorded: Any
+    updated: Params

@@ -1,0 +1,82 @@
+"""Judge a finished run from what it kept: weights at k and at k + 1 tell whether step k was right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..contract import Schedule, tensors
+from ..runner import Run
+from .case import Case
+from .judge import Finding, Verdict, combine, judge
+from .step import Step
+
+
+@dataclass(frozen=True)
+class Testimony:
+    """What a run says about itself.
+
+    Attributes:
+        same_start: its weights before the first update are the experiment's, bit for bit.
+        findings: with the update count they belong to.
+    """
+
+    same_start: bool
+    findings: tuple[tuple[int, Finding], ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of the start and all findings together."""
+        start = Verdict.AGREE if self.same_start else Verdict.DISAGREE
+        return combine([start, *(finding.verdict for _, finding in self.findings)])
+
+
+def witness(run: Run) -> Testimony:
+    """Hold a run against the oracle wherever it kept weights.
+
+    For each kept pair of update counts k, k + 1: the loss it recorded and the update it made; at the end, its
+    predictions and its final loss. Each is judged from the run's own weights, so it does not matter how
+    far the run has moved from another one.
+    """
+    initial = run.experiment.problem().params
+    start = run.trajectory.kept.get(0)
+    same = start is not None and all(
+        np.array_equal(ours, theirs)
+        for ours, theirs in zip(tensors(initial), tensors(start.params), strict=True)
+    )
+    return Testimony(same, (*_steps(run), *_end(run)))
+
+
+def _steps(run: Run) -> Iterator[tuple[int, Finding]]:
+    problem, trajectory = run.experiment.problem(), run.trajectory
+    for update, (params, _) in trajectory.kept.items():
+        following = trajectory.kept.get(update + 1)
+        if following is None:
+            continue
+        case = Case(
+            problem.network, params, problem.inputs, problem.targets, problem.schedule, update
+        )
+        expected, bound = case.expect()
+        # What a run does not keep is filled in from the oracle, and not reported.
+        loss = trajectory.losses[update]
+        seen = Step(expected.activations, loss, expected.grads, loss, following.params)
+        for finding in judge(params, seen, expected, bound, slack=case.oracle_slack):
+            if finding.phase == "update" or finding.tensor == "recorded loss":
+                yield update, finding
+
+
+def _end(run: Run) -> Iterator[tuple[int, Finding]]:
+    problem, trajectory = run.experiment.problem(), run.trajectory
+    everything = Schedule(problem.schedule.learning_rate, epochs=1)
+    params, state = trajectory.final
+    case = Case(problem.network, params, problem.inputs, problem.targets, everything)
+    expected, bound = case.expect()
+    activations = [*expected.activations[:-1], run.predictions]
+    loss = trajectory.final_loss
+    seen = Step(activations, loss, expected.grads, loss, expected.updated)
+    for finding in judge(params, seen, expected, bound, slack=case.oracle_slack):
+        last = finding.layer == len(problem.network.layers) - 1
+        if finding.tensor == "loss" or (finding.phase == "forward" and last):
+            yield state.updates, finding

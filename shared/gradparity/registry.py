@@ -1,0 +1,87 @@
+"""Find implementations: by the name of an entry point, or by the path of a file."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from .boundary import Guarded
+from .errors import InputError
+
+GROUP = "gradparity.implementations"
+PLAIN = ("numpy", "torch", "jax")
+"""What a command runs unless told otherwise: the three that this project is about."""
+
+_FUNCTIONS = ("forward", "loss_and_grads", "train")
+
+
+class MissingFrameworkError(InputError):
+    """The implementation is installed, the framework that it is written in is not."""
+
+
+def installed() -> dict[str, EntryPoint]:
+    """The entry points of all installed implementations, by name."""
+    return {point.name: point for point in sorted(entry_points(group=GROUP))}
+
+
+def load(target: str) -> Guarded:
+    """The implementation called `target`: an entry point's name, or `path/to/file.py[:object]`.
+
+    Raises:
+        MissingFrameworkError: its framework is not installed.
+        InputError: there is no such implementation, or it lacks a function of the contract.
+    """
+    path, _, attribute = target.partition(":")
+    if path.endswith(".py"):
+        return _guard(Path(path).stem + (f":{attribute}" if attribute else ""), target, _load_file(path, attribute))
+    known = installed()
+    if target not in known:
+        raise InputError(
+            f"no implementation '{target}'; installed: {', '.join(known)}; or give the path of a .py file"
+        )
+    point = known[target]
+    try:
+        return _guard(target, target, point.load())
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing == point.module.partition(".")[0]:
+            raise InputError(
+                f"implementation '{target}' is registered as '{point.value}', which does not exist"
+            ) from None
+        raise MissingFrameworkError(
+            f"implementation '{target}' is left out: it needs {missing}, which is not installed "
+            f"(pip install {missing})"
+        ) from None
+
+
+def _load_file(path: str, attribute: str) -> Any:
+    file = Path(path)
+    if not file.is_file():
+        raise InputError(f"no file '{path}'")
+    spec = importlib.util.spec_from_file_location(f"gradparity_target_{file.stem}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise InputError(f"'{path}' cannot be imported: {type(error).__name__}: {error}") from error
+    if not attribute:
+        return module
+    if not hasattr(module, attribute):
+        raise InputError(f"'{path}' defines no '{attribute}'")
+    return getattr(module, attribute)
+
+
+def _guard(name: str, target: str, implementation: Any) -> Guarded:
+    lacking = [f for f in _FUNCTIONS if not callable(getattr(implementation, f, None))]
+    if lacking:
+        raise InputError(
+            f"'{target}' is not an implementation: it lacks {', '.join(lacking)} "
+            f"(the contract is {', '.join(_FUNCTIONS)}; see gradparity.contract)"
+        )
+    return Guarded(name, implementation)

@@ -1,0 +1,144 @@
+"""The report's figures, drawn without a display and the same to the byte for the same results."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from itertools import combinations
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..comparison import loss_differences
+from ..runner import Run
+
+# Okabe and Ito's palette: told apart with any colour vision; never colour alone.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_DASHES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
+_CLASS_COLOURS, _CLASS_MARKERS = ("#D55E00", "#0072B2"), ("o", "s")
+_POINTS = 400
+
+_STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "lines.linewidth": 1.6,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "gradparity",
+}
+
+
+def predictions(runs: Sequence[Run]) -> Figure:
+    """Ground truth beside each implementation's prediction (a point is of the class on its side of 0.5).
+
+    A point further than 0.1 from its label has a ring around it. Only for two inputs and one output.
+    """
+    problem = runs[0].experiment.problem()
+    panels = [("ground truth", problem.targets, None)]
+    panels += [(run.implementation, run.predictions, problem.targets) for run in runs]
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(2.5 * len(panels), 2.9), layout="constrained")
+        for axes, (title, values, targets) in zip(
+            figure.subplots(1, len(panels), sharex=True, sharey=True), panels, strict=True
+        ):
+            _scatter(axes, problem.inputs, values[:, 0])
+            if targets is not None:
+                missed = np.abs(values - targets)[:, 0] >= 0.1
+                axes.plot(*problem.inputs[missed].T, "o", ms=10, mfc="none", mec="black")
+            axes.set_title(title)
+            axes.set_aspect("equal")
+            axes.set_xlabel("$x_1$")
+        figure.axes[0].set_ylabel("$x_2$")
+        figure.legend(
+            *figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2
+        )
+    return figure
+
+
+def _scatter(axes: mpl.axes.Axes, inputs: np.ndarray, values: np.ndarray) -> None:
+    for label in (0, 1):
+        chosen = (values > 0.5) == label
+        axes.plot(
+            *inputs[chosen].T,
+            _CLASS_MARKERS[label],
+            ms=4,
+            color=_CLASS_COLOURS[label],
+            label=f"class {label}",
+        )
+
+
+def losses(runs: Sequence[Run]) -> Figure:
+    """The learning curves over each other: the first is drawn widest, so that the others show on top of it."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(5, 3.2), layout="constrained")
+        axes = figure.subplots()
+        for index, run in enumerate(runs):
+            epochs, values = epoch_losses(run)
+            chosen = _log_spaced(len(epochs))
+            axes.plot(
+                epochs[chosen],
+                values[chosen],
+                color=_COLOURS[index % len(_COLOURS)],
+                ls=_DASHES[index % len(_DASHES)],
+                lw=max(6 - 2 * index, 1.5),
+                label=run.implementation,
+            )
+        axes.set(xscale="log", yscale="log", xlabel="epoch", ylabel="loss (MSE)")
+        axes.legend()
+    return figure
+
+
+def differences(runs: Sequence[Run]) -> Figure:
+    """|a - b| / |b| of the losses of every two runs. Equal losses are drawn at the lower edge, u / 10."""
+    u = float(np.finfo(runs[0].experiment.dtype).eps) / 2
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(5, 3.2), layout="constrained")
+        axes = figure.subplots()
+        for index, (a, b) in enumerate(combinations(runs, 2)):
+            values = loss_differences(a, b)
+            chosen = _log_spaced(len(values))
+            axes.plot(
+                chosen + 1,
+                np.maximum(values[chosen], u / 10),
+                color=_COLOURS[index % len(_COLOURS)],
+                ls=_DASHES[index % len(_DASHES)],
+                lw=1.2,
+                label=f"{a.implementation} – {b.implementation}",
+            )
+        axes.axhline(u, color="black", lw=0.8)
+        axes.annotate("u", (1, u), xytext=(-2, 3), textcoords="offset points", ha="right")
+        axes.set(xscale="log", yscale="log", xlabel="update", ylabel="relative difference of losses")
+        axes.set_ylim(bottom=u / 12)
+        axes.legend(loc="upper left")
+    return figure
+
+
+def epoch_losses(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """Epoch numbers from 1, and the mean of the losses recorded in each."""
+    values = run.trajectory.losses.reshape(run.experiment.training.epochs, -1).mean(axis=1)
+    return np.arange(1, len(values) + 1), values
+
+
+def _log_spaced(length: int) -> np.ndarray:
+    return np.unique(np.geomspace(1, length, _POINTS).astype(int)) - 1
+
+
+def svg(figure: Figure) -> bytes:
+    """The figure as SVG, with fixed ids and no date."""
+    return _save(figure, "svg", metadata={"Date": None})
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as PNG, at twice the usual resolution of a screen."""
+    return _save(figure, "png", dpi=160, metadata={"Software": None})
+
+
+def _save(figure: Figure, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    with mpl.rc_context(_STYLE):
+        figure.savefig(buffer, format=kind, **options)
+    return buffer.getvalue()

@@ -1,0 +1,157 @@
+"""What the report says, as plain numbers: one dictionary for the page, the Markdown edition and `results.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..boundary import Guarded
+from ..comparison import loss_differences, weight_distances
+from ..experiment import Experiment
+from ..parity.agreement import Agreement, examine
+from ..parity.case import sampled_updates, teacher_forced
+from ..parity.judge import Verdict, combine
+from ..parity.witness import Testimony, witness
+from ..runner import Run, accuracy, run
+from .figures import epoch_losses
+
+SCHEMA = 1
+DTYPES = ("float64", "float32")
+"""Every experiment's steps are judged in both, whichever it trains in."""
+
+_TABLE_STRIDE = 1000
+_APART = 1e-3
+"""Losses that differ by more than this, relatively, are said to have parted."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """One experiment, trained and judged."""
+
+    experiment: Experiment
+    runs: Sequence[Run]
+    testimonies: Sequence[Testimony]
+    agreement: Agreement
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of the steps from the reference's weights, and of the runs by their own."""
+        return combine([self.agreement.verdict, *(t.verdict for t in self.testimonies)])
+
+
+def work_out(
+    experiment: Experiment,
+    implementations: Mapping[str, Guarded],
+    progress: Callable[[str], None] = lambda _: None,
+) -> Result:
+    """Train `experiment` in each implementation, and judge; `progress` is told what is about to be done."""
+    runs = []
+    for name, implementation in implementations.items():
+        progress(f"{experiment.name}: train in {name}")
+        runs.append(run(implementation, experiment))
+    progress(f"{experiment.name}: judge")
+    dtypes = sorted(DTYPES, key=lambda dtype: dtype != experiment.dtype)
+    problems = [experiment.model_copy(update={"dtype": dtype}).problem() for dtype in dtypes]
+    updates = sampled_updates(problems[0].schedule.updates)
+    cases = ((f"step {case.update}", case) for case in teacher_forced(problems, updates))
+    return Result(
+        experiment, runs, [witness(run) for run in runs], examine(implementations, cases)
+    )
+
+
+def summarise(results: Sequence[Result], implementations: Sequence[str]) -> dict[str, Any]:
+    """Everything that is the same on every machine but for rounding. Losses have six digits."""
+    return {
+        "schema": SCHEMA,
+        "gradparity": __version__,
+        "verdict": combine(result.verdict for result in results).value,
+        "implementations": list(implementations),
+        "largest_shares": _largest_shares(results),
+        "experiments": [_experiment(result) for result in results],
+    }
+
+
+def _experiment(result: Result) -> dict[str, Any]:
+    experiment, runs = result.experiment, result.runs
+    problem = experiment.problem()
+    homework = experiment.homework
+    return {
+        "name": experiment.name,
+        "title": experiment.title,
+        "about": experiment.about,
+        "fingerprint": experiment.fingerprint,
+        "settings": {
+            "dataset": f"{experiment.dataset.name}, {len(problem.inputs)} points",
+            "network": "-".join(map(str, problem.network.widths)),
+            "dtype": experiment.dtype,
+            "learning_rate": experiment.training.learning_rate,
+            "epochs": experiment.training.epochs,
+            "batch_size": experiment.training.batch_size,
+        },
+        "homework": None if homework is None else homework.model_dump(mode="json"),
+        "verdict": result.verdict.value,
+        "runs": [
+            {
+                "implementation": run.implementation,
+                "final_loss": _digits(run.trajectory.final_loss),
+                "accuracy": accuracy(run.predictions, problem.targets),
+                "verdict": testimony.verdict.value,
+                "judged_tensors": len(testimony.findings),
+            }
+            for run, testimony in zip(runs, result.testimonies, strict=True)
+        ],
+        "losses": _loss_table(result),
+        "free_run": [_apart(a, b) for a, b in combinations(runs, 2)],
+        "parity": result.agreement.summary(),
+    }
+
+
+def _loss_table(result: Result) -> list[dict[str, Any]]:
+    """A row for every 1000 epochs, or ten rows where there are fewer than 2000."""
+    epochs = result.experiment.training.epochs
+    stride = _TABLE_STRIDE if epochs >= 2 * _TABLE_STRIDE else max(epochs // 10, 1)
+    homework = result.experiment.homework
+    curves = {run.implementation: epoch_losses(run)[1] for run in result.runs}
+    return [
+        {
+            "epoch": epoch,
+            "losses": {name: _digits(curve[epoch - 1]) for name, curve in curves.items()},
+            "homework": homework.losses.get(str(epoch)) if homework else None,
+        }
+        for epoch in range(stride, epochs + 1, stride)
+    ]
+
+
+def _apart(a: Run, b: Run) -> dict[str, Any]:
+    """How far two free runs move from each other."""
+    differences = loss_differences(a, b)
+    differing, parted = np.flatnonzero(differences != 0), np.flatnonzero(differences > _APART)
+    u = float(np.finfo(a.experiment.dtype).eps) / 2
+    return {
+        "runs": [a.implementation, b.implementation],
+        "first_differing_update": int(differing[0]) if len(differing) else None,
+        "largest_loss_difference": _digits(differences.max(), 2),
+        "parted_at_update": int(parted[0]) if len(parted) else None,
+        "final_weight_distance_in_u": _digits(list(weight_distances(a, b).values())[-1] / u, 2),
+    }
+
+
+def _largest_shares(results: Sequence[Result]) -> dict[str, dict[str, float]]:
+    """Of the bound, against the oracle and between implementations, over all experiments: by dtype and phase."""
+    largest: dict[str, dict[str, float]] = {}
+    for result in results:
+        for (_, _, dtype), phases in result.agreement.tallies.items():
+            row = largest.setdefault(dtype, {})
+            for phase, tally in phases.items():
+                row[phase] = max(row.get(phase, 0.0), *tally.shares)
+    return largest
+
+
+def _digits(value: float, digits: int = 6) -> float | None:
+    """Rounded to so many significant digits; None, as JSON has no other word for it, where it is not finite."""
+    return float(f"{value:.{digits}g}") if np.isfinite(value) else None
