@@ -61,9 +61,9 @@ def _compile_clock() -> Iterator[list[float]]:
     """Collect the seconds that JAX reports for tracing, lowering and compiling."""
     seconds: list[float] = []
 
-    def listen(event: str, duration: float, **_: Any) -> None:
+    def listen(event: str, duration_secs: float, **_: str | int) -> None:
         if event.startswith("/jax/core/compile/"):
-            seconds.append(duration)
+            seconds.append(duration_secs)
 
     monitoring.register_event_duration_secs_listener(listen)
     try:

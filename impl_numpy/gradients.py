@@ -25,6 +25,7 @@ def loss_and_grads(
     predictions = activations[-1]
     loss = mse(predictions, targets)
 
+    # fmt: off
     grads: list[Layer] = []
     d_a = 2.0 * (predictions - targets) / predictions.size      # dL/da of the last layer
     for layer, a_in, a_out in zip(
@@ -33,6 +34,7 @@ def loss_and_grads(
         d_z = d_a * a_out * (1.0 - a_out)                       # dL/dz, as sigma'(z) = a (1 - a)
         weight_grad = a_in.T @ d_z                              # dL/dW
         bias_grad = None if layer.bias is None else d_z.sum(0)  # dL/db
-        d_a = d_z @ layer.weight.T                              # dL/da of the layer below, before W changes
+        d_a = d_z @ layer.weight.T                          # dL/da of the layer below
         grads.append(Layer(weight_grad, bias_grad))
+    # fmt: on
     return float(loss), tuple(reversed(grads))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -13,7 +16,7 @@ class MLP(nn.Module):
 
     def __init__(self, network: Network, params: Params) -> None:
         super().__init__()
-        self.layers = nn.ModuleList()
+        layers = []
         for weight, bias in params:
             fan_in, fan_out = weight.shape
             tensor = torch.from_numpy(weight)
@@ -25,7 +28,8 @@ class MLP(nn.Module):
                 layer.weight.copy_(tensor.T)  # nn.Linear keeps (fan_out, fan_in)
                 if bias is not None:
                     layer.bias.copy_(torch.from_numpy(bias))
-            self.layers.append(layer)
+            layers.append(layer)
+        self.layers = nn.ModuleList(layers)
 
     def forward(self, inputs: Tensor) -> list[Tensor]:
         """The activations of every layer."""
@@ -38,23 +42,20 @@ class MLP(nn.Module):
 
     def to_params(self) -> Params:
         """The weights, as NumPy copies."""
-        return _to_numpy([(layer.weight, layer.bias) for layer in self.layers])
+        return self._to_numpy(lambda parameter: parameter.detach())
 
     def to_grads(self) -> Params:
         """The gradients that `backward` left on the weights, as NumPy copies."""
-        return _to_numpy(
-            [
-                (layer.weight.grad, None if layer.bias is None else layer.bias.grad)
-                for layer in self.layers
-            ]
+        return self._to_numpy(lambda parameter: parameter.grad)
+
+    def _to_numpy(self, of: Callable[[Any], Any]) -> Params:
+        return tuple(
+            Layer(
+                of(layer.weight).T.numpy().copy(),
+                None if layer.bias is None else of(layer.bias).numpy().copy(),
+            )
+            for layer in self.layers
         )
-
-
-def _to_numpy(layers: list[tuple[Tensor, Tensor | None]]) -> Params:
-    return tuple(
-        Layer(w.detach().T.numpy().copy(), None if b is None else b.detach().numpy().copy())
-        for w, b in layers
-    )
 
 
 def forward(network: Network, params: Params, inputs: Batch) -> list[Batch]:

@@ -19,7 +19,6 @@ from .contract import (
     Snapshot,
     State,
     Trajectory,
-    map_params,
 )
 from .errors import ContractError, InputError
 
@@ -178,7 +177,9 @@ class Guarded:
             received = f"an array {received.shape}, {received.dtype}"
         elif not isinstance(received, str):
             received = f"{type(received).__name__} {received!r:.60}"
-        raise ContractError(f"{self.name}: {function} must return {expected}; it returned {received}")
+        raise ContractError(
+            f"{self.name}: {function} must return {expected}; it returned {received}"
+        )
 
 
 def _check_arguments(
@@ -186,7 +187,9 @@ def _check_arguments(
 ) -> None:
     """Hold params and data against the network, and all dtypes against the inputs'."""
     widths, dtype = network.widths, inputs.dtype
-    wanted = {"inputs": (inputs, (len(inputs), widths[0]))}
+    wanted: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {
+        "inputs": (inputs, (len(inputs), widths[0]))
+    }
     if targets is not None:
         wanted["targets"] = (targets, (len(inputs), widths[-1]))
     if len(params) != len(network.layers):

@@ -27,7 +27,7 @@ from .boundary import Guarded
 from .errors import ContractError, InputError
 from .machine import versions
 from .parity import campaign
-from .parity.judge import Finding, Verdict
+from .parity.judge import Verdict
 from .parity.witness import Testimony
 from .report.build import CAMPAIGNS, LATEST, build
 from .runner import accuracy
@@ -49,7 +49,10 @@ _err = Console(stderr=True) if sys.stderr.isatty() else Console(stderr=True, wid
 Impl = Annotated[str, typer.Option(help="An implementation: a name, or path/to/file.py[:object].")]
 Impls = Annotated[
     list[str] | None,
-    typer.Option("--impl", help="An implementation, by name or path; repeat for several.  [default: numpy, torch, jax]"),
+    typer.Option(
+        "--impl",
+        help="An implementation, by name or path; repeat for several.  [default: numpy, torch, jax]",
+    ),
 ]
 Runs = Annotated[Path, typer.Option(help="Where runs are kept.")]
 
@@ -71,7 +74,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[  # noqa: ARG001
+    version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
@@ -104,7 +107,9 @@ def list_() -> None:
         )
     _out.print(table)
     _out.print()
-    _out.print(", ".join(f"{package} {found}" for package, found in versions().items()), highlight=False)
+    _out.print(
+        ", ".join(f"{package} {found}" for package, found in versions().items()), highlight=False
+    )
 
 
 @app.command("run")
@@ -125,7 +130,8 @@ def run_(
         f"{chosen.name} in {target.name}: loss {result.trajectory.final_loss:.6g} "
         f"after {chosen.training.epochs} epochs",
         f"accuracy {rates['within_0.1']:.1%} (|ŷ - y| < 0.1), {rates['threshold_0.5']:.1%} (threshold 0.5)",
-        f"{seconds['train']:.2f} s" + (f", {seconds['compile']:.2f} s to compile" if seconds["compile"] else ""),
+        f"{seconds['train']:.2f} s"
+        + (f", {seconds['compile']:.2f} s to compile" if seconds["compile"] else ""),
         f"kept in {folder}",
         sep="\n",
         highlight=False,
@@ -135,7 +141,9 @@ def run_(
 
 @app.command()
 def compare(
-    run_a: Annotated[str, typer.Argument(help="A run's folder, or its name in the folder of runs.")],
+    run_a: Annotated[
+        str, typer.Argument(help="A run's folder, or its name in the folder of runs.")
+    ],
     run_b: Annotated[str, typer.Argument(help="Another run of the same experiment.")],
     runs: Runs = store.RUNS,
 ) -> None:
@@ -247,7 +255,13 @@ def _table(*columns: str) -> Table:
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[str], None]]:
     """A bar on a terminal, nothing elsewhere. Each call names what begins, and so ends what went before."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=_err, transient=True, disable=not _err.is_terminal) as bar:
         task = bar.add_task("", total=total)
         begun = 0

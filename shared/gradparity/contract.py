@@ -7,6 +7,7 @@ and dataclasses, and `Layer` results may be any pair `(weight, bias)`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, Protocol
@@ -19,7 +20,7 @@ Loss = Literal["mse"]
 Optimizer = Literal["sgd"]
 DType = Literal["float64", "float32"]
 
-Batch = Float[np.ndarray, "samples units"]
+Batch = Float[np.ndarray, "samples _"]
 
 
 class Layer(NamedTuple):
@@ -100,7 +101,7 @@ class Schedule:
         """Batches in an epoch, the ragged last one included."""
         if self.batch_size is None or self.order is None:
             return 1
-        return -(-self.order.shape[1] // self.batch_size)
+        return math.ceil(len(self.order[0]) / self.batch_size)
 
     @property
     def updates(self) -> int:

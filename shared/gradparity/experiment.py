@@ -172,9 +172,7 @@ class Experiment(_Section):
             else initial.batch_order(len(inputs), training.epochs, training.order_seed),
             optimizer=training.optimizer,
         )
-        params = initial.initial_params(
-            network, self.initial.scheme, self.initial.seed, self.dtype
-        )
+        params = initial.initial_params(network, self.initial.scheme, self.initial.seed, self.dtype)
         return Problem(network, params, inputs, targets, schedule)
 
     @property
@@ -184,9 +182,7 @@ class Experiment(_Section):
         Title, text and the homework's figures do not count. The arrays do, so that a machine whose
         generator drew other points is not taken for one that trained wrongly.
         """
-        settings = self.model_dump(
-            mode="json", exclude={"name", "title", "about", "homework"}
-        )
+        settings = self.model_dump(mode="json", exclude={"name", "title", "about", "homework"})
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         problem = self.problem()
         arrays = [problem.inputs, problem.targets, *tensors(problem.params)]
@@ -243,7 +239,9 @@ def parse(text: str, *, name: str, source: str | None = None) -> Experiment:
 
 def names() -> list[str]:
     """The experiments that come with the package, in alphabetical order."""
-    return sorted(Path(file.name).stem for file in _folder().iterdir() if file.name.endswith(".toml"))
+    return sorted(
+        Path(file.name).stem for file in _folder().iterdir() if file.name.endswith(".toml")
+    )
 
 
 def _folder() -> Any:
@@ -263,7 +261,9 @@ def _describe(mistake: Mapping[str, Any], table: Any) -> str:
             here = here[part]
         elif isinstance(here, dict) and part in here:
             path, here = f"{path}.{part}", here[part]
-        elif part == mistake["loc"][-1]:  # a missing key; pydantic's own tags inside a path are left out
+        elif (
+            part == mistake["loc"][-1]
+        ):  # a missing key; pydantic's own tags inside a path are left out
             path = f"{path}.{part}"
     path = mistake.get("ctx", {}).get("path") or path.lstrip(".") or "the file"
     message = mistake["msg"][0].lower() + mistake["msg"][1:]

@@ -12,7 +12,7 @@ from .errors import InputError
 
 
 def write_folder(parent: Path, name: str, contents: Mapping[str, bytes]) -> Path:
-    """Create the folder `parent/name` with these files; it appears complete, under that name or, if taken, name-2, …."""
+    """Create the folder `parent/name` with these files; it appears complete, as `name` or, if taken, `name-2`."""
     staging = _staging(parent)
     try:
         _fill(staging, contents)

@@ -30,12 +30,13 @@ def initial_params(network: Network, scheme: Scheme, seed: int, dtype: str) -> P
     for layer, fan_in, fan_out in zip(
         network.layers, network.widths[:-1], network.widths[1:], strict=True
     ):
-        draw, draw_bias = {
+        schemes: dict[Scheme, tuple[Draw, Draw]] = {
             "standard_normal": (rng.standard_normal, rng.standard_normal),
             "uniform": (uniform(1.0), uniform(1.0)),
             "xavier": (uniform(np.sqrt(6.0 / (fan_in + fan_out))), np.zeros),
             "torch_default": (uniform(fan_in**-0.5), uniform(fan_in**-0.5)),
-        }[scheme]
+        }
+        draw, draw_bias = schemes[scheme]
         weight = draw((fan_in, fan_out)).astype(dtype)
         bias = draw_bias((fan_out,)).astype(dtype) if layer.bias else None
         params.append(Layer(weight, bias))

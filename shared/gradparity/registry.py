@@ -36,7 +36,11 @@ def load(target: str) -> Guarded:
     """
     path, _, attribute = target.partition(":")
     if path.endswith(".py"):
-        return _guard(Path(path).stem + (f":{attribute}" if attribute else ""), target, _load_file(path, attribute))
+        return _guard(
+            Path(path).stem + (f":{attribute}" if attribute else ""),
+            target,
+            _load_file(path, attribute),
+        )
     known = installed()
     if target not in known:
         raise InputError(

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from . import experiment as experiments
-from .contract import Layer, Network, Params, Snapshot, State, Trajectory
+from .contract import Layer, Params, Snapshot, State, Trajectory
 from .errors import InputError
 from .files import write_folder
 from .runner import Run
@@ -83,7 +83,9 @@ def load(path: str | Path, folder: Path = RUNS) -> Run:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        raise InputError(f"'{place / _JSON}' is not a run's record: {where}: {first['msg']}") from None
+        raise InputError(
+            f"'{place / _JSON}' is not a run's record: {where}: {first['msg']}"
+        ) from None
     if record.format != 1:
         raise InputError(f"'{place}' has format {record.format}; this version reads format 1")
     contents = {name: _read(place / name) for name in (_ARRAYS, _EXPERIMENT)}
@@ -103,7 +105,9 @@ def load(path: str | Path, folder: Path = RUNS) -> Run:
             arrays = {name: archive[name] for name in archive.files}
         return _from_arrays(arrays, record, experiment)
     except (KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"'{place / _ARRAYS}' does not hold what its record says: {error}") from None
+        raise InputError(
+            f"'{place / _ARRAYS}' does not hold what its record says: {error}"
+        ) from None
 
 
 def _read(path: Path) -> bytes:
@@ -138,14 +142,18 @@ def _from_arrays(
         return tuple(
             Layer(
                 _expect(arrays, f"{prefix}/{index}/weight", layer.weight),
-                None if layer.bias is None else _expect(arrays, f"{prefix}/{index}/bias", layer.bias),
+                None
+                if layer.bias is None
+                else _expect(arrays, f"{prefix}/{index}/bias", layer.bias),
             )
             for index, layer in enumerate(problem.params)
         )
 
     def snapshot(place: str, updates: int) -> Snapshot:
         prefix = f"{place}/state/"
-        names = sorted({key[len(prefix) :].split("/")[0] for key in arrays if key.startswith(prefix)})
+        names = sorted(
+            {key[len(prefix) :].split("/")[0] for key in arrays if key.startswith(prefix)}
+        )
         state = State(updates, {name: params(f"{prefix}{name}") for name in names})
         return Snapshot(params(f"{place}/params"), state)
 

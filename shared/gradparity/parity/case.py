@@ -90,9 +90,7 @@ def sampled_updates(updates: int, count: int = SAMPLED_STEPS) -> list[int]:
     return sorted({int(k) for k in np.concatenate([even, logarithmic]).round()})
 
 
-def teacher_forced(
-    problems: Iterable[Problem], updates: Iterable[int]
-) -> Iterator[Case]:
+def teacher_forced(problems: Iterable[Problem], updates: Iterable[int]) -> Iterator[Case]:
     """The steps `updates` of a problem, each from the weights that the reference has there, so errors cannot compound.
 
     `problems` are one problem in several dtypes; the reference trains the first, the others get its weights rounded.

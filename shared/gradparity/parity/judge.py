@@ -135,4 +135,3 @@ def _compare(
         float(difference[worst]),
         float(allowed[worst]),
     )
-

@@ -84,7 +84,7 @@ def evaluate(network: Network, params: Params, inputs: Array, targets: Array) ->
 
 
 def sgd_step(params: Params, grads: Params, learning_rate: float) -> Params:
-    """w - learning_rate · gradient."""
+    """W - learning_rate · gradient."""
     return map_params(lambda w, g: w - w.dtype.type(learning_rate) * g, params, grads)
 
 

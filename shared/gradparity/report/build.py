@@ -92,7 +92,9 @@ def _campaign(path: Path) -> dict[str, Any] | None:
     try:
         campaign: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"'{path}' is not a campaign's result ({error}); renew or remove it") from None
+        raise InputError(
+            f"'{path}' is not a campaign's result ({error}); renew or remove it"
+        ) from None
     return campaign
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -19,7 +20,7 @@ _DASHES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 _CLASS_COLOURS, _CLASS_MARKERS = ("#D55E00", "#0072B2"), ("o", "s")
 _POINTS = 400
 
-_STYLE = {
+_STYLE: Any = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -38,7 +39,9 @@ def predictions(runs: Sequence[Run]) -> Figure:
     A point further than 0.1 from its label has a ring around it. Only for two inputs and one output.
     """
     problem = runs[0].experiment.problem()
-    panels = [("ground truth", problem.targets, None)]
+    panels: list[tuple[str, np.ndarray, np.ndarray | None]] = [
+        ("ground truth", problem.targets, None)
+    ]
     panels += [(run.implementation, run.predictions, problem.targets) for run in runs]
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(2.5 * len(panels), 2.9), layout="constrained")
@@ -111,7 +114,9 @@ def differences(runs: Sequence[Run]) -> Figure:
             )
         axes.axhline(u, color="black", lw=0.8)
         axes.annotate("u", (1, u), xytext=(-2, 3), textcoords="offset points", ha="right")
-        axes.set(xscale="log", yscale="log", xlabel="update", ylabel="relative difference of losses")
+        axes.set(
+            xscale="log", yscale="log", xlabel="update", ylabel="relative difference of losses"
+        )
         axes.set_ylim(bottom=u / 12)
         axes.legend(loc="upper left")
     return figure
@@ -137,7 +142,7 @@ def png(figure: Figure) -> bytes:
     return _save(figure, "png", dpi=160, metadata={"Software": None})
 
 
-def _save(figure: Figure, kind: str, **options: object) -> bytes:
+def _save(figure: Figure, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
     with mpl.rc_context(_STYLE):
         figure.savefig(buffer, format=kind, **options)

@@ -59,9 +59,7 @@ def work_out(
     problems = [experiment.model_copy(update={"dtype": dtype}).problem() for dtype in dtypes]
     updates = sampled_updates(problems[0].schedule.updates)
     cases = ((f"step {case.update}", case) for case in teacher_forced(problems, updates))
-    return Result(
-        experiment, runs, [witness(run) for run in runs], examine(implementations, cases)
-    )
+    return Result(experiment, runs, [witness(run) for run in runs], examine(implementations, cases))
 
 
 def summarise(results: Sequence[Result], implementations: Sequence[str]) -> dict[str, Any]:
