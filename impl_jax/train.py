@@ -19,7 +19,7 @@ from .gradients import loss, value_and_grad
 
 @jax.jit
 def _sgd_step(
-    params: Params, inputs: Array, targets: Array, learning_rate: float, batch: Array | None
+    params: Params, inputs: Array, targets: Array, learning_rate: Array | float, batch: Array | None
 ) -> Any:
     if batch is not None:
         inputs, targets = inputs[batch], targets[batch]
@@ -33,7 +33,7 @@ def _run_epochs(
     params: Params,
     inputs: Array,
     targets: Array,
-    learning_rate: float,
+    learning_rate: Array | float,
     order: Array | None,
     *,
     epochs: int,

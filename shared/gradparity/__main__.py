@@ -1,0 +1,5 @@
+"""`python -m gradparity` is the command `gradparity`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,67 @@
+"""The three implementations are one exhibit: same files, same functions, same order, short enough to read."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+
+import jax
+import pytest
+import torch
+
+from .helpers import ROOT, implementation
+
+FOLDERS = ("impl_numpy", "impl_torch", "impl_jax")
+FILES = ("__init__.py", "model.py", "gradients.py", "train.py")
+MIRRORED = {
+    "model.py": ["forward"],
+    "gradients.py": ["mse", "loss_and_grads"],
+    "train.py": ["train"],
+}
+# What one framework has to write itself, and the others' counterpart of it.
+OWN = {
+    ("impl_numpy", "sigmoid"): (torch.sigmoid, jax.nn.sigmoid),
+    ("impl_torch", "MLP"): (),
+    ("impl_jax", "mlp"): (),
+    ("impl_jax", "loss"): (),
+}
+
+
+def test_same_files() -> None:
+    for folder in FOLDERS:
+        assert {p.name for p in (ROOT / folder).glob("*.py")} == set(FILES)
+
+
+@pytest.mark.parametrize("file", MIRRORED)
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_same_names_in_the_same_order(folder: str, file: str) -> None:
+    tree = ast.parse((ROOT / folder / file).read_text())
+    public = [
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert [name for name in public if (folder, name) not in OWN] == MIRRORED[file]
+
+
+@pytest.mark.parametrize("file", MIRRORED)
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_fits_on_two_screens(folder: str, file: str) -> None:
+    assert len((ROOT / folder / file).read_text().splitlines()) <= 130
+
+
+def test_same_signatures() -> None:
+    for function in ("forward", "loss_and_grads", "train"):
+        signatures = {
+            str(inspect.signature(getattr(implementation(name).implementation, function)))
+            for name in ("numpy", "torch", "jax")
+        }
+        assert len(signatures) == 1
+
+
+def test_gradparity_imports_no_implementation() -> None:
+    for file in (ROOT / "shared").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not [n for n in names if n.startswith(("impl_", "torch", "jax."))], file

@@ -1,0 +1,104 @@
+"""The reference is checked against complex-step differences, which need no gradient and lose no digits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gradparity.contract import Layer, Params, Schedule, tensors
+from gradparity.parity.case import Case, oracle_dtype
+from gradparity.parity.judge import Verdict, judge
+from gradparity.parity.randomized import random_setting
+from gradparity.parity.reference import cast, evaluate, sigmoid, sigmoid_prime, weights_along
+from gradparity.parity.step import Step
+
+from .helpers import informative_case, same_bits, scaled
+
+STEP = 1e-100
+
+
+def complex_step(case: Case) -> Params:
+    """∂loss/∂w = Im loss(w + ih) / h, one parameter at a time; no difference is taken, so nothing cancels."""
+    wide = np.result_type(oracle_dtype(), np.complex128)
+    inputs, targets = (array.astype(wide) for array in case.batch)
+    params = cast(case.params, wide)
+    grads = []
+    for layer in params:
+        found = []
+        for tensor in layer:
+            if tensor is None:
+                found.append(None)
+                continue
+            grad = np.zeros(tensor.shape, oracle_dtype())
+            for index in np.ndindex(tensor.shape):
+                tensor[index] += 1j * STEP
+                grad[index] = evaluate(case.network, params, inputs, targets).loss.imag / STEP
+                tensor[index] -= 1j * STEP
+            found.append(grad)
+        grads.append(Layer(*found))
+    return tuple(grads)
+
+
+def verdicts(case: Case, grads: Params) -> set[Verdict]:
+    """Of these gradients against the reference's, within what float64 may be off by."""
+    expected, bound = case.expect()
+    step = Step(expected.activations, expected.loss, grads, expected.loss, expected.updated)
+    found = judge(case.params, step, expected, bound, slack=1.0)
+    return {finding.verdict for finding in found if finding.phase == "gradient"}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32))
+def test_gradients_are_the_complex_steps(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    setting = random_setting(rng)
+    while sum(setting.network.widths) > 40:  # one pass a parameter
+        setting = random_setting(rng)
+    case = setting.draw(rng, "float64")
+    assert Verdict.DISAGREE not in verdicts(case, complex_step(case))
+
+
+def test_the_check_itself_is_not_blind() -> None:
+    case = informative_case("float64")
+    grads = complex_step(case)
+    assert verdicts(case, grads) == {Verdict.AGREE}
+    for layer, tensor in ((0, "weight"), (0, "bias"), (1, "weight"), (2, "weight"), (2, "bias")):
+        assert Verdict.DISAGREE in verdicts(case, scaled(layer, tensor, 1 + 1e-12)(grads))
+
+
+@pytest.mark.parametrize("z", [0.0, 1.0, -1.0, 40.0, -40.0, 700.0, -700.0, 1e4, -1e4])
+def test_sigmoid_neither_overflows_nor_cancels(z: float) -> None:
+    with np.errstate(all="raise", under="ignore"):
+        value = sigmoid(np.array([z, -z]))
+        slope = sigmoid_prime(np.array([z, -z]))
+    assert value.sum() == pytest.approx(1)
+    assert slope[0] == slope[1]
+    assert np.all(value >= 0)
+    if abs(z) < 700:
+        assert slope[0] > 0  # a (1 - a) is 0 from z = 37 on
+
+
+def test_weights_along_a_schedule() -> None:
+    case = informative_case("float64")
+    arguments = (case.network, case.params, case.inputs, case.targets)
+    wanted = weights_along(*arguments, case.schedule, {0, 3, 8})
+    assert sorted(wanted) == [0, 3, 8]
+    assert same_bits(wanted[0], case.params)
+    # Eight updates by hand: the order of batches is the schedule's, the last of an epoch is ragged.
+    params = case.params
+    for update in range(8):
+        rows = case.schedule.batch(update)
+        assert len(case.inputs[rows]) == (1 if update in (3, 7) else 4)
+        grads = evaluate(case.network, params, case.inputs[rows], case.targets[rows]).grads
+        params = tuple(
+            Layer(w - 0.3 * gw, None if b is None else b - 0.3 * gb)
+            for (w, b), (gw, gb) in zip(params, grads, strict=True)
+        )
+    assert same_bits(wanted[8], params)
+
+
+def test_full_batch_is_all_samples() -> None:
+    assert Schedule(1.0, 2).batch(1) == slice(None)
+    assert len(tensors(informative_case("float64").params)) == 5
