@@ -111,4 +111,4 @@ def train(
 
     final = Snapshot(jax.tree.map(np.asarray, params), State(schedule.updates))
     recorded = np.concatenate([np.empty(0), *(np.ravel(new) for new in losses)])
-    return Trajectory(recorded, float(final_loss), final, kept, compile_seconds=sum(compiling))
+    return Trajectory(recorded, float(final_loss), final, kept, compile_seconds=sum(compiling, 0.0))

@@ -1,9 +1,11 @@
-"""Shapes in signatures are checked while tests run; threads are pinned, as tiny networks want it."""
+"""Threads are pinned, as tiny networks want it; shapes in signatures are checked while tests run."""
 
 import os
 
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
+# Before NumPy is imported: its BLAS reads them then.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ["MKL_NUM_THREADS"] = "1"
 
 from jaxtyping import install_import_hook
 

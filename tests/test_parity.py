@@ -94,10 +94,11 @@ def test_the_order_of_summation_does_not_matter(seed: int, dtype: str) -> None:
     assert Verdict.DISAGREE not in {f.verdict for f in findings(case, Reversed())}
 
 
+@pytest.mark.parametrize("update", [1, 3, 4])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", PLAIN)
-def test_an_informative_case_leaves_nothing_undecided(name: str, dtype: str) -> None:
-    found = findings(informative_case(dtype), implementation(name))
+def test_an_informative_case_leaves_nothing_undecided(name: str, dtype: str, update: int) -> None:
+    found = findings(informative_case(dtype, update), implementation(name))
     assert {f.verdict for f in found} == {Verdict.AGREE}
     assert [f.phase for f in found] == [
         *["forward"] * 3,
@@ -201,7 +202,7 @@ def _skipped(
     ],
 )
 def test_faults_of_the_training_loop_are_seen(fault: Any, first: tuple[str, str]) -> None:
-    found = findings(informative_case("float64", update=1), _train_with(fault))
+    found = findings(informative_case("float64"), _train_with(fault))
     wrong = [f for f in found if f.verdict is Verdict.DISAGREE]
     assert (wrong[0].phase, wrong[0].tensor) == first
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradparity.contract import Layer, Params, Schedule, tensors
+from gradparity.contract import Layer, Params, Schedule, map_params, tensors
 from gradparity.parity.case import Case, oracle_dtype
 from gradparity.parity.judge import Verdict, judge
 from gradparity.parity.randomized import random_setting
@@ -26,7 +28,7 @@ def complex_step(case: Case) -> Params:
     params = cast(case.params, wide)
     grads = []
     for layer in params:
-        found = []
+        found: list[Any] = []
         for tensor in layer:
             if tensor is None:
                 found.append(None)
@@ -92,10 +94,7 @@ def test_weights_along_a_schedule() -> None:
         rows = case.schedule.batch(update)
         assert len(case.inputs[rows]) == (1 if update in (3, 7) else 4)
         grads = evaluate(case.network, params, case.inputs[rows], case.targets[rows]).grads
-        params = tuple(
-            Layer(w - 0.3 * gw, None if b is None else b - 0.3 * gb)
-            for (w, b), (gw, gb) in zip(params, grads, strict=True)
-        )
+        params = map_params(lambda tensor, grad: tensor - 0.3 * grad, params, grads)
     assert same_bits(wanted[8], params)
 
 

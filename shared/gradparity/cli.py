@@ -210,9 +210,9 @@ def agreement(
     campaigns: Annotated[Path, typer.Option(help="Where to write the result.")] = CAMPAIGNS,
 ) -> None:
     """Judge the implementations on random networks (a campaign: JAX compiles each one, half a second each)."""
-    implementations = _implementations(impl)
+    targets = impl or list(_implementations(None))
     with _progress(networks) as advance:
-        verdict = campaign.agreement(implementations, networks, seed, campaigns, advance)
+        verdict = campaign.agreement(targets, networks, seed, campaigns, advance)
     _out.print(f"written to {campaigns / campaign.AGREEMENT}", highlight=False, markup=False)
     _finish(verdict)
 

@@ -71,5 +71,6 @@ def weight_distances(a: Run, b: Run) -> dict[int, float]:
             np.concatenate([t.ravel() for t in tensors(run.trajectory.kept[update].params)])
             for run in (a, b)
         )
-        distances[update] = float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))
+        with np.errstate(invalid="ignore", over="ignore"):
+            distances[update] = float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))
     return dict(sorted(distances.items()))

@@ -73,8 +73,15 @@ class DenseLayer(_Section):
 class NetworkSection(_Section):
     """The layers, output last."""
 
-    layers: Annotated[tuple[DenseLayer, ...], Field(min_length=1)]
+    layers: tuple[DenseLayer, ...]
     loss: Loss = "mse"
+
+    @field_validator("layers")
+    @classmethod
+    def _at_least_one(cls, layers: tuple[DenseLayer, ...]) -> tuple[DenseLayer, ...]:
+        if not layers:
+            raise _mistake("network.layers", "a network needs at least one layer")
+        return layers
 
 
 class InitialSection(_Section):

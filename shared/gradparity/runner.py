@@ -56,7 +56,8 @@ def run(implementation: Guarded, experiment: Experiment) -> Run:
     schedule = replace(problem.schedule, keep=kept_updates(problem.schedule.updates))
     started = datetime.now(UTC).isoformat(timespec="seconds")
     # Sharing out the arithmetic of a tiny network costs more than doing it: torch can be 60 times slower.
-    with threadpool_limits(limits=1):
+    # Training that overflows needs no warning: its losses tell.
+    with threadpool_limits(limits=1), np.errstate(over="ignore", invalid="ignore"):
         begin = time.perf_counter()
         trajectory = implementation.train(
             problem.network, problem.params, problem.inputs, problem.targets, schedule

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 from statistics import median
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..contract import Implementation
@@ -33,17 +35,28 @@ class Tally:
         if self.worst is None or finding.share > self.worst[1].share:
             self.worst = where, finding
 
+    def merge(self, other: Tally) -> None:
+        """Count all findings of another tally."""
+        self.shares += other.shares
+        self.verdicts += other.verdicts
+        if self.worst is None or (other.worst and other.worst[1].share > self.worst[1].share):
+            self.worst = other.worst
+
     def summary(self) -> dict[str, Any]:
-        """The tally in plain numbers: judged and abstained tensors, largest and median share of the bound."""
+        """The tally in plain numbers: judged and abstained tensors, largest and median share (None: infinite)."""
         return {
             "verdict": combine(self.verdicts).value,
             "tensors": len(self.verdicts),
             "abstained": self.verdicts.count(Verdict.ABSTAIN),
             "disagreeing": self.verdicts.count(Verdict.DISAGREE),
-            "largest_share": max(self.shares),
-            "median_share": median(self.shares),
+            "largest_share": _finite(max(self.shares)),
+            "median_share": _finite(median(self.shares)),
             "largest_at": None if self.worst is None else f"{self.worst[0]}: {self.worst[1]}",
         }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 @dataclass
@@ -68,6 +81,15 @@ class Agreement:
             phases[finding.phase].add(where, finding)
             if finding.verdict is Verdict.DISAGREE:
                 self.first.setdefault(pair, (where, finding))
+
+    def merge(self, other: Agreement) -> None:
+        """Take in what was found on further cases."""
+        self.steps += other.steps
+        for key, phases in other.tallies.items():
+            mine = self.tallies.setdefault(key, {phase: Tally() for phase in PHASES})
+            for phase, tally in phases.items():
+                mine[phase].merge(tally)
+        self.first = other.first | self.first
 
     @property
     def verdict(self) -> Verdict:
@@ -106,7 +128,8 @@ def examine(
 ) -> Agreement:
     """Judge each implementation against the oracle, and every two against each other, on cases with their names."""
     agreement = Agreement()
-    with threadpool_limits(limits=1):  # as in the runner: the networks are tiny
+    # As in the runner: the networks are tiny, and what overflows is judged, not warned of.
+    with threadpool_limits(limits=1), np.errstate(over="ignore", invalid="ignore"):
         for where, case in cases:
             agreement.steps += 1
             expected, bound = case.expect()

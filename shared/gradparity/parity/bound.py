@@ -25,14 +25,20 @@ SAFETY = 1.01
 
 @dataclass(frozen=True)
 class _Rounding:
-    """Unit roundoff u, machine epsilon and the smallest normal number η of the dtype under test."""
+    """Machine epsilon, smallest normal number η and largest number of the dtype under test."""
 
     eps: float
     eta: float
+    largest: float
 
     @property
     def u(self) -> float:
+        """Unit roundoff."""
         return self.eps / 2
+
+    def unless_overflow(self, size: Array, e: Array) -> Array:
+        """E, but infinite where the sum of the terms' absolute values, `size`, is beyond the dtype's range."""
+        return np.where(size <= self.largest, e, np.inf)
 
     def gamma(self, n: int) -> float:
         """γ_n = nu / (1 - nu): relative error of n roundings, and of a sum of products of n terms in any order."""
@@ -58,7 +64,7 @@ def bound(
     rounding of the exact values; `dtype` is the one that the implementations under test compute in.
     """
     info = np.finfo(dtype)
-    r = _Rounding(eps=float(info.eps), eta=float(info.smallest_normal))
+    r = _Rounding(eps=float(info.eps), eta=float(info.smallest_normal), largest=float(info.max))
     a = [_double(array) for array in network_pass.activations]
     z = [_double(array) for array in network_pass.pre_activations]
     deltas = [_double(array) for array in network_pass.deltas]
@@ -70,8 +76,10 @@ def bound(
     e_grads = _backward(r, a, e_a, deltas, residual, e_residual, layers)
 
     def e_updated(e_grad: Array, grad: Array, weight: Array, new: Array) -> Array:
-        rounding = 3 * r.u * learning_rate * np.abs(grad) + 2 * r.u * np.abs(new)
-        return learning_rate * e_grad + rounding + r.u * np.abs(weight) + r.eta
+        change = learning_rate * np.abs(grad)
+        rounding = 3 * r.u * change + 2 * r.u * np.abs(new) + r.u * np.abs(weight)
+        size = np.maximum(change + np.abs(weight), learning_rate)
+        return r.unless_overflow(size, learning_rate * e_grad + rounding + r.eta)
 
     e_loss = SAFETY * _loss(r, residual, e_residual)
     doubles = (map_params(_double, p) for p in (network_pass.grads, params, updated))
@@ -96,11 +104,13 @@ def _forward(r: _Rounding, a: list[Array], z: list[Array], layers: list[Layer]) 
         size = np.abs(a[index]) @ np.abs(weight) + (0 if bias is None else np.abs(bias))
         g = r.gamma(n if bias is None else n + 1)
         e_z = (1 + g) * (e_a[index] @ np.abs(weight)) + g * size + (2 * n + 1) * r.eta
+        e_z = r.unless_overflow(size, e_z)
         # The largest slope of the sigmoid anywhere within E_z of z.
         q = np.exp(-np.maximum(0, np.abs(z[index]) - e_z))
         slope = q / (1 + q) ** 2
         own = SIGMOID_ULP * r.eps
-        e_a.append(np.minimum(slope * e_z, 1) * (1 + own) + own * a[index + 1] + r.eta)
+        e_out = np.minimum(slope * e_z, 1) * (1 + own) + own * a[index + 1] + r.eta
+        e_a.append(np.where(np.isfinite(e_z), e_out, np.inf))  # inf - inf is no number in [0, 1]
     return e_a
 
 
@@ -141,11 +151,14 @@ def _backward(
         g, floor = r.gamma(samples), (2 * samples + 1) * r.eta
         e_weight = (1 + g) * (a_in.T @ e_delta + e_in.T @ delta + e_in.T @ e_delta)
         e_weight += g * (a_in.T @ delta) + floor
+        e_weight = r.unless_overflow(a_in.T @ delta, e_weight)
         e_bias = None if bias is None else (1 + g) * e_delta.sum(0) + g * delta.sum(0) + floor
         e_grads.insert(0, Layer(e_weight, e_bias))
         # Sums over this layer's units.
         units = weight.shape[1]
         g, floor = r.gamma(units), (2 * units + 1) * r.eta
-        e_d_a = (1 + g) * (e_delta @ np.abs(weight).T) + g * (delta @ np.abs(weight).T) + floor
+        size = delta @ np.abs(weight).T
+        e_d_a = (1 + g) * (e_delta @ np.abs(weight).T) + g * size + floor
+        e_d_a = r.unless_overflow(size, e_d_a)
         d_a = np.abs(deltas[index] @ weight.T)
     return tuple(e_grads)

@@ -3,45 +3,53 @@
 from __future__ import annotations
 
 import json
+import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
-from ..contract import Implementation
+from .. import registry
 from ..files import replace_files
 from ..machine import machine, versions
-from .agreement import examine
+from .agreement import Agreement, examine
 from .case import Case
 from .judge import Verdict
 from .randomized import random_setting
 
 AGREEMENT = "agreement.json"
 _DRAWS = 3
+_CHUNK = 20
 
 
 def agreement(
-    implementations: Mapping[str, Implementation],
+    targets: Sequence[str],
     networks: int,
     seed: int,
     folder: Path,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Verdict:
-    """Judge implementations on random networks, each with several draws in both dtypes, and store the result."""
+    """Judge implementations on random networks, each with several draws in both dtypes, and store the result.
+
+    `targets` are names or paths, as the registry knows them. The networks are the same for the same seed,
+    however many processes share them.
+    """
     begin = time.perf_counter()
-
-    def cases() -> Iterator[tuple[str, Case]]:
-        for number, sequence in enumerate(np.random.SeedSequence(seed).spawn(networks)):
-            progress(f"network {number}")
-            rng = np.random.default_rng(sequence)
-            setting = random_setting(rng)
-            for draw in range(_DRAWS):
-                for dtype in ("float64", "float32"):
-                    yield f"network {number} draw {draw} {dtype}", setting.draw(rng, dtype)
-
-    found = examine(implementations, cases())
+    found = Agreement()
+    chunks = [range(networks)[at : at + _CHUNK] for at in range(0, networks, _CHUNK)]
+    # A process for each chunk: JAX keeps what it compiled, and a thousand networks fill its memory maps.
+    with ProcessPoolExecutor(
+        os.cpu_count(), mp_context=get_context("spawn"), max_tasks_per_child=1
+    ) as pool:
+        futures = [pool.submit(judge_networks, targets, seed, chunk) for chunk in chunks]
+        for future, chunk in zip(futures, chunks, strict=True):
+            found.merge(future.result())
+            for number in chunk:
+                progress(f"network {number + 1}")
     result = {
         "command": f"gradparity agreement --networks {networks} --seed {seed}",
         "date": datetime.now(UTC).date().isoformat(),
@@ -54,3 +62,18 @@ def agreement(
     }
     replace_files(folder, {AGREEMENT: (json.dumps(result, indent=1) + "\n").encode()})
     return found.verdict
+
+
+def judge_networks(targets: Sequence[str], seed: int, numbers: Sequence[int]) -> Agreement:
+    """Judge implementations on the random networks of these numbers."""
+    implementations = {target.name: target for target in map(registry.load, targets)}
+
+    def cases() -> Iterator[tuple[str, Case]]:
+        for number in numbers:
+            rng = np.random.default_rng([seed, number])
+            setting = random_setting(rng)
+            for draw in range(_DRAWS):
+                for dtype in ("float64", "float32"):
+                    yield f"network {number} draw {draw} {dtype}", setting.draw(rng, dtype)
+
+    return examine(implementations, cases())

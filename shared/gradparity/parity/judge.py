@@ -46,7 +46,8 @@ class Finding:
         tensor: `activation`, `loss`, `recorded loss`, `weight` or `bias`.
         verdict: abstain where it is inside a bound that could not tell (see `RESOLUTION`), or there is none,
             because the exact numbers overflow.
-        share: the largest |difference| / bound over the entries: at most 1 inside the bound; infinite for NaN.
+        share: the largest |difference| / bound over the entries: at most 1 inside the bound; infinite for NaN;
+            0 where there is no bound.
         index: of the entry with that share.
         difference: of that entry.
         allowed: the bound on that entry.
@@ -117,9 +118,10 @@ def _compare(
         share = difference / allowed
     share = np.where(np.isnan(share), np.inf, share)
     worst = np.unravel_index(np.argmax(share), share.shape)
+    largest = float(share[worst])
     if not np.all(np.isfinite(allowed)):
-        verdict = Verdict.ABSTAIN
-    elif share[worst] > 1:
+        verdict, largest = Verdict.ABSTAIN, 0.0
+    elif largest > 1:
         verdict = Verdict.DISAGREE
     elif np.linalg.norm(allowed) > RESOLUTION * np.linalg.norm(judged.astype(np.float64)):
         verdict = Verdict.ABSTAIN
@@ -130,7 +132,7 @@ def _compare(
         layer,
         tensor,
         verdict,
-        float(share[worst]),
+        largest,
         tuple(int(i) for i in worst),
         float(difference[worst]),
         float(allowed[worst]),

@@ -40,13 +40,17 @@ def witness(run: Run) -> Testimony:
     predictions and its final loss. Each is judged from the run's own weights, so it does not matter how
     far the run has moved from another one.
     """
+    with np.errstate(over="ignore", invalid="ignore"):  # as for `examine`
+        return Testimony(_same_start(run), (*_steps(run), *_end(run)))
+
+
+def _same_start(run: Run) -> bool:
     initial = run.experiment.problem().params
     start = run.trajectory.kept.get(0)
-    same = start is not None and all(
+    return start is not None and all(
         np.array_equal(ours, theirs)
         for ours, theirs in zip(tensors(initial), tensors(start.params), strict=True)
     )
-    return Testimony(same, (*_steps(run), *_end(run)))
 
 
 def _steps(run: Run) -> Iterator[tuple[int, Finding]]:

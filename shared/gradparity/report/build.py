@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 from ..boundary import Guarded
@@ -102,8 +103,13 @@ def _data_uri(figure: Figure) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(figures.svg(figure)).decode()
 
 
+def _plain(text: str) -> Markup:
+    """Text that Markdown shows as it is, in a table too."""
+    return Markup("".join(f"&#{ord(c)};" if c in "|*_`[]~" else escape(c) for c in text))
+
+
 def _environment() -> Environment:
-    # Markdown is escaped too: a name such as <script> is shown as text in either edition.
+    # Markdown is escaped as HTML too: a name such as <script> is shown as text in either edition.
     environment = Environment(
         loader=PackageLoader(__package__),
         autoescape=True,
@@ -112,7 +118,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["share"] = lambda value: f"{value:.2g}"
+    environment.filters["plain"] = _plain
+    environment.filters["share"] = lambda value: "∞" if value is None else f"{value:.2g}"
     environment.filters["loss"] = lambda value: "–" if value is None else f"{value:.6g}"
     environment.filters["percent"] = lambda value: f"{100 * value:.4g} %"
     return environment

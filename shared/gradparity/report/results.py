@@ -139,7 +139,7 @@ def _apart(a: Run, b: Run) -> dict[str, Any]:
     }
 
 
-def _largest_shares(results: Sequence[Result]) -> dict[str, dict[str, float]]:
+def _largest_shares(results: Sequence[Result]) -> dict[str, dict[str, float | None]]:
     """Of the bound, against the oracle and between implementations, over all experiments: by dtype and phase."""
     largest: dict[str, dict[str, float]] = {}
     for result in results:
@@ -147,7 +147,10 @@ def _largest_shares(results: Sequence[Result]) -> dict[str, dict[str, float]]:
             row = largest.setdefault(dtype, {})
             for phase, tally in phases.items():
                 row[phase] = max(row.get(phase, 0.0), *tally.shares)
-    return largest
+    return {
+        dtype: {phase: _digits(share, 2) for phase, share in row.items()}
+        for dtype, row in largest.items()
+    }
 
 
 def _digits(value: float, digits: int = 6) -> float | None:

@@ -1,0 +1,162 @@
+"""The command line, in processes of its own: exit codes, messages, and what is imported."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gradparity.parity.campaign import judge_networks
+
+from .helpers import SMALL, command, gradparity
+
+IMPORTED = """
+import sys
+try:
+    {0}
+except SystemExit:
+    pass
+print([name for name in ("torch", "jax", "impl_numpy") if name in sys.modules])
+"""
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import gradparity",
+        "import gradparity.cli, gradparity.parity.agreement, gradparity.store",
+        "from gradparity.cli import app; app(['--help'])",
+        "from gradparity.cli import app; app(['report', '--help'])",
+    ],
+)
+def test_no_framework_is_imported_before_it_is_needed(statement: str) -> None:
+    done = command("-c", IMPORTED.format(statement))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+    # The check itself sees an import.
+    seen = command("-c", IMPORTED.format("import impl_numpy"))
+    assert seen.stdout.splitlines()[-1] == "['impl_numpy']"
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    (tmp_path / "small.toml").write_text(SMALL)
+    return tmp_path / "small.toml"
+
+
+def test_list_is_plain_where_it_is_no_terminal() -> None:
+    done = gradparity("list")
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["numpy", "impl_numpy", "ready"] in rows
+    assert ["xor", "XOR", "2-4-4-1", "1.05", "12000"] in rows
+
+
+def _run(small: Path, implementation: str) -> Path:
+    runs = small.parent / "runs"
+    done = gradparity("run", small, "--impl", implementation, "--runs", runs)
+    assert done.returncode == 0, done.stderr
+    kept = done.stdout.splitlines()[-1].removeprefix("kept in ")
+    assert Path(kept).is_dir()
+    return Path(kept)
+
+
+def test_run_and_compare(small: Path) -> None:
+    a, b = _run(small, "numpy"), _run(small, "torch")
+    same = gradparity("compare", a, b)
+    assert same.returncode == 0, same.stderr
+    assert same.stdout.splitlines()[-1] == "verdict: agree"
+    assert "first differ at update" in same.stdout
+    by_name = gradparity("compare", a.name, b.name, "--runs", a.parent)
+    assert by_name.returncode == 0
+
+    # A run whose weights were computed by another rule: every SHA-256 is right, the mathematics is not.
+    wrong = command(
+        "-c",
+        "import sys, dataclasses, numpy as np\n"
+        "from pathlib import Path\n"
+        "from gradparity import store\n"
+        "run = store.load(sys.argv[1])\n"
+        "kept = dict(run.trajectory.kept)\n"
+        "kept[61].params[1].weight[2, 0] *= 1 + 1e-9\n"
+        "run = dataclasses.replace(run, trajectory=dataclasses.replace(run.trajectory, kept=kept))\n"
+        "print(store.save(run, Path(sys.argv[2])))",
+        a,
+        a.parent,
+    )
+    assert wrong.returncode == 0, wrong.stderr
+    found = gradparity("compare", wrong.stdout.strip(), b)
+    assert found.returncode == 1
+    assert "first wrong at update 60: update: layer 1 weight[2, 0]: difference" in found.stdout
+    assert found.stdout.splitlines()[-1] == "verdict: disagree"
+
+
+def test_report_with_a_wrong_implementation(small: Path) -> None:
+    wrong = small.parent / "wrong.py"
+    wrong.write_text(
+        "from impl_numpy import forward, train, loss_and_grads as right\n"
+        "def loss_and_grads(*args):\n"
+        "    loss, grads = right(*args)\n"
+        "    grads[1].weight[0, 0] *= 1.001\n"
+        "    return loss, grads\n"
+    )
+    out = small.parent / "out"
+    done = gradparity("report", small, "--impl", "numpy", "--impl", wrong, "--out", out)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == "verdict: disagree"
+    results = json.loads((out / "results.json").read_text())
+    first = results["experiments"][0]["parity"]["first_divergence"]
+    assert [(d["subject"], d["other"]) for d in first] == [("wrong", "oracle"), ("numpy", "wrong")]
+    assert first[0]["where"].startswith("step 0: gradient: layer 1 weight[0, 0]: difference")
+    assert "layer 1 weight[0, 0]" in (out / "index.html").read_text()
+
+
+BAD = {
+    "unknown experiment": (["run", "nor"], "no experiment 'nor'"),
+    "unknown implementation": (["run", "xor", "--impl", "caffe"], "no implementation 'caffe'"),
+    "missing file": (["run", "none.toml"], "cannot read the experiment 'none.toml'"),
+    "missing implementation": (["run", "xor", "--impl", "none.py"], "no file 'none.py'"),
+    "malformed TOML": (["report", "malformed.toml"], "malformed.toml is not valid TOML"),
+    "NaN": (["report", "nan.toml"], "training.learning_rate: input should be a finite number"),
+    "missing run": (["compare", "a", "b"], "no run 'a'"),
+    "unknown option": (["report", "--nonsense"], "No such option"),
+    "no number": (["agreement", "--networks", "0"], "Invalid value for '--networks'"),
+    "out is a file": (
+        ["report", "small.toml", "--impl", "numpy", "--out", "taken"],
+        "cannot write",
+    ),
+    "raising": (
+        ["run", "small.toml", "--impl", "raises.py"],
+        "raises: train raised ValueError: no",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_input(what: str, small: Path) -> None:
+    folder = small.parent
+    (folder / "malformed.toml").write_text("title = [")
+    (folder / "nan.toml").write_text(SMALL.replace("0.5", "nan"))
+    (folder / "taken").write_text("precious")
+    (folder / "raises.py").write_text(
+        "from impl_numpy import forward, loss_and_grads\ndef train(*_, **__): raise ValueError('no')\n"
+    )
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    arguments, message = BAD[what]
+    done = gradparity(*arguments, cwd=folder)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    after = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    assert after == before
+
+
+def test_a_campaign_is_the_same_in_any_number_of_processes(tmp_path: Path) -> None:
+    done = gradparity("agreement", "--networks", "25", "--impl", "numpy", "--campaigns", tmp_path)
+    assert done.returncode == 0, done.stderr
+    stored = json.loads((tmp_path / "agreement.json").read_text())
+    agreement = judge_networks(["numpy"], 0, range(25)).summary()
+    assert json.loads(json.dumps(agreement)) == stored["agreement"]
+    assert stored["agreement"]["steps"] == 25 * 3 * 2

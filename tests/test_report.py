@@ -1,0 +1,138 @@
+"""The report: complete, self-contained, the same bytes for the same results, and safe with any name."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from gradparity.boundary import Guarded
+from gradparity.errors import InputError
+from gradparity.experiment import Experiment
+from gradparity.parity.campaign import agreement
+from gradparity.parity.judge import Verdict
+from gradparity.report import build as build_module
+from gradparity.report.build import build
+
+from .helpers import implementation, small_experiment
+
+HOSTILE = "<script>alert(1)</script>|*x*"
+
+
+def _build(out: Path, *experiments: Experiment) -> Verdict:
+    hostile = Guarded(HOSTILE, implementation("numpy").implementation)
+    both = {"numpy": implementation("numpy"), HOSTILE: hostile}
+    return build(experiments or [small_experiment()], both, out, campaigns=out)
+
+
+class Page(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.images: list[str] = []
+        self.tags: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        given = dict(attrs)
+        if "id" in given:
+            self.ids.append(given["id"] or "")
+        if tag == "a" and given.get("href"):
+            self.links.append(given["href"] or "")
+        if tag == "img":
+            self.images.append(given["src"] or "")
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    assert _build(folder) is Verdict.AGREE
+    return folder
+
+
+def test_three_files_and_figures(out: Path) -> None:
+    assert {p.name for p in out.iterdir()} == {
+        "index.html", "README.md", "machine.md", "results.json", "figures",
+    }  # fmt: skip
+    markdown = (out / "README.md").read_text()
+    shown = set(re.findall(r"\]\((figures/[^)]*)\)", markdown))
+    assert shown == {f"figures/{p.name}" for p in (out / "figures").iterdir()}
+    assert len(shown) == 3
+
+
+def test_the_page_stands_alone(out: Path) -> None:
+    page = Page((out / "index.html").read_text())
+    assert {"script", "link", "iframe"}.isdisjoint(page.tags)
+    assert len(page.images) == 3
+    assert all(image.startswith("data:image/svg+xml;base64,") for image in page.images)
+    assert len(set(page.ids)) == len(page.ids)
+    assert page.links
+    assert all(link.removeprefix("#") in page.ids for link in page.links)
+
+
+def test_a_hostile_name_is_text(out: Path) -> None:
+    for name in ("index.html", "README.md", "machine.md"):
+        assert "<script" not in (out / name).read_text()
+    assert "&lt;script&gt;" in (out / "index.html").read_text()
+
+
+def test_tables_of_the_markdown_are_whole(out: Path) -> None:
+    text = (out / "README.md").read_text() + (out / "machine.md").read_text()
+    tables = re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE)
+    assert len(tables) == 7
+    for table in tables:
+        rows = table.splitlines()
+        assert re.fullmatch(r"\|(:?-+:?\|)+", rows[1]), table
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1, table
+        assert len(rows) > 2
+
+
+def test_the_same_results_give_the_same_bytes(out: Path, tmp_path: Path) -> None:
+    _build(tmp_path)
+    for path in out.rglob("*"):
+        if path.is_file() and path.name not in ("machine.md", "index.html"):  # these tell seconds
+            assert path.read_bytes() == (tmp_path / path.relative_to(out)).read_bytes(), path
+    pages = [(folder / "index.html").read_text() for folder in (out, tmp_path)]
+    parts = [re.split(r'<section id="machine">', page)[0] for page in pages]
+    assert parts[0] == parts[1]
+
+
+def test_results_are_json_for_everybody(out: Path) -> None:
+    results = json.loads((out / "results.json").read_text(), parse_constant=pytest.fail)
+    assert results["schema"] == 1
+    assert results["verdict"] == "agree"
+    experiment = results["experiments"][0]
+    assert [row["epoch"] for row in experiment["losses"]] == list(range(3, 31, 3))
+    assert len(experiment["parity"]["pairs"]) == 3 * 2
+    assert 0 < results["largest_shares"]["float32"]["gradient"] < 1
+
+
+def test_a_run_that_diverges_is_reported(tmp_path: Path) -> None:
+    """A learning rate of 1e300 drives the weights to infinity; that is no reason to have no report."""
+    wild = small_experiment(learning_rate=1e300, epochs=3)
+    verdict = _build(tmp_path, wild)
+    assert verdict in (Verdict.AGREE, Verdict.ABSTAIN)
+    json.loads((tmp_path / "results.json").read_text(), parse_constant=pytest.fail)
+
+
+def test_campaigns_are_shown_where_there_are_any(tmp_path: Path) -> None:
+    agreement(["numpy"], 2, 0, tmp_path)
+    _build(tmp_path)
+    assert "Random networks" in (tmp_path / "index.html").read_text()
+    assert "Random networks" in (tmp_path / "README.md").read_text()
+
+
+def test_a_broken_campaign_is_named(tmp_path: Path) -> None:
+    (tmp_path / "agreement.json").write_text("{")
+    with pytest.raises(InputError, match=r"agreement\.json' is not a campaign's result"):
+        _build(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["agreement.json"]
+
+
+def test_the_module_writes_where_it_says() -> None:
+    assert Path("reports/latest") == build_module.LATEST
