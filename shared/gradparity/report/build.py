@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from ..boundary import Guarded
@@ -104,8 +104,8 @@ def _data_uri(figure: Figure) -> str:
 
 
 def _plain(text: str) -> Markup:
-    """Text that Markdown shows as it is, in a table too."""
-    return Markup("".join(f"&#{ord(c)};" if c in "|*_`[]~" else escape(c) for c in text))
+    """Text that Markdown shows as it is, in a table too; quotes need no escape outside an attribute."""
+    return Markup("".join(f"&#{ord(c)};" if c in "|*_`[]~<>&" else c for c in text))
 
 
 def _environment() -> Environment:
