@@ -29,8 +29,7 @@ campaigns: $(VENV)/.installed        ## the long runs whose results the report s
 	$(BIN)/gradparity agreement
 
 reference: $(VENV)/.installed        ## renew the committed copy of the report, on purpose
-	$(BIN)/gradparity report
-	rm -rf reports/reference && cp -r reports/latest reports/reference
+	$(BIN)/gradparity report --out reports/reference
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), "gradparity needs Python 3.11 to 3.13 (make PYTHON=python3.12 ...), found " + sys.version.split()[0]'

@@ -14,7 +14,6 @@ from gradparity.errors import InputError
 from gradparity.experiment import Experiment
 from gradparity.parity.campaign import agreement
 from gradparity.parity.judge import Verdict
-from gradparity.report import build as build_module
 from gradparity.report.build import build
 
 from .helpers import implementation, small_experiment
@@ -132,7 +131,3 @@ def test_a_broken_campaign_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"agreement\.json' is not a campaign's result"):
         _build(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["agreement.json"]
-
-
-def test_the_module_writes_where_it_says() -> None:
-    assert Path("reports/latest") == build_module.LATEST

@@ -134,9 +134,8 @@ def test_pickled_objects_are_refused(run: Run, tmp_path: Path) -> None:
         store.load(folder)
 
 
-def test_a_failed_write_leaves_nothing(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _fill_the_disk(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """From the second file on, the disk is full. Returns the names of those written."""
     written: list[str] = []
     write = Path.write_bytes
 
@@ -147,6 +146,13 @@ def test_a_failed_write_leaves_nothing(
         return write(path, content)
 
     monkeypatch.setattr(Path, "write_bytes", full_disk)
+    return written
+
+
+def test_a_failed_write_leaves_nothing(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = _fill_the_disk(monkeypatch)
     with pytest.raises(OSError, match="No space left"):
         store.save(run, tmp_path)
     assert written
@@ -156,8 +162,10 @@ def test_a_failed_write_leaves_nothing(
 def test_replacing_files_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files.replace_files(tmp_path, {"a.txt": b"old", "deep/b.txt": b"old"})
     (tmp_path / "theirs.txt").write_bytes(b"stays")
-    with pytest.raises(TypeError):
-        files.replace_files(tmp_path, {"a.txt": b"new", "deep/b.txt": None})  # type: ignore[dict-item]
+    with monkeypatch.context() as patch:
+        _fill_the_disk(patch)
+        with pytest.raises(OSError, match="No space left"):
+            files.replace_files(tmp_path, {"a.txt": b"new", "deep/b.txt": b"new"})
     assert (tmp_path / "a.txt").read_bytes() == b"old"
     files.replace_files(tmp_path, {"a.txt": b"new", "deep/b.txt": b"new"})
     contents = {
