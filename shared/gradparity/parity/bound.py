@@ -24,12 +24,19 @@ SAFETY = 1.01
 
 
 @dataclass(frozen=True)
-class _Rounding:
-    """Machine epsilon, smallest normal number η and largest number of the dtype under test."""
+class Precision:
+    """A floating-point format: machine epsilon, smallest normal number η and largest number."""
 
+    name: str
     eps: float
     eta: float
     largest: float
+
+    @classmethod
+    def of(cls, dtype: Any) -> Precision:
+        """The format of a NumPy dtype."""
+        info = np.finfo(dtype)
+        return cls(info.dtype.name, float(info.eps), float(info.smallest_normal), float(info.max))
 
     @property
     def u(self) -> float:
@@ -56,24 +63,26 @@ def bound(
     updated: Params,
     targets: Array,
     learning_rate: float,
-    dtype: Any,
+    r: Precision,
+    *,
+    absolute_sigmoid: bool = False,
 ) -> Step:
     """E for every number of one step, computed in float64.
 
     `network_pass` is the pass on the same `params` and `targets`, `updated` the weights after it, all within
-    rounding of the exact values; `dtype` is the one that the implementations under test compute in.
+    rounding of the exact values; `r` is the format that the implementations under test compute in.
+    `absolute_sigmoid` allows a σ that is right to a few eps only in absolute terms, as ½ (1 + tanh(z/2)) is.
     """
-    info = np.finfo(dtype)
-    r = _Rounding(eps=float(info.eps), eta=float(info.smallest_normal), largest=float(info.max))
     a = [_double(array) for array in network_pass.activations]
     z = [_double(array) for array in network_pass.pre_activations]
     deltas = [_double(array) for array in network_pass.deltas]
     layers = [Layer(_double(w), None if b is None else _double(b)) for w, b in params]
 
-    e_a = _forward(r, a, z, layers)
+    tail = SIGMOID_ULP * r.eps if absolute_sigmoid else 0.0
+    e_a = _forward(r, a, z, layers, tail)
     residual = np.abs(a[-1] - _double(targets))
     e_residual = e_a[-1] * (1 + r.u) + r.u * residual
-    e_grads = _backward(r, a, e_a, deltas, residual, e_residual, layers)
+    e_grads = _backward(r, a, e_a, deltas, residual, e_residual, layers, tail)
 
     def e_updated(e_grad: Array, grad: Array, weight: Array, new: Array) -> Array:
         change = learning_rate * np.abs(grad)
@@ -96,8 +105,10 @@ def _double(array: Array) -> Array:
     return array.astype(np.float64)
 
 
-def _forward(r: _Rounding, a: list[Array], z: list[Array], layers: list[Layer]) -> list[Array]:
-    """E of the activations; the inputs, first in the list, are exact."""
+def _forward(
+    r: Precision, a: list[Array], z: list[Array], layers: list[Layer], tail: float
+) -> list[Array]:
+    """E of the activations; the inputs, first in the list, are exact. `tail` is σ's own absolute error."""
     e_a = [np.zeros_like(a[0])]
     for index, (weight, bias) in enumerate(layers):
         n = len(weight)
@@ -109,12 +120,12 @@ def _forward(r: _Rounding, a: list[Array], z: list[Array], layers: list[Layer]) 
         q = np.exp(-np.maximum(0, np.abs(z[index]) - e_z))
         slope = q / (1 + q) ** 2
         own = SIGMOID_ULP * r.eps
-        e_out = np.minimum(slope * e_z, 1) * (1 + own) + own * a[index + 1] + r.eta
+        e_out = np.minimum(slope * e_z, 1) * (1 + own) + own * a[index + 1] + r.eta + tail
         e_a.append(np.where(np.isfinite(e_z), e_out, np.inf))  # inf - inf is no number in [0, 1]
     return e_a
 
 
-def _loss(r: _Rounding, residual: Array, e_residual: Array) -> Any:
+def _loss(r: Precision, residual: Array, e_residual: Array) -> Any:
     e_square = (2 * residual * e_residual + e_residual**2) * (1 + 2 * r.u)
     e_square += 2 * r.u * residual**2 + r.eta
     gamma = r.gamma(residual.size + 3)
@@ -123,13 +134,14 @@ def _loss(r: _Rounding, residual: Array, e_residual: Array) -> Any:
 
 
 def _backward(
-    r: _Rounding,
+    r: Precision,
     a: list[Array],
     e_a: list[Array],
     deltas: list[Array],
     residual: Array,
     e_residual: Array,
     layers: list[Layer],
+    tail: float,
 ) -> Params:
     """E of the gradients, from the last layer down."""
     kappa = 1 / residual.size
@@ -142,7 +154,7 @@ def _backward(
         out, e_out = a[index + 1], e_a[index + 1]
         slope = out * (1 - out)
         e_slope = (np.abs(1 - 2 * out) * e_out + e_out**2) * (1 + 3 * r.u)
-        e_slope += 3 * r.u * slope + 2 * r.eta
+        e_slope += 3 * r.u * slope + 2 * r.eta + tail
         last = index == len(layers) - 1
         e_delta = r.product(d_a, e_d_a, slope, e_slope, roundings=3 if last else 1)
         # Sums over the samples.

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..contract import Batch, Implementation, Network, Params, Schedule, State
 from ..experiment import Problem
-from .bound import bound
+from .bound import Precision, bound
 from .reference import cast, evaluate, sgd_step, weights_along
 from .step import Step
 
@@ -26,7 +26,10 @@ def oracle_dtype() -> Any:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """Update number `update` of a schedule, started from the weights `params`."""
+    """Update number `update` of a schedule, started from the weights `params`.
+
+    `previous` are the weights one update earlier, where the step before is known; only a mistake looks back.
+    """
 
     network: Network
     params: Params
@@ -34,6 +37,7 @@ class Case:
     targets: Batch
     schedule: Schedule
     update: int = 0
+    previous: Params | None = None
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -51,15 +55,30 @@ class Case:
         """1, or 2 where the oracle is no more precise than the dtype under test and so may be off by a bound itself."""
         return 1.0 if np.finfo(oracle_dtype()).eps < np.finfo(self.dtype).eps else 2.0
 
-    def expect(self) -> tuple[Step, Step]:
-        """The result in the oracle's precision, and the bound on a correct implementation's distance from it."""
+    def expect(
+        self, precision: Precision | None = None, *, absolute_sigmoid: bool = False
+    ) -> tuple[Step, Step]:
+        """The result in the oracle's precision, and the bound on a correct implementation's distance from it.
+
+        The implementation is taken to compute in the case's dtype, or in another `precision`;
+        `absolute_sigmoid`: see `bound`.
+        """
         wide, learning_rate = oracle_dtype(), self.schedule.learning_rate
         inputs, targets = (array.astype(wide) for array in self.batch)
         params = cast(self.params, wide)
         exact = evaluate(self.network, params, inputs, targets)
         updated = sgd_step(params, exact.grads, learning_rate)
         expected = Step(exact.activations[1:], exact.loss, exact.grads, exact.loss, updated)
-        return expected, bound(exact, self.params, updated, targets, learning_rate, self.dtype)
+        r = precision or Precision.of(self.dtype)
+        return expected, bound(
+            exact,
+            self.params,
+            updated,
+            targets,
+            learning_rate,
+            r,
+            absolute_sigmoid=absolute_sigmoid,
+        )
 
     def observe(self, implementation: Implementation) -> Step:
         """What `implementation` makes of it. Its `train` is restarted at this update with the whole data and order."""

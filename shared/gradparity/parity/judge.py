@@ -73,7 +73,7 @@ class Finding:
 
 
 def judge(before: Params, result: Step, expected: Step, bound: Step, slack: float) -> list[Finding]:
-    """Compare all tensors of a step, in the order in which they are computed.
+    """Compare all tensors of a step, in the order in which they are computed: gradients from the last layer down.
 
     Args:
         before: the weights that the step started from; they tell how far an update moved.
@@ -88,20 +88,28 @@ def judge(before: Params, result: Step, expected: Step, bound: Step, slack: floa
     ]
 
 
-def _tensors(before: Params, *steps: Step) -> Iterator[tuple[Any, ...]]:
+def _tensors(
+    before: Params, result: Step, expected: Step, bound: Step
+) -> Iterator[tuple[Any, ...]]:
     """Phase, layer, tensor; the tensor in each step; what its bound is measured against."""
-    expected = steps[1]
-    for layer, activations in enumerate(zip(*(s.activations for s in steps), strict=True)):
-        yield "forward", layer, "activation", *activations, activations[1]
-    yield "loss", None, "loss", *(s.loss for s in steps), expected.loss
-    for layer, tensor, *grads in _parameters(*(s.grads for s in steps)):
-        yield "gradient", layer, tensor, *grads, grads[1]
-    yield "loss", None, "recorded loss", *(s.recorded for s in steps), expected.recorded
-    for layer, tensor, old, *updated in _parameters(before, *(s.updated for s in steps)):
-        yield "update", layer, tensor, *updated, updated[1] - old
+    steps = result, expected, bound
+    if result.activations is not None:
+        for layer, activations in enumerate(zip(*(s.activations for s in steps), strict=True)):
+            if activations[0] is not None:
+                yield "forward", layer, "activation", *activations, activations[1]
+    if result.loss is not None:
+        yield "loss", None, "loss", *(s.loss for s in steps), expected.loss
+    if result.grads is not None:
+        for layer, tensor, *grads in reversed(list(_parameters(*(s.grads for s in steps)))):
+            yield "gradient", layer, tensor, *grads, grads[1]
+    if result.recorded is not None:
+        yield "loss", None, "recorded loss", *(s.recorded for s in steps), expected.recorded
+    if result.updated is not None:
+        for layer, tensor, old, *updated in _parameters(before, *(s.updated for s in steps)):
+            yield "update", layer, tensor, *updated, updated[1] - old
 
 
-def _parameters(*params: Params) -> Iterator[tuple[Any, ...]]:
+def _parameters(*params: Any) -> Iterator[tuple[Any, ...]]:
     for layer, layers in enumerate(zip(*params, strict=True)):
         yield layer, "weight", *(values.weight for values in layers)
         if layers[0].bias is not None:

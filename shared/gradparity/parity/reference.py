@@ -7,7 +7,7 @@ its gradients are checked.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,38 +49,79 @@ class Pass:
     grads: Params
 
 
-def evaluate(network: Network, params: Params, inputs: Array, targets: Array) -> Pass:
-    """One pass, in the dtype of its arguments.
+def _squares(predictions: Array, targets: Array) -> Any:
+    return np.sum((predictions - targets) ** 2) / targets.size
 
-    Forward: z_l = a_{l-1} W_l + b_l, a_l = σ(z_l). Loss: the mean of (a_L - y)² over all elements.
-    Backward: δ_L = 2 (a_L - y) / elements ⊙ σ'(z_L), δ_l = δ_{l+1} W_{l+1}ᵀ ⊙ σ'(z_l);
-    ∂/∂W_l = a_{l-1}ᵀ δ_l, ∂/∂b_l = Σ over samples of δ_l (Rumelhart, Hinton and Williams 1986).
+
+def _twice_the_mean_residual(predictions: Array, targets: Array) -> Array:
+    return 2 * (predictions - targets) / targets.size
+
+
+@dataclass(frozen=True)
+class Equations:
+    """The equations of one pass; the defaults are right. Each may be replaced, by that of a known mistake.
+
+    Attributes:
+        weigh: (a_below, W, b, layer) → z = a_below W + b.
+        activate: (z, layer) → a.
+        loss: (a_L, targets) → the mean of (a_L - y)² over all elements.
+        output: (a_L, targets) → ∂loss/∂a_L = 2 (a_L - y) / elements.
+        slope: (z, a, layer) → σ'(z).
+        passed_down: (∂loss/∂a, δ, W, layer) → ∂loss/∂a of the layer below = δ Wᵀ.
+        weight_grad: (a_below, ∂loss/∂a, δ, layer) → ∂loss/∂W = a_belowᵀ δ.
+        bias_grad: (δ, layer) → ∂loss/∂b = Σ over samples of δ.
     """
-    depth = len(network.layers)
-    activations, pre_activations = [inputs], []
-    for layer in params:
-        z = activations[-1] @ layer.weight
-        if layer.bias is not None:
-            z = z + layer.bias
-        pre_activations.append(z)
-        activations.append(sigmoid(z))
 
-    residual = activations[-1] - targets
-    loss = np.sum(residual * residual) / residual.size
-
-    deltas = [residual * 2 / residual.size * sigmoid_prime(pre_activations[-1])]
-    for index in range(depth - 1, 0, -1):
-        upstream = deltas[0] @ np.swapaxes(params[index].weight, 0, 1)
-        deltas.insert(0, upstream * sigmoid_prime(pre_activations[index - 1]))
-
-    grads = tuple(
-        Layer(
-            np.swapaxes(activations[index], 0, 1) @ deltas[index],
-            None if params[index].bias is None else np.sum(deltas[index], axis=0),
-        )
-        for index in range(depth)
+    weigh: Callable[[Array, Array, Array | None, int], Array] = lambda below, weight, bias, _: (
+        below @ weight if bias is None else below @ weight + bias
     )
-    return Pass(pre_activations, activations, loss, deltas, grads)
+    activate: Callable[[Array, int], Array] = lambda z, _: sigmoid(z)
+    loss: Callable[[Array, Array], Any] = _squares
+    output: Callable[[Array, Array], Array] = _twice_the_mean_residual
+    slope: Callable[[Array, Array, int], Array] = lambda z, _a, _: sigmoid_prime(z)
+    passed_down: Callable[[Array, Array, Array, int], Array] = lambda _d_a, delta, weight, _: (
+        delta @ np.swapaxes(weight, 0, 1)
+    )
+    weight_grad: Callable[[Array, Array, Array, int], Array] = lambda below, _d_a, delta, _: (
+        np.swapaxes(below, 0, 1) @ delta
+    )
+    bias_grad: Callable[[Array, int], Array] = lambda delta, _: np.sum(delta, axis=0)
+
+
+RIGHT = Equations()
+
+
+def evaluate(
+    network: Network,
+    params: Params,
+    inputs: Array,
+    targets: Array,
+    equations: Equations = RIGHT,
+) -> Pass:
+    """One pass, in the dtype of its arguments (Rumelhart, Hinton and Williams 1986).
+
+    Forward: z_l = a_{l-1} W_l + b_l, a_l = σ(z_l). Backward: δ_l = ∂loss/∂a_l ⊙ σ'(z_l), from the last layer down.
+    """
+    activations, pre_activations = [inputs], []
+    for index, layer in enumerate(params):
+        z = equations.weigh(activations[-1], layer.weight, layer.bias, index)
+        pre_activations.append(z)
+        activations.append(equations.activate(z, index))
+
+    loss = equations.loss(activations[-1], targets)
+    d_a = equations.output(activations[-1], targets)
+    deltas: list[Array] = []
+    grads: list[Layer] = []
+    for index in reversed(range(len(network.layers))):
+        weight, bias = params[index]
+        below, z, a = activations[index], pre_activations[index], activations[index + 1]
+        delta = d_a * equations.slope(z, a, index)
+        weight_grad = equations.weight_grad(below, d_a, delta, index)
+        bias_grad = None if bias is None else equations.bias_grad(delta, index)
+        d_a = equations.passed_down(d_a, delta, weight, index)
+        deltas.insert(0, delta)
+        grads.insert(0, Layer(weight_grad, bias_grad))
+    return Pass(pre_activations, activations, loss, deltas, tuple(grads))
 
 
 def sgd_step(params: Params, grads: Params, learning_rate: float) -> Params:

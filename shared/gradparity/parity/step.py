@@ -14,6 +14,8 @@ from .reference import Array
 class Step:
     """What one training step makes of its weights and its batch; also, a bound on each of these numbers.
 
+    What an implementation does not show is None, and is not compared.
+
     Attributes:
         activations: of each layer, `(samples, units)`.
         loss: on the batch, before the update.
@@ -22,8 +24,8 @@ class Step:
         updated: the weights after the update.
     """
 
-    activations: Sequence[Array]
-    loss: Any
-    grads: Params
-    recorded: Any
-    updated: Params
+    activations: Sequence[Array | None] | None = None
+    loss: Any = None
+    grads: Params | None = None
+    recorded: Any = None
+    updated: Params | None = None

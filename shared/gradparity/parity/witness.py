@@ -63,12 +63,9 @@ def _steps(run: Run) -> Iterator[tuple[int, Finding]]:
             problem.network, params, problem.inputs, problem.targets, problem.schedule, update
         )
         expected, bound = case.expect()
-        # What a run does not keep is filled in from the oracle, and not reported.
-        loss = trajectory.losses[update]
-        seen = Step(expected.activations, loss, expected.grads, loss, following.params)
+        seen = Step(recorded=trajectory.losses[update], updated=following.params)
         for finding in judge(params, seen, expected, bound, slack=case.oracle_slack):
-            if finding.phase == "update" or finding.tensor == "recorded loss":
-                yield update, finding
+            yield update, finding
 
 
 def _end(run: Run) -> Iterator[tuple[int, Finding]]:
@@ -77,10 +74,7 @@ def _end(run: Run) -> Iterator[tuple[int, Finding]]:
     params, state = trajectory.final
     case = Case(problem.network, params, problem.inputs, problem.targets, everything)
     expected, bound = case.expect()
-    activations = [*expected.activations[:-1], run.predictions]
-    loss = trajectory.final_loss
-    seen = Step(activations, loss, expected.grads, loss, expected.updated)
+    hidden = [None] * (len(problem.network.layers) - 1)
+    seen = Step(activations=[*hidden, run.predictions], loss=trajectory.final_loss)
     for finding in judge(params, seen, expected, bound, slack=case.oracle_slack):
-        last = finding.layer == len(problem.network.layers) - 1
-        if finding.tensor == "loss" or (finding.phase == "forward" and last):
-            yield state.updates, finding
+        yield state.updates, finding

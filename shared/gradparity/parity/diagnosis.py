@@ -1,0 +1,135 @@
+"""Why a result is wrong, in the order in which a program computes: forward, gradient or update, loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .imprecision import reduced_forward, reduced_gradient
+from .judge import Phase
+from .mistakes import FACTORS, LOSSES, Factor, WrongLoss, run
+from .naming import ForwardName, Name, forward_names, gradient_names
+from .observation import Observation
+from .reference import RIGHT
+
+
+@dataclass
+class Diagnosis:
+    """What explains the observations. Of several names that fit, the data cannot tell which it is.
+
+    Attributes:
+        forward: what explains the activations; first those that also explain the gradients.
+        gradient: what explains the gradients or updates, the simplest first.
+        phase: what `gradient` is about: the gradients shown, or the updates.
+        loss: what the loss is instead.
+        reduced: the class "reduced precision", with layer and format in words; empty if that is not it.
+        unknown: phases that are wrong and explained by nothing that is known here.
+    """
+
+    forward: list[ForwardName] = field(default_factory=list)
+    gradient: list[Name] = field(default_factory=list)
+    phase: Phase = "gradient"
+    loss: list[LossName] = field(default_factory=list)
+    reduced: str = ""
+    unknown: list[Phase] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class LossName:
+    """What is told as the loss."""
+
+    name: str
+    factor: Factor = FACTORS[0]
+
+    def __str__(self) -> str:
+        return self.name if self.factor is FACTORS[0] else f"{self.factor.name} times {self.name}"
+
+
+def diagnose(observations: Sequence[Observation]) -> Diagnosis:
+    """Explain what is wrong in these observations of one target, all in one dtype."""
+    found = Diagnosis()
+    # Those that disagree tell most, so they come first; what fits them must fit the others too.
+    ordered = sorted(observations, key=lambda o: not o.wrong("forward", "gradient", "update"))
+    bases: list[ForwardName | None] = [None]
+    if any(o.wrong("forward") for o in ordered):
+        found.forward = list(forward_names(ordered))
+        bases = list(found.forward)
+        if not found.forward and not _reduced(found, reduced_forward(ordered)):
+            found.unknown.append("forward")
+    phases: tuple[Phase, ...] = ("gradient", "update")
+    wrong = [phase for phase in phases if any(o.wrong(phase) for o in ordered)]
+    if wrong and bases:  # what follows from an unexplained forward pass has no name of its own
+        found.phase = wrong[0]
+        found.gradient = list(gradient_names(ordered, found.phase, bases))
+        explained = [name.forward for name in found.gradient if name.forward is not None]
+        found.forward = list(dict.fromkeys([*explained, *found.forward]))
+        if not found.gradient and not (
+            bases == [None] and _reduced(found, reduced_gradient(ordered, found.phase))
+        ):
+            found.unknown.append(found.phase)
+    if any(o.wrong("loss") for o in ordered):
+        found.loss = _losses(ordered, found.forward)
+        if not found.loss and not found.reduced and "forward" not in found.unknown:
+            found.unknown.append("loss")
+    return found
+
+
+def _reduced(found: Diagnosis, words: str) -> bool:
+    found.reduced = words
+    return bool(words)
+
+
+def _losses(observations: Sequence[Observation], forward: Sequence[ForwardName]) -> list[LossName]:
+    """What the loss that is told may be."""
+    names = []
+    for loss in LOSSES:
+        for factor in FACTORS:
+            if all(_tells(o, forward, loss, factor) for o in observations):
+                names.append(LossName(loss.name, factor))
+                break
+    recorded = [o for o in observations if o.seen.recorded is not None]
+    for name, value in _RECORDED.items():
+        if recorded and all(_near(o, [o.seen.recorded], value(o)) for o in recorded):
+            names.append(LossName(name))
+    return names
+
+
+def _tells(
+    observation: Observation, forward: Sequence[ForwardName], loss: WrongLoss, factor: Factor
+) -> bool:
+    case, seen = observation.case, observation.seen
+    told = [value for value in (seen.loss, seen.recorded) if value is not None]
+    equations = forward[0].equations(observation.depth) if forward else RIGHT
+    try:
+        predictions = run(case, equations).activations[-1]
+    except ValueError:  # a mistake of the forward pass that cannot be made here
+        predictions = run(case, RIGHT).activations[-1]
+    targets = case.batch[1].astype(predictions.dtype)
+    with np.errstate(all="ignore"):
+        value = factor.value(*observation.elements) * loss.value(predictions, targets)
+    return _near(observation, told, value)
+
+
+def _near(observation: Observation, told: Sequence[Any], value: Any) -> bool:
+    expected, bound = observation.answer
+    count = len(told)
+    return not told or (
+        observation.left_over(told, [value] * count, [expected.loss] * count, [bound.loss] * count)
+        <= 1
+    )
+
+
+def _after(observation: Observation, rows: Any) -> Any:
+    updated = observation.seen.updated
+    return np.nan if updated is None else run(observation.case, RIGHT, updated, rows).loss
+
+
+_RECORDED: dict[str, Callable[[Observation], Any]] = {
+    "the loss after the update, not before it": lambda o: _after(o, None),
+    "the loss on all data, not on the batch": lambda o: run(o.case, RIGHT, rows=slice(None)).loss,
+    "the loss on all data after the update": lambda o: _after(o, slice(None)),
+}
+"""Mistakes in what a training loop records, by name."""

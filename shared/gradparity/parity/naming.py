@@ -1,0 +1,233 @@
+"""Name the mistakes that predict what was seen.
+
+A name is accepted only if its prediction fits every tensor of every observation, the right ones too, within the
+bound: it is a proof that on these data the program computes what the mistake would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..contract import map_params, tensors
+from .judge import Phase
+from .mistakes import (
+    FACTORS,
+    FORWARD,
+    GRADIENT,
+    TRAINING,
+    Factor,
+    ForwardMistake,
+    Layers,
+    Mistake,
+    run,
+    scopes,
+)
+from .observation import Observation
+from .reference import RIGHT, Array, Equations
+
+UNIT = FACTORS[0]
+Place = Callable[[int], Layers]
+
+
+@dataclass(frozen=True)
+class ForwardName:
+    """A mistake in the forward pass, and where: in words, and the layers by the network's depth."""
+
+    mistake: ForwardMistake
+    where: str
+    layers: Place
+
+    def equations(self, depth: int) -> Equations:
+        """The equations of a network of this depth with this mistake."""
+        return self.mistake.equations(self.layers(depth))
+
+    def __str__(self) -> str:
+        return f"{self.mistake.name} {self.where}"
+
+
+@dataclass(frozen=True)
+class Name:
+    """What explains the gradients.
+
+    Attributes:
+        mistake: None for a mere factor.
+        where: the layers, in words; empty for a mistake that is not made by layer.
+        factor: on top of it.
+        forward: the mistake in the forward pass that it comes on top of.
+        share: of the bound, left over when all this is undone.
+    """
+
+    mistake: Mistake | None
+    where: str
+    factor: Factor
+    forward: ForwardName | None
+    share: float
+
+    def __str__(self) -> str:
+        parts = [] if self.forward is None else [str(self.forward)]
+        if self.mistake is not None:
+            parts.append(f"{self.mistake.name} {self.where}".strip())
+        if self.factor is not UNIT:
+            parts.append(f"the gradient is multiplied by {self.factor.name}: {self.factor.meaning}")
+        return "; ".join(parts)
+
+
+def forward_names(observations: Sequence[Observation]) -> Iterator[ForwardName]:
+    """The mistakes that predict the activations."""
+    for mistake, where, layers in _places(FORWARD, observations):
+        name = ForwardName(mistake, where, layers)
+        if all(_predicts(name, observation) for observation in observations):
+            yield name
+
+
+def _predicts(name: ForwardName, observation: Observation) -> bool:
+    seen = observation.seen.activations
+    if seen is None:
+        return True
+    try:
+        predicted = run(observation.case, name.equations(observation.depth)).activations[1:]
+    except ValueError:  # shapes that do not fit: the mistake cannot be made here
+        predicted = run(observation.case, RIGHT).activations[1:]
+    columns: Any = zip(
+        seen, predicted, *(step.activations or () for step in observation.answer), strict=True
+    )
+    shown = [column for column in columns if column[0] is not None]
+    return not shown or observation.left_over(*zip(*shown, strict=True)) <= 1
+
+
+def gradient_names(
+    observations: Sequence[Observation], phase: Phase, bases: Sequence[ForwardName | None]
+) -> Iterator[Name]:
+    """The mistakes that predict the gradients, shown (phase `gradient`) or recovered from updates (`update`).
+
+    Each comes alone or with a factor on top, and on top of each of `bases`; the simplest come first.
+    """
+    pairs = [(observation, _Gradients.of(observation, phase)) for observation in observations]
+    usable = [(observation, grads) for observation, grads in pairs if grads is not None]
+    if not usable:
+        return
+    catalogue = GRADIENT if phase == "gradient" else (*GRADIENT, *TRAINING)
+    for base in bases:
+        yield from _fitting(usable, base, None, "", _nowhere)
+    for base in bases:
+        for mistake, where, layers in _places(catalogue, [o for o, _ in usable]):
+            yield from _fitting(usable, base, mistake, where, layers)
+
+
+def _nowhere(_: int) -> Layers:
+    return frozenset()
+
+
+def _places(
+    catalogue: Sequence[Any], observations: Sequence[Observation]
+) -> Iterator[tuple[Any, str, Place]]:
+    """Each mistake in each place that these networks have, no two of them in the same layers throughout."""
+    depths = [observation.depth for observation in observations]
+    places: dict[tuple[Layers, ...], tuple[str, Place]] = {}
+    for where, layers in scopes(max(depths)):
+        places.setdefault(tuple(layers(depth) for depth in depths), (where, layers))
+    places.pop(tuple(frozenset() for _ in depths), None)
+    for mistake in catalogue:
+        if isinstance(mistake, Mistake) and not mistake.by_layer:
+            yield mistake, "", _nowhere
+        else:
+            for where, layers in places.values():
+                yield mistake, where, layers
+
+
+@dataclass(frozen=True, eq=False)
+class _Gradients:
+    """The gradients of an observation beside the exact ones and their bound."""
+
+    seen: list[Array]
+    exact: list[Array]
+    bound: list[Array]
+
+    @classmethod
+    def of(cls, observation: Observation, phase: Phase) -> _Gradients | None:
+        """None where the observation shows none, or they cannot be judged."""
+        case, seen = observation.case, observation.seen
+        expected, bound = observation.answer
+        grads, e = seen.grads, bound.grads
+        if phase == "update" and seen.updated is not None:
+            wide = expected.loss.dtype.type
+            rate = wide(case.schedule.learning_rate)
+            grads = map_params(
+                lambda old, new: (old.astype(wide) - new) / rate, case.params, seen.updated
+            )
+            e = map_params(lambda tensor: tensor / float(rate), bound.updated or ())
+        if grads is None or e is None or not all(np.all(np.isfinite(b)) for b in tensors(e)):
+            return None
+        return cls(tensors(grads), tensors(expected.grads or ()), tensors(e))
+
+    def fit(self, predicted: Sequence[Array]) -> float | None:
+        """k of the best fit seen = k · predicted; None where there is none."""
+        with np.errstate(all="ignore"):
+            top = sum(np.sum(c * h) for c, h in zip(self.seen, predicted, strict=True))
+            k = float(top / sum(np.sum(h * h) for h in predicted))
+        return k if np.isfinite(k) and k != 0 else None
+
+
+def _fitting(
+    usable: Sequence[tuple[Observation, _Gradients]],
+    base: ForwardName | None,
+    mistake: Mistake | None,
+    where: str,
+    layers: Place,
+) -> Iterator[Name]:
+    """The name of this mistake with the simplest factor that fits everywhere, if any does."""
+
+    def predict(observation: Observation, scale: float) -> list[Array] | None:
+        equations = RIGHT if base is None else base.equations(observation.depth)
+        if mistake is None:
+            return tensors(run(observation.case, equations).grads)
+        found = mistake.predict(observation.case, equations, layers(observation.depth), scale)
+        return None if found is None else tensors(found.grads)
+
+    left: dict[Factor, float] | None = None
+    for observation, grads in usable:
+        once = predict(observation, 1.0) if mistake is None or mistake.linear else None
+        if left is None:
+            left = dict.fromkeys(_factors(observation, grads, once), 0.0)
+        roundings = 1 if mistake is None else mistake.roundings(observation.case)
+        for factor in list(left):
+            value = factor.value(*observation.elements)
+            linear = mistake is None or mistake.linear
+            prediction = once if linear else predict(observation, value)
+            if prediction is None:
+                # It cannot be made here. Where what is seen shows a fault, it is another one.
+                prediction = tensors(run(observation.case, RIGHT).grads)
+            scaled = [value * h for h in prediction]
+            share = observation.left_over(grads.seen, scaled, grads.exact, grads.bound, roundings)
+            if share <= 1:
+                left[factor] = max(left[factor], share)
+            else:
+                del left[factor]
+        if not left:
+            return
+    if left:
+        factor, share = next(iter(left.items()))
+        yield Name(mistake, where, factor, base, share)
+
+
+def _factors(
+    observation: Observation, grads: _Gradients, prediction: list[Array] | None
+) -> Sequence[Factor]:
+    """The factors worth trying, going by the first observation."""
+    known = (*FACTORS, *map(_negative, FACTORS))
+    if prediction is None:
+        return known
+    k = grads.fit(prediction)
+    if k is None:
+        return [UNIT]
+    near = [f for f in known if abs(f.value(*observation.elements) - k) <= 1e-2 * abs(k)]
+    return near or [Factor(f"{k:.6g}", lambda _n, _o: k, "no factor that is known here")]
+
+
+def _negative(factor: Factor) -> Factor:
+    meaning = "the sign is wrong" + (f", and {factor.meaning}" if factor.meaning else "")
+    return Factor(f"-{factor.name}", lambda n, o: -factor.value(n, o), meaning)

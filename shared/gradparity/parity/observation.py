@@ -1,0 +1,85 @@
+"""One step as a target carried it out, beside what it should have been."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .case import Case
+from .judge import Finding, Phase, Verdict, judge
+from .reference import Array
+from .step import Step
+
+STEEPER = 4.0
+"""A wrong activation may be up to four times as steep as the sigmoid, and multiply rounding errors as much."""
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """A case, and what a target made of it."""
+
+    case: Case
+    seen: Step
+
+    @cached_property
+    def answer(self) -> tuple[Step, Step]:
+        """The oracle's result and the bound."""
+        return self.case.expect()
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """The verdicts, tensor by tensor, in the order of computation."""
+        expected, bound = self.answer
+        return judge(self.case.params, self.seen, expected, bound, slack=self.case.oracle_slack)
+
+    def wrong(self, *phases: Phase) -> bool:
+        """Whether any tensor of these phases disagrees."""
+        return any(f.phase in phases and f.verdict is Verdict.DISAGREE for f in self.findings)
+
+    @property
+    def depth(self) -> int:
+        """Layers of the network."""
+        return len(self.case.network.layers)
+
+    @property
+    def elements(self) -> tuple[int, int]:
+        """Samples and outputs of the batch."""
+        samples, outputs = self.case.batch[1].shape
+        return samples, outputs
+
+    def left_over(
+        self,
+        seen: Sequence[Any],
+        predicted: Sequence[Any],
+        exact: Sequence[Any],
+        bound: Sequence[Any],
+        roundings: int = 1,
+    ) -> float:
+        """The largest |seen - predicted| as a share of what rounding can do to the prediction.
+
+        That is the bound on the exact result, in proportion to the prediction's size.
+        """
+        slack = self.case.oracle_slack * STEEPER**self.depth * roundings
+        eps = float(np.finfo(self.case.dtype).eps)
+        largest = 0.0
+        for c, h, g, e in zip(seen, predicted, exact, bound, strict=True):
+            with np.errstate(all="ignore"):
+                ratio = _norm(h) / _norm(g)
+                grown = max(1.0, ratio) if np.isfinite(ratio) else 1.0
+                share = np.abs(c - h) / (slack * e * grown + 4 * eps * np.abs(h))
+            largest = max(largest, float(np.max(np.where(np.isnan(share), np.inf, share))))
+        return largest
+
+
+def deviation(values: Array, exact: Array) -> float:
+    """‖values - exact‖ / ‖exact‖."""
+    with np.errstate(all="ignore"):
+        return _norm(values - exact) / _norm(exact)
+
+
+def _norm(values: Any) -> float:
+    return float(np.linalg.norm(np.ravel(values).astype(np.float64)))
