@@ -217,6 +217,19 @@ def agreement(
     _finish(verdict)
 
 
+@app.command()
+def faults(
+    networks: Annotated[int, typer.Option(min=1, help="How many random networks.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="Which ones.")] = 0,
+    campaigns: Annotated[Path, typer.Option(help="Where to write the result.")] = CAMPAIGNS,
+) -> None:
+    """Plant known faults in a correct implementation: is each caught, and named rightly? (a campaign)."""
+    with _progress(networks) as advance:
+        verdict = campaign.faults(networks, seed, campaigns, advance)
+    _out.print(f"written to {campaigns / campaign.FAULTS}", highlight=False, markup=False)
+    _finish(verdict)
+
+
 def _implementations(names: Sequence[str] | None) -> dict[str, Guarded]:
     """Those named; or the three plain ones, less those whose framework is missing, which is said."""
     if names:

@@ -115,11 +115,11 @@ class Schedule:
         epoch, position = divmod(update, self.updates_per_epoch)
         return self.order[epoch, position * self.batch_size : (position + 1) * self.batch_size]
 
-    def until(self, updates: int) -> Schedule:
-        """The same plan, ended with the epoch in which update count `updates` is reached, and keeping just that."""
-        epochs = -(-updates // self.updates_per_epoch)
+    def until(self, *keep: int) -> Schedule:
+        """The same plan, keeping just these update counts, and ended with the epoch in which the last is reached."""
+        epochs = -(-max(keep) // self.updates_per_epoch)
         order = None if self.order is None else self.order[:epochs]
-        return replace(self, epochs=epochs, order=order, keep=(updates,))
+        return replace(self, epochs=epochs, order=order, keep=keep)
 
 
 @dataclass(frozen=True, eq=False)

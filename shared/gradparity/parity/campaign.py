@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,10 +19,16 @@ from ..files import replace_files
 from ..machine import machine, versions
 from .agreement import Agreement, examine
 from .case import Case
+from .faults import FAULTS as PLANTED
+from .faults import Fault, Plant
+from .faults import pairs as fault_pairs
 from .judge import Verdict
 from .randomized import random_setting
+from .scoreboard import Outcome, Score, score
+from .suite import suite
 
 AGREEMENT = "agreement.json"
+FAULTS = "faults.json"
 _DRAWS = 3
 _CHUNK = 20
 
@@ -38,30 +45,116 @@ def agreement(
     `targets` are names or paths, as the registry knows them. The networks are the same for the same seed,
     however many processes share them.
     """
-    begin = time.perf_counter()
     found = Agreement()
-    chunks = [range(networks)[at : at + _CHUNK] for at in range(0, networks, _CHUNK)]
-    # A process for each chunk: JAX keeps what it compiled, and a thousand networks fill its memory maps.
+    begin = time.perf_counter()
+    for chunk, part in _in_processes(judge_networks, networks, targets, seed):
+        found.merge(part)
+        for number in chunk:
+            progress(f"network {number + 1}")
+    _store(
+        folder,
+        AGREEMENT,
+        begin,
+        command=f"gradparity agreement --networks {networks} --seed {seed}",
+        networks=networks,
+        seed=seed,
+        agreement=found.summary(),
+    )
+    return found.verdict
+
+
+def faults(
+    networks: int, seed: int, folder: Path, progress: Callable[[str], None] = lambda _: None
+) -> Verdict:
+    """Plant every fault, on the vetted suite and on random networks, and store what was caught and how it was called.
+
+    Agree: on the suite every fault was caught, and nowhere was one called by a wrong name.
+    """
+    begin = time.perf_counter()
+    suites: dict[str, dict[str, Score]] = {"single": {}, "pairs": {}}
+    random: dict[str, Score] = {}
+    for chunk, (single, pairs) in _in_processes(on_suite, len(planted_faults()), chunk=60):
+        suites["single"] |= single
+        suites["pairs"] |= pairs
+        progress(f"faults on the suite, {chunk[-1] + 1}")
+    for chunk, part in _in_processes(on_random_networks, networks, seed):
+        for name, one in part.items():
+            random.setdefault(name, Score()).merge(one)
+        for number in chunk:
+            progress(f"faults in network {number + 1}")
+    tables = suites | {"random": random}
+    everything = [one for table in tables.values() for one in table.values()]
+    misnamed = sum(one.outcomes[Outcome.MISNAMED] for one in everything)
+    missed = sum(one.missed for table in suites.values() for one in table.values())
+    _store(
+        folder,
+        FAULTS,
+        begin,
+        command=f"gradparity faults --networks {networks} --seed {seed}",
+        networks=networks,
+        seed=seed,
+        **{
+            name: {fault: one.summary() for fault, one in table.items()}
+            for name, table in tables.items()
+        },
+    )
+    return Verdict.DISAGREE if misnamed or missed else Verdict.AGREE
+
+
+def planted_faults() -> list[tuple[str, Fault]]:
+    """All faults that are planted on the suite: single ones and pairs."""
+    return [*(("single", f) for f in PLANTED), *(("pairs", f) for f in fault_pairs())]
+
+
+def on_suite(numbers: Sequence[int]) -> tuple[dict[str, Score], dict[str, Score]]:
+    """Score the faults of these numbers on the vetted suite, in float64."""
+    found: dict[str, dict[str, Score]] = {"single": {}, "pairs": {}}
+    cases = [case for _, case in suite("float64")]
+    with Plant() as plant:
+        for kind, fault in [planted_faults()[number] for number in numbers]:
+            found[kind][str(fault)] = score(fault, plant.plant(fault), cases, visibility=False)
+    return found["single"], found["pairs"]
+
+
+def on_random_networks(seed: int, numbers: Sequence[int]) -> dict[str, Score]:
+    """Score every single fault on the random networks of these numbers, in float64, each network by itself."""
+    found: dict[str, Score] = {}
+    with Plant() as plant:
+        planted = [(fault, plant.plant(fault)) for fault in PLANTED]
+        for number in numbers:
+            rng = np.random.default_rng([seed, number])
+            setting = random_setting(rng)
+            cases = [setting.draw(rng, "float64") for _ in range(_DRAWS)]
+            for fault, faulty in planted:
+                one = score(fault, faulty, cases, visibility=True)
+                found.setdefault(str(fault), Score()).merge(one)
+    return found
+
+
+def _in_processes(
+    work: Callable[..., Any], count: int, *arguments: Any, chunk: int = _CHUNK
+) -> Iterator[tuple[range, Any]]:
+    """Yield `work(*arguments, numbers)` for chunks of the numbers below `count`, in their order.
+
+    A process for each chunk: JAX keeps what it compiled, and a thousand networks fill its memory maps.
+    """
+    chunks = [range(count)[at : at + chunk] for at in range(0, count, chunk)]
     with ProcessPoolExecutor(
         os.cpu_count(), mp_context=get_context("spawn"), max_tasks_per_child=1
     ) as pool:
-        futures = [pool.submit(judge_networks, targets, seed, chunk) for chunk in chunks]
-        for future, chunk in zip(futures, chunks, strict=True):
-            found.merge(future.result())
-            for number in chunk:
-                progress(f"network {number + 1}")
-    result = {
-        "command": f"gradparity agreement --networks {networks} --seed {seed}",
+        futures = [pool.submit(work, *arguments, numbers) for numbers in chunks]
+        for future, numbers in zip(futures, chunks, strict=True):
+            yield numbers, future.result()
+
+
+def _store(folder: Path, name: str, begin: float, **result: Any) -> None:
+    common = {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine(),
         "versions": versions(),
         "minutes": round((time.perf_counter() - begin) / 60, 1),
-        "networks": networks,
-        "seed": seed,
-        "agreement": found.summary(),
     }
-    replace_files(folder, {AGREEMENT: (json.dumps(result, indent=1) + "\n").encode()})
-    return found.verdict
+    replace_files(folder, {name: (json.dumps(common | result, indent=1) + "\n").encode()})
 
 
 def judge_networks(targets: Sequence[str], seed: int, numbers: Sequence[int]) -> Agreement:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,11 @@ class Case:
         return self.inputs.dtype
 
     @property
+    def precision(self) -> Precision:
+        """The format that the case is computed in."""
+        return Precision.of(self.dtype)
+
+    @property
     def batch(self) -> tuple[Batch, Batch]:
         """Inputs and targets of the samples that the update is computed on."""
         rows = self.schedule.batch(self.update)
@@ -69,7 +74,7 @@ class Case:
         exact = evaluate(self.network, params, inputs, targets)
         updated = sgd_step(params, exact.grads, learning_rate)
         expected = Step(exact.activations[1:], exact.loss, exact.grads, exact.loss, updated)
-        r = precision or Precision.of(self.dtype)
+        r = precision or self.precision
         return expected, bound(
             exact,
             self.params,
@@ -82,24 +87,39 @@ class Case:
 
     def observe(self, implementation: Implementation) -> Step:
         """What `implementation` makes of it. Its `train` is restarted at this update with the whole data and order."""
+        return self.observe_two(implementation)[0][1]
+
+    def observe_two(self, implementation: Implementation) -> list[tuple[Case, Step]]:
+        """This update and, where there is one, the next: a case of its own, from the implementation's own weights.
+
+        What only a second update shows: gradients that are accumulated, or stale.
+        """
         inputs, targets = self.batch
         loss, grads = implementation.loss_and_grads(self.network, self.params, inputs, targets)
-        following = self.update + 1
+        last = min(self.update + 2, self.schedule.updates)
+        keep = tuple(range(self.update, last + 1))
         trajectory = implementation.train(
             self.network,
             self.params,
             self.inputs,
             self.targets,
-            self.schedule.until(following),
+            self.schedule.until(*keep[1:]),
             State(self.update),
         )
-        return Step(
+        first = Step(
             implementation.forward(self.network, self.params, inputs),
             loss,
             grads,
             trajectory.losses[0],
-            trajectory.kept[following].params,
+            trajectory.kept[self.update + 1].params,
         )
+        steps = [(self, first)]
+        if len(keep) > 2:
+            params = trajectory.kept[self.update + 1].params
+            case = replace(self, params=params, update=self.update + 1, previous=self.params)
+            updated = trajectory.kept[self.update + 2].params
+            steps.append((case, Step(recorded=trajectory.losses[1], updated=updated)))
+        return steps
 
 
 def sampled_updates(updates: int, count: int = SAMPLED_STEPS) -> list[int]:

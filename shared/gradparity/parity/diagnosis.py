@@ -24,7 +24,7 @@ class Diagnosis:
         forward: what explains the activations; first those that also explain the gradients.
         gradient: what explains the gradients or updates, the simplest first.
         phase: what `gradient` is about: the gradients shown, or the updates.
-        loss: what the loss is instead.
+        loss: what the loss is instead; empty where it follows from the rest.
         reduced: the class "reduced precision", with layer and format in words; empty if that is not it.
         unknown: phases that are wrong and explained by nothing that is known here.
     """
@@ -71,8 +71,9 @@ def diagnose(observations: Sequence[Observation]) -> Diagnosis:
         ):
             found.unknown.append(found.phase)
     if any(o.wrong("loss") for o in ordered):
-        found.loss = _losses(ordered, found.forward)
-        if not found.loss and not found.reduced and "forward" not in found.unknown:
+        follows = _follows(ordered, found)
+        found.loss = [] if follows else _losses(ordered, found.forward)
+        if not follows and not found.loss and not found.reduced and "forward" not in found.unknown:
             found.unknown.append("loss")
     return found
 
@@ -80,6 +81,25 @@ def diagnose(observations: Sequence[Observation]) -> Diagnosis:
 def _reduced(found: Diagnosis, words: str) -> bool:
     found.reduced = words
     return bool(words)
+
+
+def _follows(observations: Sequence[Observation], found: Diagnosis) -> bool:
+    """Whether the mistake that explains the gradients, or the activations, explains the loss as well."""
+    if found.forward and LossName(LOSSES[0].name) in _losses(observations, found.forward):
+        return True
+    for name in found.gradient:
+        losses = [(o, name.predicted_loss(o)) for o in observations]
+        if all(
+            _near(
+                o,
+                # A mistake of the training loop explains what the loop records, and nothing else.
+                _told(o) if found.phase == "gradient" else [o.seen.recorded],
+                o.answer[0].loss if loss is None else loss,
+            )
+            for o, loss in losses
+        ):
+            return True
+    return False
 
 
 def _losses(observations: Sequence[Observation], forward: Sequence[ForwardName]) -> list[LossName]:
@@ -100,8 +120,7 @@ def _losses(observations: Sequence[Observation], forward: Sequence[ForwardName])
 def _tells(
     observation: Observation, forward: Sequence[ForwardName], loss: WrongLoss, factor: Factor
 ) -> bool:
-    case, seen = observation.case, observation.seen
-    told = [value for value in (seen.loss, seen.recorded) if value is not None]
+    case = observation.case
     equations = forward[0].equations(observation.depth) if forward else RIGHT
     try:
         predictions = run(case, equations).activations[-1]
@@ -110,7 +129,12 @@ def _tells(
     targets = case.batch[1].astype(predictions.dtype)
     with np.errstate(all="ignore"):
         value = factor.value(*observation.elements) * loss.value(predictions, targets)
-    return _near(observation, told, value)
+    return _near(observation, _told(observation), value)
+
+
+def _told(observation: Observation) -> list[Any]:
+    seen = observation.seen
+    return [value for value in (seen.loss, seen.recorded) if value is not None]
 
 
 def _near(observation: Observation, told: Sequence[Any], value: Any) -> bool:

@@ -11,6 +11,7 @@ from ..contract import Network, Schedule, tensors
 from .bound import Precision
 from .case import Case
 from .judge import Phase, Verdict, judge
+from .mistakes import scopes
 from .observation import Observation, deviation
 from .reference import Array
 from .step import Step
@@ -18,8 +19,7 @@ from .step import Step
 _FLOAT32 = Precision.of(np.float32)
 FORMATS = (
     _FLOAT32,
-    Precision("TF32", 2.0**-10, _FLOAT32.eta, _FLOAT32.largest),
-    Precision.of(np.float16),
+    Precision("float16 or TF32", 2.0**-10, _FLOAT32.eta, _FLOAT32.largest),
     Precision("bfloat16", 2.0**-7, _FLOAT32.eta, _FLOAT32.largest),
 )
 """Formats in which a part of a program may compute by mistake, the finest first."""
@@ -30,37 +30,29 @@ SMALL = 2e-2
 
 def reduced_forward(observations: Sequence[Observation]) -> str:
     """Which layers compute their activations in a coarser format, in words; empty if that explains nothing."""
-    places = {(o.depth, layer) for o in observations for layer in leaks(o)}
-    everywhere = {(o.depth, layer) for o in observations for layer in range(o.depth)}
+    shown = [o for o in observations if o.seen.activations is not None]
+    places = [(o.depth, frozenset(leaks(o))) for o in shown]
     for coarse in _coarser(observations):
         if not any(leaks(o, coarse) for o in observations) and all(
             map(_small_forward, observations)
         ):
-            where = "every layer" if places == everywhere else _in_words({at for _, at in places})
-            return f"reduced precision in {where}, as of {coarse.name}"
+            return f"reduced precision {_in_words(places)}, as of {coarse.name}"
     return ""
 
 
 def reduced_gradient(observations: Sequence[Observation], phase: Phase) -> str:
     """From which layer down gradients, or updates, are computed in a coarser format; empty if that explains nothing."""
-    highest = {
-        max(layers) - o.depth
-        for o in observations
-        if (
-            layers := [
-                f.layer
-                for f in o.findings
-                if f.layer is not None and f.phase == phase and f.verdict is Verdict.DISAGREE
-            ]
-        )
-    }
+    places = []
+    for o in observations:
+        wrong = [
+            f.layer or 0 for f in o.findings if f.phase == phase and f.verdict is Verdict.DISAGREE
+        ]
+        places += [(o.depth, frozenset({max(wrong)}))] if wrong else []
     for coarse in _coarser(observations):
         if all(_within(o, phase, coarse) for o in observations):
-            last = max(o.depth for o in observations)
-            where = (
-                "the output layer" if highest == {-1} else _in_words({last + k for k in highest})
+            return (
+                f"reduced precision in the {phase}, first {_in_words(places)}, as of {coarse.name}"
             )
-            return f"reduced precision in the {phase} of {where} and below, as of {coarse.name}"
     return ""
 
 
@@ -115,6 +107,8 @@ def _within(observation: Observation, phase: Phase, coarse: Precision) -> bool:
     )
 
 
-def _in_words(layers: set[int]) -> str:
-    names = ", ".join(map(str, sorted(layers)))
-    return f"layer {names}" if len(layers) == 1 else f"layers {names}"
+def _in_words(places: Sequence[tuple[int, frozenset[int]]]) -> str:
+    for where, layers in scopes(max(depth for depth, _ in places)):
+        if all(layers(depth) == found for depth, found in places):
+            return where
+    return "in some layers"

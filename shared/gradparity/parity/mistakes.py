@@ -131,7 +131,7 @@ ACTIVATIONS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ForwardMistake:
     """A mistake in the forward pass: other equations, on which mistakes in the gradient may come on top."""
 
@@ -203,25 +203,37 @@ FORWARD: tuple[ForwardMistake, ...] = (
 
 
 def _neighbour(offset: int) -> Predict:
-    """σ' of the layer below (-1) or above (+1), where the shapes allow it."""
+    """σ' of the layer below (-1) or above (+1), in those of the layers where the shapes allow it."""
 
     def predict(case: Case, equations: Equations, layers: Layers, _: float) -> Pass | None:
         a = [case.batch[0].astype(oracle_dtype()), *run(case, equations).activations[1:]]
-        wanted = {layer: layer + 1 + offset for layer in layers}
-        if any(
-            not 0 <= other < len(a) or a[other].shape != a[layer + 1].shape
-            for layer, other in wanted.items()
-        ):
-            return None
-
-        def slope(z: Array, own: Array, layer: int) -> Array:
-            if layer not in layers:
-                return equations.slope(z, own, layer)
-            return a[wanted[layer]] * (1 - a[wanted[layer]])
-
-        return run(case, replace(equations, slope=slope))
+        other = {
+            layer: a[layer + 1 + offset]
+            for layer in layers
+            if 0 <= layer + 1 + offset < len(a)
+            and a[layer + 1 + offset].shape == a[layer + 1].shape
+        }
+        return (
+            None
+            if not other
+            else run(
+                case,
+                patched(
+                    equations,
+                    frozenset(other),
+                    slope=lambda _z, _a, at: other[at] * (1 - other[at]),
+                ),
+            )
+        )
 
     return predict
+
+
+def _transposed(case: Case, equations: Equations, layers: Layers, _: float) -> Pass | None:
+    """δ W for δ Wᵀ, in those of the layers that are square."""
+    square = frozenset(at for at in layers if len(set(case.params[at].weight.shape)) == 1)
+    changed = patched(equations, square, passed_down=lambda _d_a, delta, weight, _: delta @ weight)
+    return run(case, changed) if square - {0} else None
 
 
 def _detached(case: Case, equations: Equations, layers: Layers, _: float) -> Pass | None:
@@ -386,7 +398,7 @@ GRADIENT: tuple[Mistake, ...] = (
         "the weight is transposed in back-propagation",
         "∂L/∂a_below = δ W",
         _RIGHT_DOWN,
-        _by(passed_down=lambda _d_a, delta, weight, _: delta @ weight),
+        _transposed,
     ),
     Mistake(
         "the gradient is computed after the layer above was updated",
@@ -666,7 +678,7 @@ LOSSES: tuple[WrongLoss, ...] = (
     WrongLoss("the root of the MSE", lambda a, y: np.sqrt(np.mean((a - y) ** 2))),
     WrongLoss(
         "the MSE of predictions (N, 1) and targets (N,) broadcast to (N, N)",
-        lambda a, y: np.mean((a - y.T) ** 2) if y.shape[1] == 1 else np.nan,
+        lambda a, y: np.mean((a - (y.T if y.shape[1] == 1 else y)) ** 2),
     ),
     WrongLoss("the mean residual, not squared", lambda a, y: np.mean(a - y)),
     WrongLoss("the MSE without the last sample", lambda a, y: np.mean((a - y)[:-1] ** 2)),

@@ -56,6 +56,7 @@ class Name:
     Attributes:
         mistake: None for a mere factor.
         where: the layers, in words; empty for a mistake that is not made by layer.
+        layers: the same, by the network's depth.
         factor: on top of it.
         forward: the mistake in the forward pass that it comes on top of.
         share: of the bound, left over when all this is undone.
@@ -63,9 +64,20 @@ class Name:
 
     mistake: Mistake | None
     where: str
+    layers: Place
     factor: Factor
     forward: ForwardName | None
     share: float
+
+    def predicted_loss(self, observation: Observation) -> Any:
+        """The loss that a program with this mistake would tell; None where it cannot be made."""
+        equations = RIGHT if self.forward is None else self.forward.equations(observation.depth)
+        if self.mistake is None:
+            return run(observation.case, equations).loss
+        value = self.factor.value(*observation.elements)
+        layers = self.layers(observation.depth)
+        found = self.mistake.predict(observation.case, equations, layers, value)
+        return None if found is None else found.loss
 
     def __str__(self) -> str:
         parts = [] if self.forward is None else [str(self.forward)]
@@ -92,11 +104,10 @@ def _predicts(name: ForwardName, observation: Observation) -> bool:
         predicted = run(observation.case, name.equations(observation.depth)).activations[1:]
     except ValueError:  # shapes that do not fit: the mistake cannot be made here
         predicted = run(observation.case, RIGHT).activations[1:]
-    columns: Any = zip(
-        seen, predicted, *(step.activations or () for step in observation.answer), strict=True
-    )
-    shown = [column for column in columns if column[0] is not None]
-    return not shown or observation.left_over(*zip(*shown, strict=True)) <= 1
+    columns: Any = (seen, predicted, *(step.activations or () for step in observation.answer))
+    shown = [at for at, activation in enumerate(seen) if activation is not None]
+    seen, predicted, exact, bound = ([column[at] for at in shown] for column in columns)
+    return observation.left_over(seen, predicted, exact, bound) <= 1
 
 
 def gradient_names(
@@ -110,12 +121,34 @@ def gradient_names(
     usable = [(observation, grads) for observation, grads in pairs if grads is not None]
     if not usable:
         return
-    catalogue = GRADIENT if phase == "gradient" else (*GRADIENT, *TRAINING)
+    # A mere factor, or what the forward pass explains, needs no further mistake.
+    plain = [name for base in bases for name in _fitting(usable, base, None, "", _nowhere)]
+    yield from plain
+    if plain:
+        return
+    catalogue = GRADIENT if phase == "gradient" else (*TRAINING, *GRADIENT)
     for base in bases:
-        yield from _fitting(usable, base, None, "", _nowhere)
-    for base in bases:
+        named = set()
         for mistake, where, layers in _places(catalogue, [o for o, _ in usable]):
-            yield from _fitting(usable, base, mistake, where, layers)
+            # What fits in several places is the same there: the bottom layer passes nothing down, say.
+            if mistake not in named:
+                for name in _fitting(usable, base, mistake, where, layers):
+                    named.add(mistake)
+                    yield name
+
+
+def fits(
+    observations: Sequence[Observation],
+    phase: Phase,
+    mistake: Mistake | None,
+    layers: Place,
+    factor: str,
+) -> bool:
+    """Whether this very mistake with this factor predicts the gradients."""
+    pairs = [(observation, _Gradients.of(observation, phase)) for observation in observations]
+    usable = [(observation, grads) for observation, grads in pairs if grads is not None]
+    found = list(_fitting(usable, None, mistake, "", layers)) if usable else []
+    return any(name.factor.name == factor for name in found)
 
 
 def _nowhere(_: int) -> Layers:
@@ -165,7 +198,7 @@ class _Gradients:
         return cls(tensors(grads), tensors(expected.grads or ()), tensors(e))
 
     def fit(self, predicted: Sequence[Array]) -> float | None:
-        """k of the best fit seen = k · predicted; None where there is none."""
+        """The factor k of the best fit seen = k · predicted; None where there is none."""
         with np.errstate(all="ignore"):
             top = sum(np.sum(c * h) for c, h in zip(self.seen, predicted, strict=True))
             k = float(top / sum(np.sum(h * h) for h in predicted))
@@ -189,6 +222,7 @@ def _fitting(
         return None if found is None else tensors(found.grads)
 
     left: dict[Factor, float] | None = None
+    made = mistake is None
     for observation, grads in usable:
         once = predict(observation, 1.0) if mistake is None or mistake.linear else None
         if left is None:
@@ -201,6 +235,8 @@ def _fitting(
             if prediction is None:
                 # It cannot be made here. Where what is seen shows a fault, it is another one.
                 prediction = tensors(run(observation.case, RIGHT).grads)
+            else:
+                made = True
             scaled = [value * h for h in prediction]
             share = observation.left_over(grads.seen, scaled, grads.exact, grads.bound, roundings)
             if share <= 1:
@@ -209,9 +245,9 @@ def _fitting(
                 del left[factor]
         if not left:
             return
-    if left:
+    if left and made:
         factor, share = next(iter(left.items()))
-        yield Name(mistake, where, factor, base, share)
+        yield Name(mistake, where, layers, factor, base, share)
 
 
 def _factors(

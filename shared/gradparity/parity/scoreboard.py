@@ -1,0 +1,222 @@
+"""Plant every fault, see whether it is caught, and what it is called."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from ..boundary import Guarded
+from ..contract import tensors
+from ..errors import ContractError
+from .case import Case, oracle_dtype
+from .diagnosis import Diagnosis, diagnose
+from .faults import Fault
+from .judge import PHASES
+from .mistakes import FORWARD, GRADIENT, TRAINING, Layers
+from .naming import Name, fits
+from .observation import Observation
+from .reference import cast
+from .step import Step
+
+
+class Outcome(StrEnum):
+    """What became of a planted fault that was caught."""
+
+    NAMED = "named"
+    SYNONYM = "synonym"
+    CLASS = "class"
+    UNKNOWN = "unknown"
+    MISNAMED = "misnamed"
+
+
+@dataclass
+class Score:
+    """Of one fault over a number of networks.
+
+    Attributes:
+        planted: networks it was planted in.
+        visible: of these, where its effect, in the oracle's precision, is larger than rounding can be.
+        caught: where the verdict was "disagree"; `missed` are visible and not caught.
+        outcomes: of those caught.
+        examples: of what it was called when it was not named rightly.
+    """
+
+    planted: int = 0
+    visible: int = 0
+    caught: int = 0
+    missed: int = 0
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    examples: list[str] = field(default_factory=list)
+
+    def merge(self, other: Score) -> None:
+        """Count another score of the same fault."""
+        self.planted += other.planted
+        self.visible += other.visible
+        self.caught += other.caught
+        self.missed += other.missed
+        self.outcomes += other.outcomes
+        self.examples = (self.examples + other.examples)[:3]
+
+    def summary(self) -> dict[str, Any]:
+        """In plain numbers."""
+        return {
+            "planted": self.planted,
+            "visible": self.visible,
+            "caught": self.caught,
+            "missed": self.missed,
+            **{outcome.value: self.outcomes[outcome] for outcome in Outcome},
+            "examples": self.examples,
+        }
+
+
+def score(fault: Fault, faulty: Guarded, cases: Sequence[Case], *, visibility: bool) -> Score:
+    """Judge a faulty implementation on these cases together, as one target.
+
+    With `visibility`, the fault's effect is measured first, by running the faulty program in the oracle's precision.
+    """
+    found = Score(planted=1)
+    with threadpool_limits(limits=1), np.errstate(all="ignore"):
+        seen = visible(faulty, cases) if visibility else True
+        observations = observe(faulty, cases)
+        caught = any(o.wrong(*PHASES) for o in observations)
+        found.visible, found.caught, found.missed = int(seen), int(caught), int(seen and not caught)
+        if caught:
+            diagnosis = diagnose(observations)
+            outcome = classify(fault, diagnosis, observations)
+            found.outcomes[outcome] += 1
+            if outcome in (Outcome.UNKNOWN, Outcome.MISNAMED):
+                found.examples.append(in_words(diagnosis))
+    return found
+
+
+def observe(target: Guarded, cases: Iterable[Case]) -> list[Observation]:
+    """Two updates of each case that the target can run."""
+    found = []
+    for case in cases:
+        try:
+            found += [Observation(*pair) for pair in case.observe_two(target)]
+        except ContractError:  # a transposed weight that does not fit, say: nothing to see here
+            continue
+    return found
+
+
+def visible(faulty: Guarded, cases: Sequence[Case]) -> bool:
+    """Whether the faulty program, run in the oracle's precision, is outside the bound anywhere."""
+    wide = oracle_dtype()
+    for case in cases:
+        exactly = Case(
+            case.network,
+            cast(case.params, wide),
+            case.inputs.astype(wide),
+            case.targets.astype(wide),
+            case.schedule,
+            case.update,
+        )
+        try:
+            pairs = exactly.observe_two(faulty)
+        except ContractError:
+            continue
+        for wide_case, step in pairs:
+            narrow = Case(
+                case.network,
+                cast(wide_case.params, wide),
+                wide_case.inputs,
+                wide_case.targets,
+                case.schedule,
+                wide_case.update,
+            )
+            expected, bound = narrow.expect(case.precision)
+            if _outside(step, expected, bound):
+                return True
+    return False
+
+
+def _outside(step: Step, expected: Step, bound: Step) -> bool:
+    shown = [
+        *zip(
+            step.activations or (),
+            expected.activations or (),
+            bound.activations or (),
+            strict=False,
+        ),
+        *(
+            (getattr(step, loss), getattr(expected, loss), getattr(bound, loss))
+            for loss in ("loss", "recorded")
+            if getattr(step, loss) is not None
+        ),
+        *(
+            triple
+            for params in ("grads", "updated")
+            if getattr(step, params) is not None
+            for triple in zip(
+                *(tensors(getattr(s, params)) for s in (step, expected, bound)), strict=True
+            )
+        ),
+    ]
+    return any(bool(np.any(np.abs(value - exact) > e)) for value, exact, e in shown)
+
+
+def classify(fault: Fault, diagnosis: Diagnosis, observations: Sequence[Observation]) -> Outcome:
+    """Hold what a fault was called against what it is."""
+    if fault.reduced:
+        return Outcome.CLASS if diagnosis.reduced else _unless_named(diagnosis)
+    depths = [o.depth for o in observations]
+    catalogue = {mistake.name: mistake for mistake in (*GRADIENT, *TRAINING)}
+    if fault.mistake in {mistake.name for mistake in FORWARD}:
+        right = [
+            name.mistake.name == fault.mistake
+            and all(name.layers(n) == planted(fault, n) for n in depths)
+            for name in diagnosis.forward
+        ]
+        if not diagnosis.forward:
+            return Outcome.CLASS if diagnosis.reduced else Outcome.UNKNOWN
+        return Outcome.NAMED if right[0] else Outcome.SYNONYM if any(right) else Outcome.MISNAMED
+    if fault.mistake not in catalogue and fault.mistake:  # a mistake in the loss that is recorded
+        named = [str(name) for name in diagnosis.loss]
+        if not named:
+            return Outcome.UNKNOWN
+        right = [name == fault.mistake for name in named]
+        return Outcome.NAMED if right[0] else Outcome.SYNONYM if any(right) else Outcome.MISNAMED
+    if not diagnosis.gradient:
+        return Outcome.CLASS if diagnosis.reduced else _unless_named(diagnosis)
+    leading = diagnosis.gradient[0]
+    if _is(leading, fault, observations):
+        return Outcome.NAMED
+    mistake = catalogue.get(fault.mistake)
+    truth = fits(observations, diagnosis.phase, mistake, lambda n: planted(fault, n), fault.factor)
+    return Outcome.SYNONYM if truth else Outcome.MISNAMED
+
+
+def planted(fault: Fault, depth: int) -> Layers:
+    """The layers of a network of this depth that the fault is made in."""
+    if fault.layer is None:
+        return frozenset(range(depth))
+    layer = fault.layer if fault.layer >= 0 else depth + fault.layer
+    return frozenset({layer} if layer < depth else ())
+
+
+def _is(name: Name, fault: Fault, observations: Sequence[Observation]) -> bool:
+    called = "" if name.mistake is None else name.mistake.name
+    where = (
+        name.mistake is None
+        or not name.mistake.by_layer
+        or all(name.layers(o.depth) == planted(fault, o.depth) for o in observations)
+    )
+    return called == fault.mistake and name.factor.name == fault.factor and where
+
+
+def _unless_named(diagnosis: Diagnosis) -> Outcome:
+    named = diagnosis.gradient or diagnosis.forward or diagnosis.loss
+    return Outcome.MISNAMED if named else Outcome.UNKNOWN
+
+
+def in_words(diagnosis: Diagnosis) -> str:
+    """All names that were found, in one line."""
+    names = [*diagnosis.forward, *diagnosis.gradient, *diagnosis.loss, diagnosis.reduced]
+    return " | ".join(str(name) for name in names if str(name)) or "unknown"
