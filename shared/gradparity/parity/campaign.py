@@ -25,6 +25,7 @@ from .faults import pairs as fault_pairs
 from .judge import Verdict
 from .randomized import random_setting
 from .scoreboard import Outcome, Score, score
+from .scoreboard import planted as layers_of
 from .suite import suite
 
 AGREEMENT = "agreement.json"
@@ -125,7 +126,10 @@ def on_random_networks(seed: int, numbers: Sequence[int]) -> dict[str, Score]:
             rng = np.random.default_rng([seed, number])
             setting = random_setting(rng)
             cases = [setting.draw(rng, "float64") for _ in range(_DRAWS)]
+            depth = len(setting.network.layers)
             for fault, faulty in planted:
+                if not layers_of(fault, depth):
+                    continue
                 one = score(fault, faulty, cases, visibility=True)
                 found.setdefault(str(fault), Score()).merge(one)
     return found

@@ -148,7 +148,15 @@ def fits(
     pairs = [(observation, _Gradients.of(observation, phase)) for observation in observations]
     usable = [(observation, grads) for observation, grads in pairs if grads is not None]
     found = list(_fitting(usable, None, mistake, "", layers)) if usable else []
-    return any(name.factor.name == factor for name in found)
+    return any(same_factor(name.factor, factor, observations) for name in found)
+
+
+def same_factor(factor: Factor, name: str, observations: Sequence[Observation]) -> bool:
+    """Whether the factor is the one of that name, or has its value on all of these observations: N for N·outputs."""
+    known = {f.name: f for f in (*FACTORS, *map(_negative, FACTORS))}
+    return all(
+        np.isclose(factor.value(*o.elements), known[name].value(*o.elements)) for o in observations
+    )
 
 
 def _nowhere(_: int) -> Layers:
@@ -197,10 +205,11 @@ class _Gradients:
             return None
         return cls(tensors(grads), tensors(expected.grads or ()), tensors(e))
 
-    def fit(self, predicted: Sequence[Array]) -> float | None:
-        """The factor k of the best fit seen = k · predicted; None where there is none."""
+    def fit(self, predicted: Sequence[Array], last: int = 0) -> float | None:
+        """The factor k of the best fit seen = k · predicted, over all or the `last` tensors; None if there is none."""
+        seen, predicted = self.seen[-last:], predicted[-last:]
         with np.errstate(all="ignore"):
-            top = sum(np.sum(c * h) for c, h in zip(self.seen, predicted, strict=True))
+            top = sum(np.sum(c * h) for c, h in zip(seen, predicted, strict=True))
             k = float(top / sum(np.sum(h * h) for h in predicted))
         return k if np.isfinite(k) and k != 0 else None
 
@@ -221,16 +230,16 @@ def _fitting(
         found = mistake.predict(observation.case, equations, layers(observation.depth), scale)
         return None if found is None else tensors(found.grads)
 
+    linear = mistake is None or mistake.linear
     left: dict[Factor, float] | None = None
     made = mistake is None
     for observation, grads in usable:
-        once = predict(observation, 1.0) if mistake is None or mistake.linear else None
+        once = predict(observation, 1.0) if linear else None
         if left is None:
-            left = dict.fromkeys(_factors(observation, grads, once), 0.0)
+            left = dict.fromkeys(_factors(observation, grads, once, mistake), 0.0)
         roundings = 1 if mistake is None else mistake.roundings(observation.case)
         for factor in list(left):
             value = factor.value(*observation.elements)
-            linear = mistake is None or mistake.linear
             prediction = once if linear else predict(observation, value)
             if prediction is None:
                 # It cannot be made here. Where what is seen shows a fault, it is another one.
@@ -251,13 +260,21 @@ def _fitting(
 
 
 def _factors(
-    observation: Observation, grads: _Gradients, prediction: list[Array] | None
+    observation: Observation,
+    grads: _Gradients,
+    prediction: list[Array] | None,
+    mistake: Mistake | None,
 ) -> Sequence[Factor]:
     """The factors worth trying, going by the first observation."""
     known = (*FACTORS, *map(_negative, FACTORS))
-    if prediction is None:
+    if prediction is not None:
+        k = grads.fit(prediction)
+    elif mistake is not None and mistake.by_layer:
+        # Whatever depends on the factor, the output layer's gradient does not: it shows the factor.
+        last = observation.case.network.layers[-1]
+        k = grads.fit(grads.exact, last=2 if last.bias else 1)
+    else:
         return known
-    k = grads.fit(prediction)
     if k is None:
         return [UNIT]
     near = [f for f in known if abs(f.value(*observation.elements) - k) <= 1e-2 * abs(k)]

@@ -19,7 +19,7 @@ from .diagnosis import Diagnosis, diagnose
 from .faults import Fault
 from .judge import PHASES
 from .mistakes import FORWARD, GRADIENT, TRAINING, Layers
-from .naming import Name, fits
+from .naming import ForwardName, Name, fits, same_factor
 from .observation import Observation
 from .reference import cast
 from .step import Step
@@ -164,33 +164,36 @@ def _outside(step: Step, expected: Step, bound: Step) -> bool:
 
 def classify(fault: Fault, diagnosis: Diagnosis, observations: Sequence[Observation]) -> Outcome:
     """Hold what a fault was called against what it is."""
-    if fault.reduced:
-        return Outcome.CLASS if diagnosis.reduced else _unless_named(diagnosis)
-    depths = [o.depth for o in observations]
     catalogue = {mistake.name: mistake for mistake in (*GRADIENT, *TRAINING)}
+    names: Sequence[Any] = diagnosis.gradient
     if fault.mistake in {mistake.name for mistake in FORWARD}:
-        right = [
-            name.mistake.name == fault.mistake
-            and all(name.layers(n) == planted(fault, n) for n in depths)
-            for name in diagnosis.forward
-        ]
-        if not diagnosis.forward:
-            return Outcome.CLASS if diagnosis.reduced else Outcome.UNKNOWN
-        return Outcome.NAMED if right[0] else Outcome.SYNONYM if any(right) else Outcome.MISNAMED
-    if fault.mistake not in catalogue and fault.mistake:  # a mistake in the loss that is recorded
-        named = [str(name) for name in diagnosis.loss]
-        if not named:
-            return Outcome.UNKNOWN
-        right = [name == fault.mistake for name in named]
-        return Outcome.NAMED if right[0] else Outcome.SYNONYM if any(right) else Outcome.MISNAMED
-    if not diagnosis.gradient:
-        return Outcome.CLASS if diagnosis.reduced else _unless_named(diagnosis)
-    leading = diagnosis.gradient[0]
-    if _is(leading, fault, observations):
+        names = diagnosis.forward
+        right = [_is_forward(name, fault, observations) for name in diagnosis.forward]
+    elif fault.mistake and fault.mistake not in catalogue:  # in the loss that is recorded
+        names = diagnosis.loss
+        right = [str(name) == fault.mistake for name in names]
+    else:
+        right = [_is(name, fault, observations) for name in diagnosis.gradient]
+    if fault.reduced or not names:
+        if diagnosis.reduced:
+            return Outcome.CLASS
+        named = diagnosis.gradient or diagnosis.forward or diagnosis.loss
+        return Outcome.MISNAMED if named else Outcome.UNKNOWN
+    if right[0]:
         return Outcome.NAMED
-    mistake = catalogue.get(fault.mistake)
-    truth = fits(observations, diagnosis.phase, mistake, lambda n: planted(fault, n), fault.factor)
-    return Outcome.SYNONYM if truth else Outcome.MISNAMED
+    phase, mistake = diagnosis.phase, catalogue.get(fault.mistake)
+    if any(right) or (
+        names is diagnosis.gradient
+        and fits(observations, phase, mistake, lambda n: planted(fault, n), fault.factor)
+    ):
+        return Outcome.SYNONYM
+    return Outcome.MISNAMED
+
+
+def _is_forward(name: ForwardName, fault: Fault, observations: Sequence[Observation]) -> bool:
+    return name.mistake.name == fault.mistake and all(
+        name.layers(o.depth) == planted(fault, o.depth) for o in observations
+    )
 
 
 def planted(fault: Fault, depth: int) -> Layers:
@@ -208,7 +211,9 @@ def _is(name: Name, fault: Fault, observations: Sequence[Observation]) -> bool:
         or not name.mistake.by_layer
         or all(name.layers(o.depth) == planted(fault, o.depth) for o in observations)
     )
-    return called == fault.mistake and name.factor.name == fault.factor and where
+    return (
+        called == fault.mistake and where and same_factor(name.factor, fault.factor, observations)
+    )
 
 
 def _unless_named(diagnosis: Diagnosis) -> Outcome:
