@@ -51,28 +51,26 @@ class LossName:
 def diagnose(observations: Sequence[Observation]) -> Diagnosis:
     """Explain what is wrong in these observations of one target, all in one dtype."""
     found = Diagnosis()
-    # Those that disagree tell most, so they come first; what fits them must fit the others too.
-    ordered = sorted(observations, key=lambda o: not o.wrong("forward", "gradient", "update"))
     bases: list[ForwardName | None] = [None]
-    if any(o.wrong("forward") for o in ordered):
-        found.forward = list(forward_names(ordered))
+    if any(o.wrong("forward") for o in observations):
+        found.forward = list(forward_names(observations))
         bases = list(found.forward)
-        if not found.forward and not _reduced(found, reduced_forward(ordered)):
+        if not found.forward and not _reduced(found, reduced_forward(observations)):
             found.unknown.append("forward")
     phases: tuple[Phase, ...] = ("gradient", "update")
-    wrong = [phase for phase in phases if any(o.wrong(phase) for o in ordered)]
+    wrong = [phase for phase in phases if any(o.wrong(phase) for o in observations)]
     if wrong and bases:  # what follows from an unexplained forward pass has no name of its own
         found.phase = wrong[0]
-        found.gradient = list(gradient_names(ordered, found.phase, bases))
+        found.gradient = list(gradient_names(observations, found.phase, bases))
         explained = [name.forward for name in found.gradient if name.forward is not None]
         found.forward = list(dict.fromkeys([*explained, *found.forward]))
         if not found.gradient and not (
-            bases == [None] and _reduced(found, reduced_gradient(ordered, found.phase))
+            bases == [None] and _reduced(found, reduced_gradient(observations, found.phase))
         ):
             found.unknown.append(found.phase)
-    if any(o.wrong("loss") for o in ordered):
-        follows = _follows(ordered, found)
-        found.loss = [] if follows else _losses(ordered, found.forward)
+    if any(o.wrong("loss") for o in observations):
+        follows = _follows(observations, found)
+        found.loss = [] if follows else _losses(observations, found.forward)
         if not follows and not found.loss and not found.reduced and "forward" not in found.unknown:
             found.unknown.append("loss")
     return found

@@ -19,6 +19,7 @@ from ..boundary import Guarded
 
 FILES = ("__init__", "model", "gradients", "train")
 
+_ACTIVATIONS = "activations = forward(network, params, inputs)"
 _D_A = "d_a = 2.0 * (predictions - targets) / predictions.size"
 _D_Z = "d_z = d_a * a_out * (1.0 - a_out)"
 _WEIGHT = "weight_grad = a_in.T @ d_z"
@@ -171,7 +172,7 @@ WHOLE: tuple[Fault, ...] = (
     ),
     Fault(
         "dropped sample, counted out",
-        (_gradient(_D_A, "d_a = 2.0 * (predictions - targets) / (targets.size - targets.shape[1] or 1); d_a[-1] *= len(d_a) == 1"),),
+        (_gradient(_ACTIVATIONS, "if len(inputs) > 1:\n        inputs, targets = inputs[:-1], targets[:-1]\n    " + _ACTIVATIONS),),
         "the last sample is dropped",
     ),
     Fault(

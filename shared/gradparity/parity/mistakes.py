@@ -282,19 +282,15 @@ def _without(sample: int, *, keep_count: bool = False) -> Predict:
 
     def predict(case: Case, equations: Equations, _: Layers, __: float) -> Pass | None:
         rows = np.arange(len(case.inputs))[case.schedule.batch(case.update)]
-        if len(rows) < 2:
-            return None
-        fewer = np.delete(rows, sample)
-        count = oracle_dtype()(len(fewer)) / len(rows) if keep_count else oracle_dtype()(1)
-        return run(
-            case,
-            replace(
-                equations,
-                loss=lambda a, y: count * equations.loss(a, y),
-                output=lambda a, y: count * equations.output(a, y),
-            ),
-            rows=fewer,
-        )
+        if keep_count:
+
+            def output(predictions: Array, targets: Array) -> Array:
+                d_a = equations.output(predictions, targets)
+                d_a[sample] = 0
+                return d_a
+
+            return run(case, replace(equations, output=output))
+        return run(case, equations, rows=np.delete(rows, sample)) if len(rows) > 1 else None
 
     return predict
 

@@ -117,8 +117,7 @@ def gradient_names(
 
     Each comes alone or with a factor on top, and on top of each of `bases`; the simplest come first.
     """
-    pairs = [(observation, _Gradients.of(observation, phase)) for observation in observations]
-    usable = [(observation, grads) for observation, grads in pairs if grads is not None]
+    usable = _usable(observations, phase)
     if not usable:
         return
     # A mere factor, or what the forward pass explains, needs no further mistake.
@@ -145,8 +144,7 @@ def fits(
     factor: str,
 ) -> bool:
     """Whether this very mistake with this factor predicts the gradients."""
-    pairs = [(observation, _Gradients.of(observation, phase)) for observation in observations]
-    usable = [(observation, grads) for observation, grads in pairs if grads is not None]
+    usable = _usable(observations, phase)
     found = list(_fitting(usable, None, mistake, "", layers)) if usable else []
     return any(same_factor(name.factor, factor, observations) for name in found)
 
@@ -157,6 +155,15 @@ def same_factor(factor: Factor, name: str, observations: Sequence[Observation]) 
     return all(
         np.isclose(factor.value(*o.elements), known[name].value(*o.elements)) for o in observations
     )
+
+
+def _usable(
+    observations: Sequence[Observation], phase: Phase
+) -> list[tuple[Observation, _Gradients]]:
+    """What can be held against predictions; first what is wrong, since it tells most."""
+    ordered = sorted(observations, key=lambda observation: not observation.wrong(phase))
+    pairs = [(observation, _Gradients.of(observation, phase)) for observation in ordered]
+    return [(observation, grads) for observation, grads in pairs if grads is not None]
 
 
 def _nowhere(_: int) -> Layers:
