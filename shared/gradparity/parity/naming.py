@@ -26,7 +26,7 @@ from .mistakes import (
     run,
     scopes,
 )
-from .observation import Observation
+from .observation import Observation, deviation
 from .reference import RIGHT, Array, Equations
 
 UNIT = FACTORS[0]
@@ -160,10 +160,10 @@ def same_factor(factor: Factor, name: str, observations: Sequence[Observation]) 
 def _usable(
     observations: Sequence[Observation], phase: Phase
 ) -> list[tuple[Observation, _Gradients]]:
-    """What can be held against predictions; first what is wrong, since it tells most."""
-    ordered = sorted(observations, key=lambda observation: not observation.wrong(phase))
-    pairs = [(observation, _Gradients.of(observation, phase)) for observation in ordered]
-    return [(observation, grads) for observation, grads in pairs if grads is not None]
+    """What can be held against predictions; first what is wrong, and of that the best resolved: it tells most."""
+    pairs = [(observation, _Gradients.of(observation, phase)) for observation in observations]
+    usable = [(observation, grads) for observation, grads in pairs if grads is not None]
+    return sorted(usable, key=lambda pair: (not pair[0].wrong(phase), pair[1].blur))
 
 
 def _nowhere(_: int) -> Layers:
@@ -211,6 +211,11 @@ class _Gradients:
         if grads is None or e is None or not all(np.all(np.isfinite(b)) for b in tensors(e)):
             return None
         return cls(tensors(grads), tensors(expected.grads or ()), tensors(e))
+
+    @property
+    def blur(self) -> float:
+        """The largest ‖bound‖ / ‖gradient‖ of a tensor: how little can be seen."""
+        return max(deviation(g + e, g) for g, e in zip(self.exact, self.bound, strict=True))
 
     def fit(self, predicted: Sequence[Array], last: int = 0) -> float | None:
         """The factor k of the best fit seen = k · predicted, over all or the `last` tensors; None if there is none."""

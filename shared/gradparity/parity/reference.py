@@ -50,7 +50,7 @@ class Pass:
 
 
 def _squares(predictions: Array, targets: Array) -> Any:
-    return np.sum((predictions - targets) ** 2) / targets.size
+    return np.sum((predictions - targets) ** 2, axis=(-2, -1)) / targets.size
 
 
 def _twice_the_mean_residual(predictions: Array, targets: Array) -> Array:
@@ -73,19 +73,19 @@ class Equations:
     """
 
     weigh: Callable[[Array, Array, Array | None, int], Array] = lambda below, weight, bias, _: (
-        below @ weight if bias is None else below @ weight + bias
+        below @ weight if bias is None else below @ weight + bias[..., None, :]
     )
     activate: Callable[[Array, int], Array] = lambda z, _: sigmoid(z)
     loss: Callable[[Array, Array], Any] = _squares
     output: Callable[[Array, Array], Array] = _twice_the_mean_residual
     slope: Callable[[Array, Array, int], Array] = lambda z, _a, _: sigmoid_prime(z)
     passed_down: Callable[[Array, Array, Array, int], Array] = lambda _d_a, delta, weight, _: (
-        delta @ np.swapaxes(weight, 0, 1)
+        delta @ np.swapaxes(weight, -2, -1)
     )
     weight_grad: Callable[[Array, Array, Array, int], Array] = lambda below, _d_a, delta, _: (
-        np.swapaxes(below, 0, 1) @ delta
+        np.swapaxes(below, -2, -1) @ delta
     )
-    bias_grad: Callable[[Array, int], Array] = lambda delta, _: np.sum(delta, axis=0)
+    bias_grad: Callable[[Array, int], Array] = lambda delta, _: np.sum(delta, axis=-2)
 
 
 RIGHT = Equations()
@@ -99,6 +99,8 @@ def evaluate(
     equations: Equations = RIGHT,
 ) -> Pass:
     """One pass, in the dtype of its arguments (Rumelhart, Hinton and Williams 1986).
+
+    The params may have a leading axis, for several networks at once; so have the results then.
 
     Forward: z_l = a_{l-1} W_l + b_l, a_l = σ(z_l). Backward: δ_l = ∂loss/∂a_l ⊙ σ'(z_l), from the last layer down.
     """

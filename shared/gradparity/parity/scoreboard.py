@@ -165,6 +165,8 @@ def _outside(step: Step, expected: Step, bound: Step) -> bool:
 def classify(fault: Fault, diagnosis: Diagnosis, observations: Sequence[Observation]) -> Outcome:
     """Hold what a fault was called against what it is."""
     catalogue = {mistake.name: mistake for mistake in (*GRADIENT, *TRAINING)}
+    if diagnosis.phase == "gradient":
+        observations = [o for o in observations if o.seen.grads is not None]
     names: Sequence[Any] = diagnosis.gradient
     if fault.mistake in {mistake.name for mistake in FORWARD}:
         names = diagnosis.forward

@@ -1,0 +1,143 @@
+"""How far a free run of a correct program may move from the reference's: far, where training is chaotic.
+
+The reference is trained along with members that get noise of one ulp on each weight at each update, with probability
+one half. What they reach is what rounding can do; four times that is allowed. Where it grows beyond a thousandth of
+the weights the run is chaotic, and no free run can be judged from there on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..contract import Params, map_params, tensors
+from ..experiment import Problem
+from .judge import Verdict
+from .reference import evaluate, sgd_step
+
+MEMBERS = 8
+SAMPLES = 300
+WINDOW = 5
+"""Samples to either side whose largest distance counts: members do not all part at the same update."""
+
+MARGIN = 4.0
+"""The largest ratio of a correct run's distance to the members' was 2.6 in 144 runs."""
+
+CHAOTIC = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Envelope:
+    """The reference's free run and what is allowed around it.
+
+    Attributes:
+        reference: weights by update count.
+        allowed: ‖w - w_reference‖, by update count, up to the first one that is chaotic.
+        chaotic_from: update count from which on nothing can be judged; None if that never comes.
+    """
+
+    reference: dict[int, Params]
+    allowed: dict[int, float]
+    chaotic_from: int | None
+
+
+@dataclass(frozen=True)
+class FreeRun:
+    """The verdict on a free run.
+
+    Attributes:
+        verdict: abstain where it is chaotic before anything could be judged.
+        share: the largest distance as a share of the envelope, while that tells.
+        outside_at: the first update count at which it is outside; None if it never is.
+        chaotic_from: see `Envelope`.
+    """
+
+    verdict: Verdict
+    share: float
+    outside_at: int | None
+    chaotic_from: int | None
+
+
+def envelope(problem: Problem, keep: tuple[int, ...], seed: int = 0) -> Envelope:
+    """Train the reference and its noisy members, in the problem's dtype.
+
+    Args:
+        problem: what is trained.
+        keep: the update counts at which free runs are going to be judged.
+        seed: of the noise.
+    """
+    rng = np.random.default_rng(seed)
+    schedule = problem.schedule
+    samples = sorted({*_log_spaced(schedule.updates), *keep})
+    wanted = set(samples)
+    params = map_params(lambda tensor: np.stack([tensor] * (MEMBERS + 1)), problem.params)
+    reference: dict[int, Params] = {}
+    distances, norms = [], []
+    with np.errstate(over="ignore", invalid="ignore"):
+        for update in range(schedule.updates + 1):
+            if update in wanted:
+                reference[update] = map_params(lambda tensor: tensor[0].copy(), params)
+                distances.append(_distance(params))
+                norms.append(_norm(reference[update]))
+            if update < schedule.updates:
+                rows = schedule.batch(update)
+                inputs, targets = problem.inputs[rows], problem.targets[rows]
+                grads = evaluate(problem.network, params, inputs, targets).grads
+                params = sgd_step(params, grads, schedule.learning_rate)
+                params = map_params(lambda tensor: _jitter(tensor, rng), params)
+    unit = float(np.finfo(problem.inputs.dtype).eps) / 2
+    allowed: dict[int, float] = {}
+    for at, update in enumerate(samples):
+        near = distances[max(at - WINDOW, 0) : at + WINDOW + 1]
+        limit = MARGIN * max(*near, unit * norms[at])
+        if not limit < CHAOTIC * norms[at]:
+            return Envelope(reference, allowed, update)
+        allowed[update] = limit
+    return Envelope(reference, allowed, None)
+
+
+def judge_free_run(kept: dict[int, Params], around: Envelope) -> FreeRun:
+    """Hold a run's kept weights against the envelope. The initial weights are no evidence."""
+    worst, outside, judged = 0.0, None, False
+    for update, params in sorted(kept.items()):
+        if update == 0 or update not in around.allowed:
+            continue
+        judged = True
+        pairs = zip(tensors(params), tensors(around.reference[update]), strict=True)
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = sum(float(np.sum((a - b).astype(np.float64) ** 2)) for a, b in pairs)
+        share = float(np.sqrt(squares)) / around.allowed[update]
+        share = np.inf if np.isnan(share) else share
+        worst = max(worst, share)
+        if share > 1 and outside is None:
+            outside = update
+    verdict = (
+        Verdict.ABSTAIN if not judged else Verdict.AGREE if outside is None else Verdict.DISAGREE
+    )
+    return FreeRun(verdict, worst, outside, around.chaotic_from)
+
+
+def _log_spaced(updates: int) -> set[int]:
+    return {0, *(int(n) for n in np.round(np.geomspace(1, max(updates, 1), SAMPLES)))}
+
+
+def _jitter(stacked: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Exact steps of one ulp up or down on half of the members' weights; the reference, first, is left alone."""
+    draw = rng.integers(0, 4, stacked.shape)
+    draw[0] = 0
+    up, down = np.nextafter(stacked, np.inf), np.nextafter(stacked, -np.inf)
+    return np.where(draw == 2, up, np.where(draw == 3, down, stacked))
+
+
+def _distance(params: Params) -> float:
+    """The largest distance of a member from the reference."""
+    squares = sum(
+        np.sum((t[1:] - t[:1]).astype(np.float64) ** 2, axis=tuple(range(1, t.ndim)))
+        for t in tensors(params)
+    )
+    return float(np.sqrt(np.max(squares)))
+
+
+def _norm(params: Params) -> float:
+    return float(np.sqrt(sum(float(np.sum(t.astype(np.float64) ** 2)) for t in tensors(params))))
