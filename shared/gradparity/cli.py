@@ -24,10 +24,12 @@ from rich.table import Table
 
 from . import __version__, comparison, experiment, registry, store
 from .boundary import Guarded
+from .check import process
+from .check.examine import Report
 from .errors import ContractError, InputError
 from .machine import versions
 from .parity import campaign
-from .parity.judge import Verdict
+from .parity.judge import Verdict, combine
 from .parity.witness import Testimony
 from .report.build import CAMPAIGNS, LATEST, build
 from .runner import accuracy
@@ -200,6 +202,76 @@ def report(
         verdict = build(experiments, implementations, out, campaigns, advance)
     _out.print(f"written to {out}/index.html", highlight=False, markup=False)
     _finish(verdict)
+
+
+@app.command()
+def check(
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="TARGET...",
+            help="A name, package.module, or path/to/file.py[:object].",
+        ),
+    ],
+    adapter: Annotated[
+        str | None, typer.Option(help="A file that wraps every target in the same way.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds that a target may take.")] = 60,
+) -> None:
+    """Is this implementation right? If not, where does it go wrong first, and why?"""
+    with _progress(len(targets)) as advance:
+        reports = list(process.check(targets, adapter, timeout=timeout, progress=advance))
+    if as_json:
+        _out.print_json(data=[one.as_json() for one in reports])
+        raise typer.Exit(EXIT_CODES[combine(Verdict(one.verdict) for one in reports)])
+    if len(reports) > 1:
+        table = _table("target", "verdict", "why")
+        for one in reports:
+            table.add_row(escape(one.target), one.verdict, escape(one.headline))
+        _out.print(table)
+    else:
+        _print_report(reports[0])
+    _finish(combine(Verdict(one.verdict) for one in reports))
+
+
+def _print_report(report: Report) -> None:
+    _say(f"{report.target}: {report.verdict}: {report.headline}")
+    if report.phases:
+        table = _table("dtype", "phase", "tensors", "abstained", "of the bound", "verdict")
+        for dtype, phases in report.phases.items():
+            for phase, found in phases.items():
+                share = found["largest_share"]
+                table.add_row(
+                    dtype,
+                    phase,
+                    str(found["tensors"]),
+                    str(found["abstained"]),
+                    "beyond" if share is None else f"{share:.2g}",
+                    found["verdict"],
+                )
+        _out.print()
+        _out.print(table)
+    if report.first:
+        _say(
+            f"first wrong: {report.first['dtype']}, {report.first['step']}: {report.first['text']}"
+        )
+    for title, lines in (
+        ("diagnosis", report.diagnosis),
+        ("notes", report.notes),
+        ("not judged", report.not_judged),
+    ):
+        if lines:
+            _say(f"{title}:")
+            for line in lines:
+                _say(f"  {line}")
+    if report.verdict == Verdict.ABSTAIN and report.output.strip():
+        _say("the end of what it printed:")
+        _say(report.output.rstrip())
+
+
+def _say(line: str) -> None:
+    _out.print(line, highlight=False, markup=False)
 
 
 @app.command()

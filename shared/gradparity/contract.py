@@ -141,16 +141,8 @@ class Trajectory:
     compile_seconds: float = 0.0
 
 
-class Implementation(Protocol):
-    """The contract. All arrays of one call share one dtype, float64 or float32, and results have it too."""
-
-    def forward(self, network: Network, params: Params, inputs: Batch) -> Sequence[Batch]:
-        """The activations of every layer, first hidden layer first, predictions last."""
-
-    def loss_and_grads(
-        self, network: Network, params: Params, inputs: Batch, targets: Batch
-    ) -> tuple[float, Params]:
-        """The loss on these samples, and its gradient with respect to every parameter."""
+class Trainer(Protocol):
+    """What trains."""
 
     def train(
         self,
@@ -162,6 +154,18 @@ class Implementation(Protocol):
         state: State | None = None,
     ) -> Trajectory:
         """Carry out `schedule` from update count `state.updates` (0 without a state) to its end."""
+
+
+class Implementation(Trainer, Protocol):
+    """The contract. All arrays of one call share one dtype, float64 or float32, and results have it too."""
+
+    def forward(self, network: Network, params: Params, inputs: Batch) -> Sequence[Batch]:
+        """The activations of every layer, first hidden layer first, predictions last."""
+
+    def loss_and_grads(
+        self, network: Network, params: Params, inputs: Batch, targets: Batch
+    ) -> tuple[float, Params]:
+        """The loss on these samples, and its gradient with respect to every parameter."""
 
 
 def map_params(function: Any, *params: Params) -> Params:

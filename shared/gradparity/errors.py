@@ -1,4 +1,4 @@
-"""The two errors that `gradparity` raises on purpose."""
+"""The errors that `gradparity` raises on purpose."""
 
 
 class InputError(ValueError):
@@ -7,3 +7,7 @@ class InputError(ValueError):
 
 class ContractError(TypeError):
     """An implementation returned something that the contract does not allow."""
+
+
+class TargetImportError(InputError):
+    """A file is there, and cannot be imported."""

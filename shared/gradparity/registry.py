@@ -1,15 +1,17 @@
-"""Find implementations: by the name of an entry point, or by the path of a file."""
+"""Find implementations: by the name of an entry point, of a module, or by the path of a file."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
 from .boundary import Guarded
-from .errors import InputError
+from .errors import InputError, TargetImportError
 
 GROUP = "gradparity.implementations"
 PLAIN = ("numpy", "torch", "jax")
@@ -28,32 +30,69 @@ def installed() -> dict[str, EntryPoint]:
 
 
 def load(target: str) -> Guarded:
-    """The implementation called `target`: an entry point's name, or `path/to/file.py[:object]`.
+    """The implementation called `target`: an entry point's name, `package.module` or `path/to/file.py`, `[:object]`.
 
     Raises:
         MissingFrameworkError: its framework is not installed.
         InputError: there is no such implementation, or it lacks a function of the contract.
     """
     path, _, attribute = target.partition(":")
-    if path.endswith(".py"):
-        return _guard(
-            Path(path).stem + (f":{attribute}" if attribute else ""),
-            target,
-            _load_file(path, attribute),
-        )
-    known = installed()
-    if target not in known:
+    name = Path(path).stem + (f":{attribute}" if attribute else "") if _is_file(path) else target
+    return _guard(name, target, find(target))
+
+
+def find(target: str) -> Any:
+    """The module or object that `target` names, whatever it offers.
+
+    Raises:
+        MissingFrameworkError: its framework is not installed.
+        InputError: there is none.
+    """
+    path, _, attribute = target.partition(":")
+    if _is_file(path):
+        module = _load_file(path)
+    elif path in (known := installed()):
+        module = _import(path, known[path].value, known[path].load)
+    elif _importable(path):
+        module = _import(path, path, lambda: importlib.import_module(path))
+    else:
         raise InputError(
             f"no implementation '{target}'; installed: {', '.join(known)}; or give the path of a .py file"
         )
-    point = known[target]
+    if not attribute:
+        return module
+    if not hasattr(module, attribute):
+        raise InputError(f"'{path}' defines no '{attribute}'")
+    return getattr(module, attribute)
+
+
+def exists(target: str) -> bool:
+    """Whether there is such an entry point, module or file, without importing it."""
+    path = target.partition(":")[0]
+    return Path(path).is_file() if _is_file(path) else path in installed() or _importable(path)
+
+
+def _is_file(path: str) -> bool:
+    return path.endswith(".py")
+
+
+def _importable(module: str) -> bool:
+    if not all(part.isidentifier() for part in module.split(".")):
+        return False
     try:
-        return _guard(target, target, point.load())
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _import(target: str, module: str, load: Callable[[], Any]) -> Any:
+    try:
+        return load()
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
-        if missing == point.module.partition(".")[0]:
+        if missing == module.partition(":")[0].partition(".")[0]:
             raise InputError(
-                f"implementation '{target}' is registered as '{point.value}', which does not exist"
+                f"implementation '{target}' is registered as '{module}', which does not exist"
             ) from None
         raise MissingFrameworkError(
             f"implementation '{target}' is left out: it needs {missing}, which is not installed "
@@ -61,7 +100,7 @@ def load(target: str) -> Guarded:
         ) from None
 
 
-def _load_file(path: str, attribute: str) -> Any:
+def _load_file(path: str) -> Any:
     file = Path(path)
     if not file.is_file():
         raise InputError(f"no file '{path}'")
@@ -72,13 +111,11 @@ def _load_file(path: str, attribute: str) -> Any:
     sys.modules[spec.name] = module  # dataclasses look their module up there
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise InputError(f"'{path}' cannot be imported: {type(error).__name__}: {error}") from error
-    if not attribute:
-        return module
-    if not hasattr(module, attribute):
-        raise InputError(f"'{path}' defines no '{attribute}'")
-    return getattr(module, attribute)
+    except (Exception, SystemExit) as error:
+        raise TargetImportError(
+            f"'{path}' cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+    return module
 
 
 def _guard(name: str, target: str, implementation: Any) -> Guarded:

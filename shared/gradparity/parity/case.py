@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..contract import Batch, Implementation, Network, Params, Schedule, State
+from ..contract import Batch, Implementation, Network, Params, Schedule, State, Trainer
 from ..experiment import Problem
 from .bound import Precision, bound
 from .reference import cast, evaluate, sgd_step, weights_along
@@ -90,12 +90,19 @@ class Case:
         return self.observe_two(implementation)[0][1]
 
     def observe_two(self, implementation: Implementation) -> list[tuple[Case, Step]]:
-        """This update and, where there is one, the next: a case of its own, from the implementation's own weights.
+        """This update, by all three functions, and the next one where there is one: see `observe_training`."""
+        inputs, targets = self.batch
+        loss, grads = implementation.loss_and_grads(self.network, self.params, inputs, targets)
+        activations = implementation.forward(self.network, self.params, inputs)
+        (_, step), *following = self.observe_training(implementation)
+        first = replace(step, activations=activations, loss=loss, grads=grads)
+        return [(self, first), *following]
+
+    def observe_training(self, implementation: Trainer) -> list[tuple[Case, Step]]:
+        """What `train` makes of this update and, where there is one, the next, from its own weights.
 
         What only a second update shows: gradients that are accumulated, or stale.
         """
-        inputs, targets = self.batch
-        loss, grads = implementation.loss_and_grads(self.network, self.params, inputs, targets)
         last = min(self.update + 2, self.schedule.updates)
         keep = tuple(range(self.update, last + 1))
         trajectory = implementation.train(
@@ -106,20 +113,30 @@ class Case:
             self.schedule.until(*keep[1:]),
             State(self.update),
         )
-        first = Step(
-            implementation.forward(self.network, self.params, inputs),
-            loss,
-            grads,
-            trajectory.losses[0],
-            trajectory.kept[self.update + 1].params,
-        )
-        steps = [(self, first)]
-        if len(keep) > 2:
-            params = trajectory.kept[self.update + 1].params
-            case = replace(self, params=params, update=self.update + 1, previous=self.params)
-            updated = trajectory.kept[self.update + 2].params
-            steps.append((case, Step(recorded=trajectory.losses[1], updated=updated)))
-        return steps
+        kept = {count: trajectory.kept[count].params for count in keep[1:]}
+        return list(steps_of(self, {self.update: self.params} | kept, trajectory.losses))
+
+
+def steps_of(
+    problem: Case | Problem, kept: Mapping[int, Params], losses: Sequence[float] | np.ndarray
+) -> Iterator[tuple[Case, Step]]:
+    """The steps of a training run between consecutive kept weights, each a case started from the run's own weights.
+
+    `losses` are counted from the first of the kept update counts.
+    """
+    first = min(kept)
+    for update, params in kept.items():
+        if update + 1 in kept:
+            case = Case(
+                problem.network,
+                params,
+                problem.inputs,
+                problem.targets,
+                problem.schedule,
+                update,
+                kept.get(update - 1),
+            )
+            yield case, Step(recorded=losses[update - first], updated=kept[update + 1])
 
 
 def sampled_updates(updates: int, count: int = SAMPLED_STEPS) -> list[int]:

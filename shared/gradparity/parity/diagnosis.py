@@ -90,8 +90,8 @@ def _follows(observations: Sequence[Observation], found: Diagnosis) -> bool:
         if all(
             _near(
                 o,
-                # A mistake of the training loop explains what the loop records, and nothing else.
-                _told(o) if found.phase == "gradient" else [o.seen.recorded],
+                # A mistake of the training loop explains what the loop records, not what is told beside gradients.
+                _told(o) if o.seen.grads is None or found.phase == "gradient" else _recorded(o),
                 o.answer[0].loss if loss is None else loss,
             )
             for o, loss in losses
@@ -108,9 +108,9 @@ def _losses(observations: Sequence[Observation], forward: Sequence[ForwardName])
             if all(_tells(o, forward, loss, factor) for o in observations):
                 names.append(LossName(loss.name, factor))
                 break
-    recorded = [o for o in observations if o.seen.recorded is not None]
+    shown = [o for o in observations if _recorded(o)]
     for name, value in _RECORDED.items():
-        if recorded and all(_near(o, [o.seen.recorded], value(o)) for o in recorded):
+        if shown and all(_near(o, _recorded(o), value(o)) for o in shown):
             names.append(LossName(name))
     return names
 
@@ -128,6 +128,10 @@ def _tells(
     with np.errstate(all="ignore"):
         value = factor.value(*observation.elements) * loss.value(predictions, targets)
     return _near(observation, _told(observation), value)
+
+
+def _recorded(observation: Observation) -> list[Any]:
+    return [] if observation.seen.recorded is None else [observation.seen.recorded]
 
 
 def _told(observation: Observation) -> list[Any]:

@@ -677,7 +677,10 @@ LOSSES: tuple[WrongLoss, ...] = (
         lambda a, y: np.mean((a - (y.T if y.shape[1] == 1 else y)) ** 2),
     ),
     WrongLoss("the mean residual, not squared", lambda a, y: np.mean(a - y)),
-    WrongLoss("the MSE without the last sample", lambda a, y: np.mean((a - y)[:-1] ** 2)),
+    WrongLoss(
+        "the MSE without the last sample",
+        lambda a, y: np.mean((a - y)[:-1] ** 2) if len(y) > 1 else np.nan,
+    ),
 )
 
 

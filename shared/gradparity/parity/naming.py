@@ -290,7 +290,13 @@ def _factors(
     if k is None:
         return [UNIT]
     near = [f for f in known if abs(f.value(*observation.elements) - k) <= 1e-2 * abs(k)]
-    return near or [Factor(f"{k:.6g}", lambda _n, _o: k, "no factor that is known here")]
+    return near or [_times(k / f.value(*observation.elements), f) for f in FACTORS]
+
+
+def _times(k: float, factor: Factor) -> Factor:
+    name = f"{k:.6g}" if factor is UNIT else f"{k:.6g}·{factor.name}"
+    unknown = "no factor that is known here (a learning rate of its own?)"
+    return Factor(name, lambda n, o: k * factor.value(n, o), unknown)
 
 
 def _negative(factor: Factor) -> Factor:

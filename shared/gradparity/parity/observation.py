@@ -20,15 +20,16 @@ STEEPER = 4.0
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """A case, and what a target made of it."""
+    """A case, and what a target made of it. `absolute_sigmoid`: judged by the wider bound, see `bound`."""
 
     case: Case
     seen: Step
+    absolute_sigmoid: bool = False
 
     @cached_property
     def answer(self) -> tuple[Step, Step]:
         """The oracle's result and the bound."""
-        return self.case.expect()
+        return self.case.expect(absolute_sigmoid=self.absolute_sigmoid)
 
     @cached_property
     def findings(self) -> list[Finding]:

@@ -51,10 +51,12 @@ class Configuration:
         )
         return f"{'-'.join(map(str, self.widths))}{biases}, {self.samples} samples, {batch}"
 
-    def case(self, dtype: str, seed: int, learning_rate: float | None = None) -> Case:
+    def case(
+        self, dtype: str, seed: int, learning_rate: float | None = None, epochs: int = 3
+    ) -> Case:
         """Random weights, data and order. Weights of deviation 2/√fan_in keep the units busy but not saturated."""
         rng = np.random.default_rng([seed, *self.widths, self.samples])
-        network, epochs = self.network, 3
+        network = self.network
         params = initial_params(network, "standard_normal", int(rng.integers(2**32)), "float64")
         scaled = tuple(
             layer._replace(weight=layer.weight * 2 / np.sqrt(len(layer.weight))) for layer in params

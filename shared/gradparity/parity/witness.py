@@ -9,7 +9,7 @@ import numpy as np
 
 from ..contract import Schedule, tensors
 from ..runner import Run
-from .case import Case
+from .case import Case, steps_of
 from .judge import Finding, Verdict, combine, judge
 from .step import Step
 
@@ -54,18 +54,11 @@ def _same_start(run: Run) -> bool:
 
 
 def _steps(run: Run) -> Iterator[tuple[int, Finding]]:
-    problem, trajectory = run.experiment.problem(), run.trajectory
-    for update, (params, _) in trajectory.kept.items():
-        following = trajectory.kept.get(update + 1)
-        if following is None:
-            continue
-        case = Case(
-            problem.network, params, problem.inputs, problem.targets, problem.schedule, update
-        )
+    kept = {update: snapshot.params for update, snapshot in run.trajectory.kept.items()}
+    for case, seen in steps_of(run.experiment.problem(), kept, run.trajectory.losses):
         expected, bound = case.expect()
-        seen = Step(recorded=trajectory.losses[update], updated=following.params)
-        for finding in judge(params, seen, expected, bound, slack=case.oracle_slack):
-            yield update, finding
+        for finding in judge(case.params, seen, expected, bound, slack=case.oracle_slack):
+            yield case.update, finding
 
 
 def _end(run: Run) -> Iterator[tuple[int, Finding]]:

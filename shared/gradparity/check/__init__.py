@@ -1,0 +1,1 @@
+"""Is somebody's implementation right? Where does it go wrong, and why?"""

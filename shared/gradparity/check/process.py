@@ -1,0 +1,106 @@
+"""Each target in a process of its own: one that prints, plots, hangs or ends its process harms nobody else."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ..errors import InputError
+from .examine import Report
+
+_OUTPUT = 2000
+"""Characters of a target's output that are kept, from its end."""
+
+_ENVIRONMENT = {
+    "MPLBACKEND": "Agg",  # plots go nowhere
+    "JAX_ENABLE_X64": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+
+
+def check(
+    targets: Sequence[str],
+    adapter: str | None = None,
+    *,
+    timeout: float = 60.0,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Iterator[Report]:
+    """Judge each target, in the order given; as many at once as there are cores.
+
+    Args:
+        targets: names or paths, as the registry knows them.
+        adapter: the path of a file that wraps every one of them.
+        timeout: seconds that each may take.
+        progress: is told each target when its turn comes to be reported.
+
+    Raises:
+        InputError: a file that is not there, or a target that offers nothing to be judged.
+    """
+    for path in [*targets, *([adapter] if adapter else [])]:
+        file = path.partition(":")[0]
+        if file.endswith(".py") and not Path(file).is_file():
+            raise InputError(f"no file '{file}'")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        futures = [pool.submit(_run, target, adapter, timeout) for target in targets]
+        for target, future in zip(targets, futures, strict=True):
+            progress(target)
+            yield future.result()
+
+
+def _run(name: str, adapter: str | None, timeout: float) -> Report:
+    with tempfile.TemporaryDirectory(prefix="gradparity-check-") as folder:
+        output = Path(folder) / "output.txt"
+        # The target's own folder: what it writes is not strewn over the user's.
+        work = Path(folder) / "work"
+        work.mkdir()
+        search = os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH")]))
+        command = [sys.executable, "-m", "gradparity.check.worker"]
+        with output.open("wb") as stream:
+            process = subprocess.Popen(
+                [*command, _absolute(name), _absolute(adapter or ""), folder],
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                cwd=work,
+                env={**os.environ, **_ENVIRONMENT, "PYTHONPATH": search},
+                start_new_session=True,
+            )
+            try:
+                status = process.wait(timeout)
+                ended = f"its process ended (status {status})"
+            except subprocess.TimeoutExpired:
+                ended = f"no end after {timeout:g} s"
+            finally:
+                _kill(process)
+        printed = output.read_text(encoding="utf-8", errors="replace")[-_OUTPUT:]
+        result = Path(folder) / "result.json"
+        if not result.exists():
+            stage = Path(folder) / "stage.txt"
+            doing = stage.read_text() if stage.exists() else "it was started"
+            return Report(name, headline=f"not judged: {ended} while {doing}", output=printed)
+        found = json.loads(result.read_text())
+    if "input_error" in found:
+        raise InputError(found["input_error"])
+    return Report(**found | {"target": name, "output": printed})
+
+
+def _absolute(target: str) -> str:
+    path, colon, attribute = target.partition(":")
+    return f"{Path(path).resolve()}{colon}{attribute}" if path.endswith(".py") else target
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """The process and all that it started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -1,0 +1,36 @@
+"""The process in which one target is imported and judged. Run by `process`; see there."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError, TargetImportError
+from ..files import replace_files
+from .examine import Report, examine
+from .target import load
+
+
+def main(name: str, adapter: str, folder: str) -> None:
+    """Judge a target; leave `result.json` in `folder`, and there in `stage.txt` what is being done."""
+    stage = Path(folder) / "stage.txt"
+    path = name.partition(":")[0]
+    if path.endswith(".py"):
+        sys.path.insert(0, str(Path(path).parent))  # a submission's own modules lie beside it
+    stage.write_text("it was imported")
+    result: dict[str, Any]
+    try:
+        target = load(name, adapter or None)
+        stage.write_text("it was judged")
+        result = examine(target).as_json()
+    except TargetImportError as error:
+        result = Report(name, headline=f"not judged: {error}").as_json()
+    except InputError as error:
+        result = {"input_error": str(error)}
+    replace_files(Path(folder), {"result.json": json.dumps(result, allow_nan=False).encode()})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
