@@ -75,7 +75,9 @@ def _convention(found: Diagnosis, *, convention: bool) -> str:
             and _only_multiples(found)
         ):
             return f"a correct gradient of {name.factor.name} times the MSE"
-        if name.mistake is CROSS_ENTROPY and any(_BINARY_CROSS_ENTROPY in loss for loss in told):
+        if name.mistake is CROSS_ENTROPY and (
+            name is found.explains_loss or any(_BINARY_CROSS_ENTROPY in loss for loss in told)
+        ):
             times = "" if name.factor is UNIT else f"{name.factor.name} times "
             return f"a correct gradient of {times}the binary cross-entropy"
         if name.mistake is SAMPLE_BY_SAMPLE and convention:

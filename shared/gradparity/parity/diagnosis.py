@@ -23,6 +23,7 @@ class Diagnosis:
     Attributes:
         forward: what explains the activations; first those that also explain the gradients.
         gradient: what explains the gradients or updates, the simplest first.
+        explains_loss: that of `gradient` which explains the wrong loss as well.
         phase: what `gradient` is about: the gradients shown, or the updates.
         loss: what the loss is instead; empty where it follows from the rest.
         reduced: the class "reduced precision", with layer and format in words; empty if that is not it.
@@ -31,6 +32,7 @@ class Diagnosis:
 
     forward: list[ForwardName] = field(default_factory=list)
     gradient: list[Name] = field(default_factory=list)
+    explains_loss: Name | None = None
     phase: Phase = "gradient"
     loss: list[LossName] = field(default_factory=list)
     reduced: str = ""
@@ -82,7 +84,7 @@ def _reduced(found: Diagnosis, words: str) -> bool:
 
 
 def _follows(observations: Sequence[Observation], found: Diagnosis) -> bool:
-    """Whether the mistake that explains the gradients, or the activations, explains the loss as well."""
+    """Whether a mistake that explains the gradients, or the activations, explains the wrong loss; it then leads."""
     if found.forward and LossName(LOSSES[0].name) in _losses(observations, found.forward):
         return True
     for name in found.gradient:
@@ -96,6 +98,8 @@ def _follows(observations: Sequence[Observation], found: Diagnosis) -> bool:
             )
             for o, loss in losses
         ):
+            found.explains_loss = name
+            found.gradient.sort(key=lambda other: other is not name)
             return True
     return False
 
