@@ -106,28 +106,34 @@ def examine(target: Target) -> Report:
 def _look(target: Target, dtype: str) -> _Seen:
     seen = _Seen()
     for where, case in configurations(target.limits, dtype):
-        if not target.trains:
-            # It sees a batch and nothing of data and schedule around it.
-            rate = case.schedule.learning_rate
-            inputs, targets = case.batch
-            case = replace(  # noqa: PLW2901  the same case, as this target sees it
-                case, inputs=inputs, targets=targets, schedule=Schedule(rate, epochs=1), update=0
-            )
         try:
-            pairs = target.observe(case)
+            seen.observations += [
+                (f"{where}, update {one.case.update}", one) for one in observations(target, case)
+            ]
         except TargetRaisedError as error:
             seen.not_judged.append(f"{where}: {error}")
         except ContractError as error:
             seen.broken.append(f"{where}: {error}")
-        else:
-            seen.observations += [
-                (f"{where}, update {c.update}", Observation(c, step)) for c, step in pairs
-            ]
     if dtype == "float64" and seen.observations and not seen.broken:
         _look_again(target, seen)
         if target.trains:
             _follow(target, seen)
     return seen
+
+
+def observations(target: Target, case: Case) -> list[Observation]:
+    """What a target makes of one configuration.
+
+    Raises:
+        TargetRaisedError: it raised.
+        ContractError: it returned something of another shape or type.
+    """
+    if not target.trains:
+        # It sees a batch and nothing of data and schedule around it.
+        inputs, targets = case.batch
+        schedule = Schedule(case.schedule.learning_rate, epochs=1)
+        case = replace(case, inputs=inputs, targets=targets, schedule=schedule, update=0)
+    return [Observation(*pair) for pair in target.observe(case)]
 
 
 def configurations(limits: Limits, dtype: str) -> Iterator[tuple[str, Case]]:

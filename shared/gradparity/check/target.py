@@ -238,16 +238,23 @@ def load(name: str, adapter: str | None = None) -> Target:
     Raises:
         InputError: there is none, or it offers nothing that can be checked.
     """
-    found = registry.find(name)
+    return wrap(name, registry.find(name), None if adapter is None else registry.find(adapter))
+
+
+def wrap(name: str, found: Any, adapter: Any = None) -> Target:
+    """An object as a target, by what it offers, or by what its adapter does.
+
+    Raises:
+        InputError: it offers nothing that can be checked.
+    """
     if adapter is not None:
-        teacher = registry.find(adapter)
-        functions = {f: partial(getattr(teacher, f), found) for f in _offered(teacher)}
+        functions = {f: partial(getattr(adapter, f), found) for f in _offered(adapter)}
         if not functions:
-            raise InputError(f"the adapter '{adapter}' defines none of {', '.join(FUNCTIONS)}")
-        return Target(name, "a target with an adapter", functions, Limits.stated(teacher))
-    functions = {f: getattr(found, f) for f in _offered(found)}
+            raise InputError(f"the adapter of '{name}' defines none of {', '.join(FUNCTIONS)}")
+        return Target(name, "a target with an adapter", functions, Limits.stated(adapter))
     if _is_module(found):
         return _torch_module(name, found)
+    functions = {f: getattr(found, f) for f in _offered(found)}
     if functions:
         contract = "loss_and_grads" in functions
         kind = "an implementation" if contract else "a part of an implementation"

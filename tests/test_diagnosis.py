@@ -1,0 +1,163 @@
+"""Planted faults are caught and called by their names; what is right is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradparity.contract import Params, map_params
+from gradparity.parity import campaign
+from gradparity.parity.diagnosis import diagnose
+from gradparity.parity.faults import FACTORS, FAULTS, WHOLE, Fault, Patch, Plant, pairs
+from gradparity.parity.judge import PHASES, Verdict
+from gradparity.parity.mistakes import GRADIENT
+from gradparity.parity.naming import fits
+from gradparity.parity.observation import Observation
+from gradparity.parity.scoreboard import Outcome, classify, in_words, observe, score
+from gradparity.parity.suite import suite
+
+from .helpers import Faulty, implementation, informative_case, scaled
+
+CASES = [case for _, case in suite("float64")]
+PAIRS = list(pairs())
+
+
+@pytest.fixture(scope="module")
+def plant() -> Iterator[Plant]:
+    with Plant() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("fault", [*FAULTS[::3], *WHOLE, *PAIRS[::23]], ids=str)
+def test_planted_faults_are_caught_and_named(plant: Plant, fault: Fault) -> None:
+    """A sample; `gradparity faults` plants them all."""
+    found = score(fault, plant.plant(fault), CASES, visibility=False)
+    assert found.caught == 1
+    assert set(found.outcomes) == {Outcome.CLASS if fault.reduced else Outcome.NAMED}
+
+
+def test_the_right_program_gets_no_name(plant: Plant) -> None:
+    observations = observe(plant.plant(Fault("none", ())), CASES)
+    assert not any(o.wrong(*PHASES) for o in observations)
+    found = diagnose(observations)
+    assert in_words(found) == "unknown"
+    assert not found.unknown
+
+
+def test_a_fault_that_cannot_be_planted_is_an_error(plant: Plant) -> None:
+    with pytest.raises(ValueError, match=r"gradients\.py does not hold 'no such line' once"):
+        plant.plant(Fault("x", (Patch("gradients", "no such line", ""),)))
+
+
+def test_what_is_not_in_the_list_is_unknown() -> None:
+    """Mistakes that nobody has listed must get no name."""
+
+    def mixed(grads: Params) -> Params:
+        return tuple(
+            layer._replace(weight=layer.weight + 0.1 * layer.weight[::-1]) for layer in grads
+        )
+
+    def noisy(grads: Params) -> Params:
+        return map_params(
+            lambda g: g * (1 + 0.3 * np.cos(np.arange(g.size)).reshape(g.shape)), grads
+        )
+
+    for change in (mixed, noisy, scaled(0, "weight", 1.7)):
+        observations = observe(
+            replace(
+                implementation("numpy"),
+                implementation=Faulty(implementation("numpy"), grads=change),
+            ),
+            CASES[:4],
+        )
+        found = diagnose(observations)
+        assert found.unknown == ["gradient"]
+        assert in_words(found) == "unknown"
+
+
+def test_a_wrong_name_is_called_wrong(plant: Plant) -> None:
+    """The scoreboard itself: a diagnosis of another fault is misnamed, of none unknown."""
+    missing = next(f for f in FAULTS if str(f) == "missing σ', layer 1")
+    other = next(f for f in FAULTS if str(f) == "doubled σ', layer 1")
+    observations = observe(plant.plant(missing), CASES)
+    found = diagnose(observations)
+    assert classify(missing, found, observations) is Outcome.NAMED
+    assert classify(other, found, observations) is Outcome.MISNAMED
+    assert classify(missing.with_factor(FACTORS[1]), found, observations) is Outcome.MISNAMED
+    found.gradient.clear()
+    assert classify(missing, found, observations) is Outcome.UNKNOWN
+
+
+def test_undone_the_mistake_leaves_only_rounding(plant: Plant) -> None:
+    fault = next(f for f in FAULTS if str(f) == "tanh' for σ', layer 0")
+    (name,) = diagnose(observe(plant.plant(fault), CASES)).gradient
+    assert 0 < name.share < 0.1
+
+
+def test_a_fault_is_visible_where_its_effect_exceeds_rounding(plant: Plant) -> None:
+    fault = next(f for f in FAULTS if str(f) == "transposed weight")
+    faulty = plant.plant(fault)
+    square, oblong = CASES[6], CASES[0]
+    assert score(fault, faulty, [square], visibility=True).visible == 1
+    invisible = score(fault, faulty, [oblong], visibility=True)
+    assert (invisible.visible, invisible.caught, invisible.missed) == (0, 0, 0)
+
+
+def test_in_float32_too(plant: Plant) -> None:
+    fault = next(f for f in FAULTS if str(f) == "missing σ', layer 0")
+    cases = [case for _, case in suite("float32")]
+    observations = observe(plant.plant(fault), cases)
+    assert classify(fault, diagnose(observations), observations) is Outcome.NAMED
+
+
+def test_fits_asks_for_place_and_factor(plant: Plant) -> None:
+    fault = next(f for f in FAULTS if str(f) == "missing σ', layer 0")
+    observations = observe(plant.plant(fault), CASES)
+    missing = next(m for m in GRADIENT if m.name == fault.mistake)
+    assert fits(observations, "gradient", missing, lambda _: frozenset({0}), "1")
+    assert not fits(observations, "gradient", missing, lambda _: frozenset({1}), "1")
+    assert not fits(observations, "gradient", missing, lambda _: frozenset({0}), "2")
+
+
+def test_one_observation_is_enough_to_speak() -> None:
+    case = informative_case("float64")
+    step = case.observe(Faulty(implementation("numpy"), grads=scaled(0, "weight", 0.0)))
+    assert in_words(diagnose([Observation(case, step)])) == "unknown"
+
+
+def test_the_campaign_counts_and_stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = [("single", FAULTS[0]), ("pairs", PAIRS[0])]
+    monkeypatch.setattr(campaign, "planted_faults", lambda: chosen)
+    monkeypatch.setattr(campaign, "PLANTED", [FAULTS[1]])
+    monkeypatch.setattr(campaign, "ProcessPoolExecutor", InThisProcess)
+    assert campaign.faults(2, 0, tmp_path) is Verdict.AGREE
+    text = (tmp_path / "faults.json").read_text()
+    assert '"named": 2' in text
+    assert '"missed": 0' in text
+
+
+class InThisProcess:
+    """An executor that does the work at once, where monkeypatches hold."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def __enter__(self) -> InThisProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def submit(self, work: Any, *arguments: Any) -> Any:
+        result = work(*arguments)
+
+        class Done:
+            def result(self) -> Any:
+                return result
+
+        return Done()

@@ -1,0 +1,94 @@
+"""Free runs: correct ones are inside the envelope, a skipped step is not, chaos is recognised."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gradparity import experiment
+from gradparity.contract import Params, map_params
+from gradparity.experiment import Problem
+from gradparity.parity.envelope import Envelope, envelope, judge_free_run
+from gradparity.parity.judge import Verdict
+from gradparity.parity.reference import sgd_step, weights_along
+
+from .helpers import implementation, small_experiment
+
+
+def problem(name: str, epochs: int, dtype: str = "float64") -> Problem:
+    one = experiment.load(name).model_copy(update={"dtype": dtype}).problem()
+    keep = tuple(range(0, epochs + 1, max(epochs // 50, 1)))
+    return replace(one, schedule=replace(one.schedule, epochs=epochs, keep=keep))
+
+
+def free_run(name: str, one: Problem) -> dict[int, Params]:
+    trajectory = implementation(name).train(
+        one.network, one.params, one.inputs, one.targets, one.schedule
+    )
+    return {count: snapshot.params for count, snapshot in trajectory.kept.items()}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", ["numpy", "torch"])
+def test_correct_runs_are_inside(name: str, dtype: str) -> None:
+    one = problem("xor", 400, dtype)
+    found = judge_free_run(free_run(name, one), envelope(one, one.schedule.keep))
+    assert found.verdict is Verdict.AGREE
+    assert 0 < found.share < 1
+    assert found.chaotic_from is None
+
+
+def test_mini_batches_are_followed() -> None:
+    one = small_experiment().problem()
+    one = replace(one, schedule=replace(one.schedule, keep=(0, 50, 150)))
+    found = judge_free_run(free_run("numpy", one), envelope(one, one.schedule.keep))
+    assert found.verdict is Verdict.AGREE
+
+
+def test_a_skipped_step_is_outside() -> None:
+    one = problem("xor", 400)
+    around = envelope(one, one.schedule.keep)
+    late = replace(
+        one,
+        schedule=replace(one.schedule, epochs=401, keep=tuple(n + 1 for n in one.schedule.keep)),
+    )
+    kept = {n - 1: params for n, params in free_run("numpy", late).items()}
+    found = judge_free_run(kept, around)
+    assert (found.verdict, found.outside_at) == (Verdict.DISAGREE, one.schedule.keep[1])
+
+
+def test_a_gradient_wrong_by_a_millionth_is_outside() -> None:
+    one = problem("xor", 400)
+    wrong = replace(one, schedule=replace(one.schedule, learning_rate=1.05 * (1 + 1e-6)))
+    found = judge_free_run(free_run("numpy", wrong), envelope(one, one.schedule.keep))
+    assert found.verdict is Verdict.DISAGREE
+
+
+def test_chaos_is_recognised_and_ends_the_judgement() -> None:
+    one = problem("linear", 1000)
+    around = envelope(one, one.schedule.keep)
+    assert around.chaotic_from is not None
+    assert 300 < around.chaotic_from < 1000
+    assert max(around.allowed) < around.chaotic_from
+    found = judge_free_run(free_run("torch", one), around)
+    assert (found.verdict, found.chaotic_from) == (Verdict.AGREE, around.chaotic_from)
+
+
+def test_nothing_to_judge_is_no_agreement() -> None:
+    one = problem("xor", 10)
+    around = Envelope({0: one.params}, {0: 1.0}, 1)
+    assert judge_free_run({0: one.params}, around).verdict is Verdict.ABSTAIN
+    nan = map_params(lambda tensor: tensor * np.nan, one.params)
+    around = envelope(one, (10,))
+    assert judge_free_run({10: nan}, around).verdict is Verdict.DISAGREE
+
+
+def test_the_reference_trains_as_it_does_alone() -> None:
+    one = problem("xor", 30)
+    around = envelope(one, (30,))
+    alone = weights_along(one.network, one.params, one.inputs, one.targets, one.schedule, {30})[30]
+    for ours, theirs in zip(around.reference[30], alone, strict=True):
+        assert np.allclose(ours.weight, theirs.weight, rtol=1e-13, atol=0)
+    assert sgd_step(one.params, one.params, 0.0)[0].weight is not one.params[0].weight

@@ -1,0 +1,104 @@
+"""The vetted suite can tell: every tensor is resolved, and no two mistakes of the catalogue look alike in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from gradparity.contract import tensors
+from gradparity.parity.case import Case
+from gradparity.parity.judge import Verdict
+from gradparity.parity.mistakes import CROSS_ENTROPY, GRADIENT, Layers, Mistake, run, scopes
+from gradparity.parity.observation import Observation
+from gradparity.parity.reference import RIGHT
+from gradparity.parity.step import Step
+from gradparity.parity.suite import SUITE, suite
+
+CASES = list(suite("float64"))
+
+
+def test_shapes_tell_factors_and_axes_apart() -> None:
+    for configuration in SUITE:
+        samples, outputs = configuration.samples, configuration.widths[-1]
+        batch = configuration.batch_size or samples
+        assert len({batch, batch / 2, 2, 1, outputs} - {1}) >= 4 - (outputs in (1, 2))
+        assert configuration.batch_size is None or samples % batch
+    assert {c.widths[-1] for c in SUITE} >= {1, 2, 3, 4}
+    assert {len(c.widths) - 1 for c in SUITE} == {1, 2, 3, 4}
+    assert {b for c in SUITE for b in c.biases} == {True, False}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_every_tensor_is_resolved(dtype: str) -> None:
+    for where, case in suite(dtype):
+        expected, bound = case.expect()
+        result = Step(
+            expected.activations, expected.loss, expected.grads, expected.loss, expected.updated
+        )
+        verdicts = {f.verdict for f in Observation(case, result).findings}
+        assert verdicts == {Verdict.AGREE}, where
+        for exact, e in zip(tensors(expected.grads or ()), tensors(bound.grads or ()), strict=True):
+            assert (
+                np.linalg.norm(e) < 1e-11 * np.linalg.norm(exact.astype(float))
+                or dtype != "float64"
+            )
+        for activation in expected.activations or ():
+            assert activation is not None
+            assert np.min(activation) > 0.01, where
+            assert np.max(activation) < 0.99, where
+
+
+def predictions() -> Iterator[tuple[str, list[np.ndarray]]]:
+    """What each mistake in each place would give on the whole suite, where it changes anything."""
+    right = [g for _, case in CASES for g in _grads(case, None, frozenset())]
+    for mistake in GRADIENT:
+        seen: list[list[np.ndarray]] = []
+        for where, layers in scopes(4) if mistake.by_layer else [("", lambda _: frozenset())]:
+            found = [
+                g
+                for _, case in CASES
+                for g in _grads(case, mistake, layers(len(case.network.layers)))
+            ]
+            if not _alike(found, right) and not any(_alike(found, other) for other in seen):
+                seen.append(found)
+                yield f"{mistake.name} {where}", found
+
+
+def _grads(case: Case, mistake: Mistake | None, layers: Layers) -> list[np.ndarray]:
+    found = None if mistake is None else mistake.predict(case, RIGHT, layers, 1.0)
+    return tensors((run(case, RIGHT) if found is None else found).grads)
+
+
+def _alike(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    return all(
+        np.linalg.norm((a - b).astype(float)) <= 1e-9 * np.linalg.norm(b.astype(float))
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def test_mistakes_do_not_look_alike() -> None:
+    """But for one pair: a detached output layer freezes all hidden layers."""
+    found = list(predictions())
+    assert len(found) > 130
+    alike = {
+        (a, b)
+        for at, (a, one) in enumerate(found)
+        for b, other in found[at + 1 :]
+        if _alike(one, other)
+    }
+    detached = "the layer is detached: no gradient reaches the layers below in "
+    frozen = "the layer is frozen: its gradient is zero in "
+    assert alike <= {
+        (detached + "the output layer", frozen + "every hidden layer"),
+        (detached + "layer 1", frozen + "layer 0"),
+    }
+
+
+def test_cross_entropy_is_half_a_missing_slope() -> None:
+    _, case = CASES[0]
+    missing = next(m for m in GRADIENT if m.name == "σ' is missing")
+    one = _grads(case, CROSS_ENTROPY, frozenset())
+    other = _grads(case, missing, frozenset({2}))
+    assert _alike([2 * g for g in one], other)
