@@ -27,6 +27,7 @@ format: $(VENV)/.installed
 
 campaigns: $(VENV)/.installed        ## the long runs whose results the report shows
 	$(BIN)/gradparity agreement
+	$(BIN)/gradparity faults
 
 reference: $(VENV)/.installed        ## renew the committed copy of the report, on purpose
 	$(BIN)/gradparity report --out reports/reference

@@ -91,6 +91,8 @@ def test_a_wrong_name_is_called_wrong(plant: Plant) -> None:
     assert classify(missing.with_factor(FACTORS[1]), found, observations) is Outcome.MISNAMED
     found.gradient.clear()
     assert classify(missing, found, observations) is Outcome.UNKNOWN
+    found.reduced = "reduced precision"
+    assert classify(missing, found, observations) is Outcome.MISNAMED
 
 
 def test_undone_the_mistake_leaves_only_rounding(plant: Plant) -> None:

@@ -17,7 +17,7 @@ from gradparity.errors import ContractError, InputError
 from gradparity.experiment import Problem
 from gradparity.parity.case import Case
 from gradparity.parity.judge import Verdict
-from gradparity.parity.witness import witness
+from gradparity.parity.witness import surroundings, witness
 from gradparity.registry import PLAIN
 
 from .helpers import (
@@ -159,7 +159,7 @@ def test_a_trajectory_must_hold_what_the_schedule_asks_for() -> None:
 def test_a_run_is_its_own_witness(name: str) -> None:
     jax.clear_caches()
     run = runner.run(implementation(name), small_experiment())
-    testimony = witness(run)
+    testimony = witness(run, surroundings(run.experiment))
     assert testimony.verdict is Verdict.AGREE
     updates = {update for update, _ in testimony.findings}
     assert updates == {*range(0, 150, 15), 150}
@@ -177,17 +177,20 @@ def test_a_false_witness_is_caught() -> None:
     wrong = runner.run(
         Guarded("mine", Faulty(implementation("numpy"), train=rate_off)), small_experiment()
     )
-    assert witness(wrong).verdict is Verdict.DISAGREE
+    around = surroundings(wrong.experiment)
+    testimony = witness(wrong, around)
+    assert testimony.verdict is Verdict.DISAGREE
+    assert testimony.free_run.outside_at == 1
     right = runner.run(implementation("numpy"), small_experiment())
     shifted = replace(right.trajectory, losses=np.roll(right.trajectory.losses, 1))
-    assert witness(replace(right, trajectory=shifted)).verdict is Verdict.DISAGREE
+    assert witness(replace(right, trajectory=shifted), around).verdict is Verdict.DISAGREE
     elsewhere = small_experiment()
     elsewhere = elsewhere.model_copy(
         update={"initial": elsewhere.initial.model_copy(update={"seed": 4})}
     )
-    assert not witness(replace(right, experiment=elsewhere)).same_start
+    assert not witness(replace(right, experiment=elsewhere), around).same_start
     off = replace(right, predictions=right.predictions * (1 + 1e-12))
-    assert [f.phase for _, f in witness(off).findings if f.verdict is Verdict.DISAGREE] == [
+    assert [f.phase for _, f in witness(off, around).findings if f.verdict is Verdict.DISAGREE] == [
         "forward"
     ]
 

@@ -155,7 +155,7 @@ def compare(
     """
     a, b = store.load(run_a, runs), store.load(run_b, runs)
     result = comparison.compare(a, b)
-    table = _table("run", "implementation", "judged", "share", "verdict")
+    table = _table("run", "implementation", "judged", "share", "free run", "verdict")
     for name, one, testimony in zip((run_a, run_b), (a, b), result.testimonies, strict=True):
         largest = max((finding.share for _, finding in testimony.findings), default=0.0)
         table.add_row(
@@ -163,6 +163,7 @@ def compare(
             escape(one.implementation),
             f"{len(testimony.findings)} tensors",
             f"{largest:.2g}",
+            testimony.free_run.in_words,
             testimony.verdict.value,
         )
     _out.print(table)
@@ -276,7 +277,7 @@ def _say(line: str) -> None:
 
 @app.command()
 def agreement(
-    networks: Annotated[int, typer.Option(min=1, help="How many random networks.")] = 1000,
+    networks: Annotated[int, typer.Option(min=1, help="How many random networks.")] = 1700,
     seed: Annotated[int, typer.Option(min=0, help="Which ones.")] = 0,
     impl: Impls = None,
     campaigns: Annotated[Path, typer.Option(help="Where to write the result.")] = CAMPAIGNS,
@@ -291,7 +292,7 @@ def agreement(
 
 @app.command()
 def faults(
-    networks: Annotated[int, typer.Option(min=1, help="How many random networks.")] = 200,
+    networks: Annotated[int, typer.Option(min=1, help="How many random networks.")] = 300,
     seed: Annotated[int, typer.Option(min=0, help="Which ones.")] = 0,
     campaigns: Annotated[Path, typer.Option(help="Where to write the result.")] = CAMPAIGNS,
 ) -> None:
@@ -328,6 +329,8 @@ def _faults(testimony: Testimony) -> Iterator[str]:
     if wrong:
         update, finding = wrong[0]
         yield f"first wrong at update {update}: {finding}"
+    if testimony.free_run.outside_at is not None:
+        yield f"outside what rounding can do from update {testimony.free_run.outside_at} on"
 
 
 def _table(*columns: str) -> Table:

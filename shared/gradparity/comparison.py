@@ -9,7 +9,7 @@ import numpy as np
 from .contract import tensors
 from .errors import InputError
 from .parity.judge import Verdict, combine
-from .parity.witness import Testimony, witness
+from .parity.witness import Testimony, surroundings, witness
 from .runner import Run
 
 
@@ -47,9 +47,10 @@ def compare(a: Run, b: Run) -> Comparison:
             f"({a.experiment.fingerprint[:12]}) and '{b.experiment.name}' "
             f"({b.experiment.fingerprint[:12]}): nothing to compare"
         )
+    around = surroundings(a.experiment)
     differing = np.flatnonzero(a.trajectory.losses != b.trajectory.losses)
     return Comparison(
-        testimonies=(witness(a), witness(b)),
+        testimonies=(witness(a, around), witness(b, around)),
         first_difference=int(differing[0]) if len(differing) else None,
         distances=weight_distances(a, b),
         loss_differences=loss_differences(a, b),

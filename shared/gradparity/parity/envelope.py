@@ -58,6 +58,15 @@ class FreeRun:
     outside_at: int | None
     chaotic_from: int | None
 
+    @property
+    def in_words(self) -> str:
+        """Such as "inside, chaotic from update 520 on"."""
+        chaos = "" if self.chaotic_from is None else f"chaotic from update {self.chaotic_from} on"
+        if self.verdict is Verdict.ABSTAIN:
+            return chaos or "not judged"
+        found = "inside" if self.outside_at is None else f"outside from update {self.outside_at} on"
+        return f"{found}, {chaos}" if chaos else found
+
 
 def envelope(problem: Problem, keep: tuple[int, ...], seed: int = 0) -> Envelope:
     """Train the reference and its noisy members, in the problem's dtype.

@@ -177,8 +177,8 @@ def classify(fault: Fault, diagnosis: Diagnosis, observations: Sequence[Observat
     else:
         right = [_is(name, fault, observations) for name in diagnosis.gradient]
     if fault.reduced or not names:
-        if diagnosis.reduced:
-            return Outcome.CLASS
+        if diagnosis.reduced:  # the class that has no algebra; a fault that has one is none of it
+            return Outcome.CLASS if fault.reduced else Outcome.MISNAMED
         named = diagnosis.gradient or diagnosis.forward or diagnosis.loss
         return Outcome.MISNAMED if named else Outcome.UNKNOWN
     if right[0]:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..contract import Schedule, tensors
-from ..runner import Run
+from ..experiment import Experiment
+from ..runner import Run, kept_updates
 from .case import Case, steps_of
+from .envelope import Envelope, FreeRun, envelope, judge_free_run
 from .judge import Finding, Verdict, combine, judge
 from .step import Step
 
@@ -21,27 +23,38 @@ class Testimony:
     Attributes:
         same_start: its weights before the first update are the experiment's, bit for bit.
         findings: with the update count they belong to.
+        free_run: the run as a whole, which shows what happens between the steps that were kept.
     """
 
     same_start: bool
     findings: tuple[tuple[int, Finding], ...]
+    free_run: FreeRun
 
     @property
     def verdict(self) -> Verdict:
-        """Of the start and all findings together."""
+        """Of the start, all findings and the free run together."""
         start = Verdict.AGREE if self.same_start else Verdict.DISAGREE
-        return combine([start, *(finding.verdict for _, finding in self.findings)])
+        findings = (finding.verdict for _, finding in self.findings)
+        return combine([start, *findings, self.free_run.verdict])
 
 
-def witness(run: Run) -> Testimony:
-    """Hold a run against the oracle wherever it kept weights.
+def witness(run: Run, around: Envelope) -> Testimony:
+    """Hold a run against the oracle wherever it kept weights, and against the envelope of its experiment.
 
     For each kept pair of update counts k, k + 1: the loss it recorded and the update it made; at the end, its
     predictions and its final loss. Each is judged from the run's own weights, so it does not matter how
     far the run has moved from another one.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # as for `examine`
-        return Testimony(_same_start(run), (*_steps(run), *_end(run)))
+        kept = {update: snapshot.params for update, snapshot in run.trajectory.kept.items()}
+        free_run = judge_free_run(kept, around)
+        return Testimony(_same_start(run), (*_steps(run), *_end(run)), free_run)
+
+
+def surroundings(experiment: Experiment) -> Envelope:
+    """The envelope of an experiment's runs, at the update counts that they keep."""
+    problem = experiment.problem()
+    return envelope(problem, kept_updates(problem.schedule.updates))
 
 
 def _same_start(run: Run) -> bool:

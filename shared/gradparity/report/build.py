@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,12 @@ from ..errors import InputError
 from ..experiment import Experiment
 from ..files import replace_files
 from ..machine import machine, versions
+from ..parity.campaign import AGREEMENT, FAULTS
 from ..parity.judge import PHASES, Verdict
+from ..parity.witness import surroundings
 from . import figures
 from .results import Result, summarise, work_out
+from .scoreboard import scoreboard
 
 LATEST = Path("reports/latest")
 CAMPAIGNS = Path("reports/campaigns")
@@ -34,14 +39,21 @@ def build(
     progress: Callable[[str], None] = lambda _: None,
 ) -> Verdict:
     """Train every experiment in every implementation, judge, and write the report to `out`."""
-    results = [work_out(experiment, implementations, progress) for experiment in experiments]
+    # The envelopes take as long as a training; on another core they take no time.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        around = [pool.submit(surroundings, experiment) for experiment in experiments]
+        results = [
+            work_out(experiment, implementations, future.result, progress)
+            for experiment, future in zip(experiments, around, strict=True)
+        ]
     progress("write the report")
     summary = summarise(results, list(implementations))
     drawn = {f"{r.experiment.name}-{kind}": f for r in results for kind, f in _figures(r)}
     page = {
         "results": summary,
         "place": _place(results),
-        "campaign": _campaign(campaigns / "agreement.json"),
+        "campaign": _campaign(campaigns / AGREEMENT),
+        "faults": scoreboard(_campaign(campaigns / FAULTS)),
         "phases": PHASES,
     }
     templates = _environment()

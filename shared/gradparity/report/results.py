@@ -15,6 +15,7 @@ from ..comparison import loss_differences, weight_distances
 from ..experiment import Experiment
 from ..parity.agreement import Agreement, examine
 from ..parity.case import sampled_updates, teacher_forced
+from ..parity.envelope import Envelope
 from ..parity.judge import Verdict, combine
 from ..parity.witness import Testimony, witness
 from ..runner import Run, accuracy, run
@@ -47,9 +48,13 @@ class Result:
 def work_out(
     experiment: Experiment,
     implementations: Mapping[str, Guarded],
+    around: Callable[[], Envelope],
     progress: Callable[[str], None] = lambda _: None,
 ) -> Result:
-    """Train `experiment` in each implementation, and judge; `progress` is told what is about to be done."""
+    """Train `experiment` in each implementation, and judge; `progress` is told what is about to be done.
+
+    `around` gives the envelope of its runs, once they are there.
+    """
     runs = []
     for name, implementation in implementations.items():
         progress(f"{experiment.name}: train in {name}")
@@ -59,7 +64,8 @@ def work_out(
     problems = [experiment.model_copy(update={"dtype": dtype}).problem() for dtype in dtypes]
     updates = sampled_updates(problems[0].schedule.updates)
     cases = ((f"step {case.update}", case) for case in teacher_forced(problems, updates))
-    return Result(experiment, runs, [witness(run) for run in runs], examine(implementations, cases))
+    agreement = examine(implementations, cases)
+    return Result(experiment, runs, [witness(run, around()) for run in runs], agreement)
 
 
 def summarise(results: Sequence[Result], implementations: Sequence[str]) -> dict[str, Any]:
@@ -100,6 +106,12 @@ def _experiment(result: Result) -> dict[str, Any]:
                 "accuracy": accuracy(run.predictions, problem.targets),
                 "verdict": testimony.verdict.value,
                 "judged_tensors": len(testimony.findings),
+                "free_run": {
+                    "verdict": testimony.free_run.verdict.value,
+                    "in_words": testimony.free_run.in_words,
+                    "share": _digits(testimony.free_run.share, 2),
+                    "chaotic_from_update": testimony.free_run.chaotic_from,
+                },
             }
             for run, testimony in zip(runs, result.testimonies, strict=True)
         ],
