@@ -270,7 +270,7 @@ class Plant:
     """A folder of faulty programs: copies of the NumPy implementation with lines changed. Use it in a `with`."""
 
     def __enter__(self) -> Plant:
-        self._folder = TemporaryDirectory(prefix="gradparity-faults-")
+        self._folder = TemporaryDirectory(prefix="gradparity_fault_")
         self._number = 0
         module = registry.installed()["numpy"].module
         spec = importlib.util.find_spec(module)
@@ -283,7 +283,14 @@ class Plant:
 
     def __exit__(self, *_: Any) -> None:
         sys.path.remove(self._folder.name)
+        for name in [name for name in sys.modules if name.startswith(self._prefix)]:
+            del sys.modules[name]
         self._folder.cleanup()
+
+    @property
+    def _prefix(self) -> str:
+        """What the names of this folder's programs begin with, and no other's."""
+        return Path(self._folder.name).name
 
     def plant(self, fault: Fault) -> Guarded:
         """The implementation with this fault.
@@ -297,7 +304,7 @@ class Plant:
                 raise ValueError(f"{fault}: {patch.file}.py does not hold '{patch.old}' once")
             sources[patch.file] = sources[patch.file].replace(patch.old, patch.new)
         self._number += 1
-        name = f"gradparity_fault_{id(self)}_{self._number}"
+        name = f"{self._prefix}_{self._number}"
         folder = Path(self._folder.name) / name
         folder.mkdir()
         for file, text in sources.items():
