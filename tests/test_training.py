@@ -151,7 +151,7 @@ def test_a_trajectory_must_hold_what_the_schedule_asks_for() -> None:
         return replace(implementation("numpy").train(*args, **kwargs), kept={})
 
     guarded = Guarded("mine", Faulty(implementation("numpy"), train=train))
-    with pytest.raises(ContractError, match=r"kept at update counts \[2, 3\]"):
+    with pytest.raises(ContractError, match=r"kept at update counts \[2\]"):
         informative_case("float64").observe(guarded)
 
 

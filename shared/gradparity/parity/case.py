@@ -87,33 +87,35 @@ class Case:
 
     def observe(self, implementation: Implementation) -> Step:
         """What `implementation` makes of it. Its `train` is restarted at this update with the whole data and order."""
-        return self.observe_two(implementation)[0][1]
+        return self.observe_steps(implementation, 1)[0][1]
 
-    def observe_two(self, implementation: Implementation) -> list[tuple[Case, Step]]:
-        """This update, by all three functions, and the next one where there is one: see `observe_training`."""
+    def observe_steps(
+        self, implementation: Implementation, count: int = 2
+    ) -> list[tuple[Case, Step]]:
+        """This update, by all three functions, and those after it up to `count`: see `observe_training`."""
         inputs, targets = self.batch
         loss, grads = implementation.loss_and_grads(self.network, self.params, inputs, targets)
         activations = implementation.forward(self.network, self.params, inputs)
-        (_, step), *following = self.observe_training(implementation)
+        (_, step), *following = self.observe_training(implementation, count)
         first = replace(step, activations=activations, loss=loss, grads=grads)
         return [(self, first), *following]
 
-    def observe_training(self, implementation: Trainer) -> list[tuple[Case, Step]]:
-        """What `train` makes of this update and, where there is one, the next, from its own weights.
+    def observe_training(self, implementation: Trainer, count: int = 2) -> list[tuple[Case, Step]]:
+        """What `train` makes of this update, and of those after it from its own weights, as far as there are any.
 
         What only a second update shows: gradients that are accumulated, or stale.
         """
-        last = min(self.update + 2, self.schedule.updates)
-        keep = tuple(range(self.update, last + 1))
+        last = min(self.update + count, self.schedule.updates)
+        keep = range(self.update + 1, last + 1)
         trajectory = implementation.train(
             self.network,
             self.params,
             self.inputs,
             self.targets,
-            self.schedule.until(*keep[1:]),
+            self.schedule.until(*keep),
             State(self.update),
         )
-        kept = {count: trajectory.kept[count].params for count in keep[1:]}
+        kept = {number: trajectory.kept[number].params for number in keep}
         return list(steps_of(self, {self.update: self.params} | kept, trajectory.losses))
 
 

@@ -100,7 +100,7 @@ def observe(target: Guarded, cases: Iterable[Case]) -> list[Observation]:
     found = []
     for case in cases:
         try:
-            found += [Observation(*pair) for pair in case.observe_two(target)]
+            found += [Observation(*pair) for pair in case.observe_steps(target)]
         except ContractError:  # a transposed weight that does not fit, say: nothing to see here
             continue
     return found
@@ -119,7 +119,7 @@ def visible(faulty: Guarded, cases: Sequence[Case]) -> bool:
             case.update,
         )
         try:
-            pairs = exactly.observe_two(faulty)
+            pairs = exactly.observe_steps(faulty)
         except ContractError:
             continue
         for wide_case, step in pairs:
