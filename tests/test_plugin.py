@@ -61,7 +61,7 @@ def test_assert_parity_returns_quietly_or_says_all() -> None:
 def test_assert_parity_with_an_adapter() -> None:
     homework = ADAPTERS / "class_homework.py"
     report = assert_parity(str(homework), adapter=str(ADAPTERS / "class_adapter.py"))
-    assert report.notes[0] == "a correct gradient of N/2 times the MSE"
+    assert report.headline == "a correct gradient of N/2 times the MSE"
     with pytest.raises(AssertionError, match="not judged"):
         assert_parity(SimpleNamespace(), adapter=SimpleNamespace(step=lambda *_, **__: 1 / 0))
     with pytest.raises(InputError, match="offers none of"):

@@ -99,7 +99,7 @@ class Guarded:
             losses.shape == (schedule.updates - start,) and losses.dtype == np.float64,
             "train",
             f"{schedule.updates - start} losses in float64",
-            f"shape {losses.shape}, {losses.dtype}",
+            f"shape {losses.shape}, {losses.dtype}" + _hint(losses, schedule),
         )
         return Trajectory(
             losses,
@@ -208,6 +208,13 @@ def _check_arguments(
             raise InputError(
                 f"{name} must have shape {shape} and dtype {dtype}, found {array.shape} {array.dtype}"
             )
+
+
+def _hint(losses: np.ndarray, schedule: Schedule) -> str:
+    ragged = schedule.order is not None and schedule.batch_size is not None
+    if ragged and losses.ndim == 1 and losses.size < schedule.updates:
+        return " (is the ragged last batch dropped?)"
+    return ""
 
 
 def _private(value: Any) -> Any:

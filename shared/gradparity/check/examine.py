@@ -11,14 +11,16 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..boundary import Guarded
-from ..contract import Schedule
+from ..contract import Schedule, map_params
 from ..errors import ContractError
 from ..experiment import Problem
 from ..parity.agreement import Tally
-from ..parity.case import Case, steps_of
-from ..parity.diagnosis import Diagnosis, diagnose
+from ..parity.case import Case, oracle_dtype, steps_of
+from ..parity.diagnosis import diagnose
 from ..parity.envelope import envelope, judge_free_run
 from ..parity.judge import PHASES, Verdict, combine
+from ..parity.mistakes import FACTORS, Factor
+from ..parity.naming import UNIT
 from ..parity.observation import Observation
 from ..parity.suite import SUITE, Configuration
 from .explain import Explanation, explain
@@ -82,6 +84,41 @@ class _Seen:
     @property
     def all(self) -> list[Observation]:
         return [observation for _, observation in self.observations]
+
+    @property
+    def right_at_the_output(self) -> bool:
+        """Whether the output layer's gradients, or updates, are right."""
+        return not any(
+            f.verdict is Verdict.DISAGREE
+            for o in self.all
+            for f in o.findings
+            if f.phase in ("gradient", "update") and f.layer == o.depth - 1
+        )
+
+    def in_convention(self, factor: Factor, loss_factor: Factor) -> _Seen:
+        """The same, judged as a gradient of another multiple of the MSE."""
+        if factor is loss_factor is UNIT:
+            return self
+        converted = [(where, _convert(o, factor, loss_factor)) for where, o in self.observations]
+        return _Seen(converted, self.not_judged, self.broken)
+
+
+def _convert(observation: Observation, factor: Factor, loss_factor: Factor) -> Observation:
+    """Gradients and losses divided by their factors, and updates taken as those of another learning rate."""
+    case, seen = observation.case, observation.seen
+    wide = oracle_dtype()
+    f, of_loss = (wide(one.value(*observation.elements)) for one in (factor, loss_factor))
+    rate = float(case.schedule.learning_rate * f)
+    return Observation(
+        replace(case, schedule=replace(case.schedule, learning_rate=rate)),
+        replace(
+            seen,
+            grads=None if seen.grads is None else map_params(lambda g: g / f, seen.grads),
+            loss=None if seen.loss is None else seen.loss / of_loss,
+            recorded=None if seen.recorded is None else seen.recorded / of_loss,
+        ),
+        observation.absolute_sigmoid,
+    )
 
 
 def examine(target: Target) -> Report:
@@ -212,7 +249,7 @@ def _follow(target: Target, seen: _Seen) -> None:
         for c, step in steps_of(problem, kept, run.losses)
     ]
     free = judge_free_run(kept, envelope(problem, schedule.keep))
-    if free.verdict is Verdict.DISAGREE:
+    if free.verdict is Verdict.DISAGREE and seen.verdict is Verdict.AGREE:
         seen.broken.append(
             f"{where}: the run is outside the envelope of rounding from update {free.outside_at} on"
         )
@@ -226,22 +263,24 @@ def _judge(report: Report, target: Target, seen: dict[str, _Seen]) -> None:
         if one.verdict is not Verdict.DISAGREE:
             continue
         explanation = _explain(target, one)
+        own = one.in_convention(explanation.factor, explanation.loss_factor)
+        report.phases[dtype] = _phases(own.all)
+        report.notes += [note for note in explanation.notes if note not in report.notes]
         if one.broken or not explanation.accepted:
-            report.first = _first(dtype, one)
-            report.diagnosis = one.broken + explanation.lines
+            report.first = _first(dtype, own)
+            report.diagnosis = [*one.broken, *explanation.lines]
             report.verdict = Verdict.DISAGREE.value
             report.headline = one.broken[0] if one.broken else explanation.headline
             return
         accepted = accepted or explanation.headline
-        report.notes += [note for note in explanation.notes if note not in report.notes]
         for phase in report.phases[dtype].values():
-            if phase["verdict"] == Verdict.DISAGREE.value:  # in its own convention it is right
+            if phase["verdict"] == Verdict.DISAGREE.value:  # a convention that is no factor
                 phase |= {"verdict": Verdict.AGREE.value, "largest_share": explanation.share}
     if accepted:
         report.verdict, report.headline = Verdict.AGREE.value, accepted
         return
     verdict = combine(one.verdict for one in seen.values())
-    report.verdict, report.headline = verdict.value, _headline(verdict, report, target)
+    report.verdict, report.headline = verdict.value, _headline(verdict, report)
     if verdict is Verdict.AGREE and not target.tells_gradients:
         report.verdict = Verdict.ABSTAIN.value
         report.headline = (
@@ -250,7 +289,7 @@ def _judge(report: Report, target: Target, seen: dict[str, _Seen]) -> None:
         )
 
 
-def _headline(verdict: Verdict, report: Report, target: Target) -> str:
+def _headline(verdict: Verdict, report: Report) -> str:
     if verdict is Verdict.AGREE:
         largest = max(
             phase["largest_share"] or 0.0
@@ -265,20 +304,22 @@ def _headline(verdict: Verdict, report: Report, target: Target) -> str:
 
 def _explain(target: Target, seen: _Seen) -> Explanation:
     if seen.broken or not seen.observations:
-        return Explanation("", [], [], accepted=False)
-    lenient = [replace(o, absolute_sigmoid=True) for o in seen.all if o.wrong(*PHASES)]
-    if all(not o.wrong(*PHASES) for o in lenient):
-        return Explanation(
-            "right, but its sigmoid is inaccurate far left of zero",
-            [],
-            [
-                "σ is right to a few eps in absolute terms only, as ½ (1 + tanh(z/2)) or 1 - 1/(1 + e^z) are: "
-                "for z far below zero its relative error is large"
-            ],
-            accepted=True,
+        return Explanation("")
+    wider = [replace(o, absolute_sigmoid=True) for o in seen.all if o.wrong(*PHASES)]
+    if not any(o.wrong(*PHASES) for o in wider):
+        note = (
+            "σ is right to a few eps in absolute terms only, as ½ (1 + tanh(z/2)) or 1 - 1/(1 + e^z) are: "
+            "for z far below zero its relative error is large"
         )
-    found: Diagnosis = diagnose(seen.all)
-    return explain(found, convention=not target.contract)
+        headline = "right, but its sigmoid is inaccurate far left of zero"
+        return Explanation(headline, (), [note], accepted=True)
+    explanation = explain(diagnose(seen.all), free=not target.contract)
+    if target.contract or explanation.accepted or explanation.factor is not UNIT:
+        return explanation
+    # Without a name for the mistake, the output layer may still show which multiple of the MSE is meant.
+    own = next((f for f in FACTORS[1:] if seen.in_convention(f, UNIT).right_at_the_output), UNIT)
+    note = f"its convention is {own.name} times the MSE: that is no mistake"
+    return replace(explanation, factor=own, notes=[note]) if own is not UNIT else explanation
 
 
 def _phases(observations: Sequence[Observation]) -> dict[str, dict[str, Any]]:

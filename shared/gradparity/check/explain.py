@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from ..parity.diagnosis import Diagnosis, LossName
-from ..parity.mistakes import CROSS_ENTROPY, FACTORS, LOSSES, SAMPLE_BY_SAMPLE
+from ..parity.diagnosis import Diagnosis
+from ..parity.mistakes import CROSS_ENTROPY, FACTORS, LOSSES, SAMPLE_BY_SAMPLE, Factor
 from ..parity.naming import UNIT, Name
 
-_BINARY_CROSS_ENTROPY = LOSSES[1].name
+_MSE, _ENTROPY = (loss.name for loss in LOSSES[:2])
 
 
 @dataclass(frozen=True)
@@ -18,29 +19,49 @@ class Explanation:
     Attributes:
         headline: in one line.
         lines: the diagnosis, a line each.
-        notes: what an accepted target does differently.
+        notes: what the target does differently without being wrong.
         accepted: it is right, in a convention of its own.
-        share: of the bound, that is left over in this convention.
+        factor: of the gradient, in that convention.
+        loss_factor: of the loss that is told, in that convention.
+        share: of the bound, that is left over in a convention that is no factor.
     """
 
     headline: str
-    lines: list[str]
-    notes: list[str]
-    accepted: bool
+    lines: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    accepted: bool = False
+    factor: Factor = UNIT
+    loss_factor: Factor = UNIT
     share: float = 0.0
 
 
-def explain(found: Diagnosis, *, convention: bool) -> Explanation:
+def explain(found: Diagnosis, *, free: bool) -> Explanation:
     """Put a diagnosis into words.
 
-    With `convention`, a correct gradient of another multiple of the MSE, of the cross-entropy that is told as the
-    loss, or an update after every sample is agreement; otherwise only where the loss that is told is that multiple.
+    Where the target is `free` to choose its convention, a correct gradient of another multiple of the MSE, or an
+    update after every sample, is agreement. Otherwise the gradient must be that of the loss that is told.
     """
-    accepted = _convention(found, convention=convention)
-    if accepted:
-        share = max((name.share for name in found.gradient[:1]), default=0.0)
-        return Explanation(accepted, [], [accepted], accepted=True, share=share)
-    lines = [*_forward(found), *_gradient(found), *_loss(found)]
+    told = found.loss[0].factor if found.loss and found.loss[0].name == _MSE else UNIT
+    other = _other_convention(found, free=free)
+    if other is not None:
+        return other
+    name = found.gradient[0] if found.gradient else None
+    consistent = free or (name is not None and told is name.factor and name.mistake is None)
+    factor = name.factor if name and consistent and name.factor in FACTORS else UNIT
+    loss_factor = told if consistent else UNIT
+    notes = []
+    if factor is not UNIT:
+        notes.append(f"a correct gradient of {factor.name} times the MSE")
+    if loss_factor is not factor and loss_factor is not UNIT:
+        notes.append(f"told as the loss is {loss_factor.name} times the MSE")
+    mistake = name is not None and (name.mistake is not None or name.factor is not factor)
+    wrong_loss = bool(found.loss) and not (found.loss[0].name == _MSE and consistent)
+    if not (mistake or wrong_loss or found.forward or found.reduced or found.unknown):
+        headline = "; ".join(notes if factor is not UNIT else ["right", *notes])
+        return Explanation(headline, accepted=True, factor=factor, loss_factor=loss_factor)
+    if factor is not UNIT:
+        notes[0] = f"its convention is {factor.name} times the MSE: that is no mistake"
+    lines = [*_forward(found), *_gradient(found, factor), *(_loss(found) if wrong_loss else [])]
     if found.reduced:
         lines.append(
             f"{found.reduced}: the numbers are as far off as a calculation in that format would be"
@@ -50,46 +71,31 @@ def explain(found: Diagnosis, *, convention: bool) -> Explanation:
         for phase in found.unknown
     ]
     named = [
-        *found.gradient[:1],
-        *(found.forward[:1] if not found.gradient else []),
-        *found.loss[:1],
+        *([_called(name, factor)] if name and mistake else map(str, found.forward[:1])),
+        *(map(str, found.loss[:1]) if wrong_loss else ()),
     ]
-    headline = "; ".join(map(str, named)) or found.reduced or "wrong, for a reason that is unknown"
-    return Explanation(headline, lines, [], accepted=False)
+    headline = "; ".join(named) or found.reduced or "wrong, for a reason that is unknown"
+    return Explanation(headline, lines, notes, factor=factor, loss_factor=loss_factor)
 
 
-def _convention(found: Diagnosis, *, convention: bool) -> str:
+def _other_convention(found: Diagnosis, *, free: bool) -> Explanation | None:
+    """Cross-entropy, if that is what is told; an update after every sample."""
     if found.forward or found.reduced or found.unknown:
-        return ""
-    told = [str(loss) for loss in found.loss]
-    if not found.gradient:
-        # The gradient is right; a multiple of the MSE may be what is told.
-        multiples = [loss for loss in found.loss if loss.name == LOSSES[0].name]
-        return f"right, and told as the loss is {multiples[0]}" if multiples and convention else ""
+        return None
+    told = {loss.name for loss in found.loss}
     for name in found.gradient:
         if name.factor not in FACTORS:  # a wrong sign, or a number from nowhere
             continue
-        if (
-            name.mistake is None
-            and (convention or str(LossName(LOSSES[0].name, name.factor)) in told)
-            and _only_multiples(found)
-        ):
-            return f"a correct gradient of {name.factor.name} times the MSE"
-        if name.mistake is CROSS_ENTROPY and (
-            name is found.explains_loss or any(_BINARY_CROSS_ENTROPY in loss for loss in told)
-        ):
+        words = ""
+        if name.mistake is CROSS_ENTROPY and (name is found.explains_loss or _ENTROPY in told):
             times = "" if name.factor is UNIT else f"{name.factor.name} times "
-            return f"a correct gradient of {times}the binary cross-entropy"
-        if name.mistake is SAMPLE_BY_SAMPLE and convention:
-            times = (
-                "" if name.factor is UNIT else f", of {name.factor.name} times the squared error"
-            )
-            return f"correct updates, one after every sample{times}"
-    return ""
-
-
-def _only_multiples(found: Diagnosis) -> bool:
-    return all(loss.name == LOSSES[0].name for loss in found.loss[:1])
+            words = f"a correct gradient of {times}the binary cross-entropy"
+        elif name.mistake is SAMPLE_BY_SAMPLE and free:
+            of = "" if name.factor is UNIT else f", of {name.factor.name} times the squared error"
+            words = f"correct updates, one after every sample{of}"
+        if words:
+            return Explanation(words, accepted=True, share=name.share)
+    return None
 
 
 def _forward(found: Diagnosis) -> list[str]:
@@ -99,24 +105,29 @@ def _forward(found: Diagnosis) -> list[str]:
     return [f"forward: {name}: it computes {name.mistake.wrong}, it should be {name.mistake.right}"]
 
 
-def _gradient(found: Diagnosis) -> list[str]:
+def _gradient(found: Diagnosis, convention: Factor) -> list[str]:
     if not found.gradient:
         return []
-    lines = [_sentence(found.phase, found.gradient[0])]
-    others = [str(name) for name in found.gradient[1:]]
+    lines = [_sentence(found.phase, found.gradient[0], convention)]
+    others = [_called(name, convention) for name in found.gradient[1:]]
     if others:
         lines.append(f"  on these data the same as: {' | '.join(others)}")
     return lines
 
 
-def _sentence(phase: str, name: Name) -> str:
+def _called(name: Name, convention: Factor) -> str:
+    """The name, without the factor if that is a convention."""
+    return str(replace(name, factor=UNIT) if name.factor is convention else name)
+
+
+def _sentence(phase: str, name: Name, convention: Factor) -> str:
     parts = []
     if name.mistake is not None:
         where = f" {name.where}" if name.where else ""
         parts.append(
             f"{name.mistake.name}{where}: it computes {name.mistake.wrong}, it should be {name.mistake.right}"
         )
-    if name.factor is not UNIT:
+    if name.factor is not convention:
         parts.append(f"it is multiplied by {name.factor.name}: {name.factor.meaning}")
     if not parts:
         parts.append("it follows from the forward pass")
@@ -125,6 +136,4 @@ def _sentence(phase: str, name: Name) -> str:
 
 
 def _loss(found: Diagnosis) -> list[str]:
-    if not found.loss:
-        return []
-    return [f"loss: what is told is {' | '.join(map(str, found.loss))}"]
+    return [f"loss: what is told is {' | '.join(map(str, found.loss))}"] if found.loss else []

@@ -73,7 +73,7 @@ class Finding:
 
 
 def judge(before: Params, result: Step, expected: Step, bound: Step, slack: float) -> list[Finding]:
-    """Compare all tensors of a step, in the order in which they are computed: gradients from the last layer down.
+    """Compare all tensors of a step in the order in which they are computed: gradients from the last layer down.
 
     Args:
         before: the weights that the step started from; they tell how far an update moved.
@@ -100,7 +100,7 @@ def _tensors(
     if result.loss is not None:
         yield "loss", None, "loss", *(s.loss for s in steps), expected.loss
     if result.grads is not None:
-        for layer, tensor, *grads in reversed(list(_parameters(*(s.grads for s in steps)))):
+        for layer, tensor, *grads in _parameters(*(s.grads for s in steps)):
             yield "gradient", layer, tensor, *grads, grads[1]
     if result.recorded is not None:
         yield "loss", None, "recorded loss", *(s.recorded for s in steps), expected.recorded
@@ -110,7 +110,8 @@ def _tensors(
 
 
 def _parameters(*params: Any) -> Iterator[tuple[Any, ...]]:
-    for layer, layers in enumerate(zip(*params, strict=True)):
+    """Layer, name, and the tensors of that name, from the last layer down."""
+    for layer, layers in reversed(list(enumerate(zip(*params, strict=True)))):
         yield layer, "weight", *(values.weight for values in layers)
         if layers[0].bias is not None:
             yield layer, "bias", *(values.bias for values in layers)
