@@ -12,6 +12,9 @@ import pytest
 
 from gradparity.contract import Params, map_params
 from gradparity.parity import campaign
+from gradparity.parity import case as case_module
+from gradparity.parity import mistakes as mistakes_module
+from gradparity.parity import scoreboard as scoreboard_module
 from gradparity.parity.diagnosis import diagnose
 from gradparity.parity.faults import FACTORS, FAULTS, WHOLE, Fault, Patch, Plant, pairs
 from gradparity.parity.judge import PHASES, Verdict
@@ -108,6 +111,19 @@ def test_a_fault_is_visible_where_its_effect_exceeds_rounding(plant: Plant) -> N
     assert score(fault, faulty, [square], visibility=True).visible == 1
     invisible = score(fault, faulty, [oblong], visibility=True)
     assert (invisible.visible, invisible.caught, invisible.missed) == (0, 0, 0)
+
+
+def test_without_an_extended_type(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where long double is float64, float64 is judged by twice the bound, and named as well."""
+    for module in (case_module, mistakes_module, scoreboard_module):
+        monkeypatch.setattr(module, "oracle_dtype", lambda: np.float64)
+    for name in ("missing σ', layer 1", "wrong sign", "float32 matmul, layer 0"):
+        fault = next(f for f in FAULTS if str(f) == name)
+        found = score(fault, plant.plant(fault), CASES, visibility=False)
+        assert set(found.outcomes) == {Outcome.CLASS if fault.reduced else Outcome.NAMED}
+    right = observe(plant.plant(Fault("none", ())), CASES)
+    assert right[0].answer[0].loss.dtype == np.float64
+    assert not any(o.wrong(*PHASES) for o in right)
 
 
 def test_in_float32_too(plant: Plant) -> None:

@@ -7,16 +7,19 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import numpy as np
+
 _PACKAGES = ("gradparity", "numpy", "torch", "jax", "jaxlib")
 
 
 def machine() -> dict[str, str]:
-    """Processor, its cores, operating system and Python."""
+    """Processor, its cores, operating system and Python; and how precise `long double` is, on which the oracle rests."""
     return {
         "processor": _processor(),
         "cores": str(os.cpu_count()),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
+        "long double": f"{np.finfo(np.longdouble).nmant + 1} bits",
     }
 
 
