@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from gradparity.boundary import Guarded
 from gradparity.contract import Params, map_params
 from gradparity.parity import campaign
 from gradparity.parity import case as case_module
 from gradparity.parity import mistakes as mistakes_module
 from gradparity.parity import scoreboard as scoreboard_module
-from gradparity.parity.diagnosis import diagnose
+from gradparity.parity.case import Case
+from gradparity.parity.diagnosis import Diagnosis, diagnose
 from gradparity.parity.faults import FACTORS, FAULTS, WHOLE, Fault, Patch, Plant, pairs
 from gradparity.parity.judge import PHASES, Verdict
 from gradparity.parity.mistakes import GRADIENT
@@ -45,9 +46,10 @@ def test_planted_faults_are_caught_and_named(plant: Plant, fault: Fault) -> None
 
 
 def test_the_right_program_gets_no_name(plant: Plant) -> None:
-    observations = observe(plant.plant(Fault("none", ())), CASES)
+    right = plant.plant(Fault("none", ()))
+    observations = observe(right, CASES)
     assert not any(o.wrong(*PHASES) for o in observations)
-    found = diagnose(observations)
+    found = diagnose(observations, lambda case: case.observe(right))
     assert in_words(found) == "unknown"
     assert not found.unknown
 
@@ -71,14 +73,8 @@ def test_what_is_not_in_the_list_is_unknown() -> None:
         )
 
     for change in (mixed, noisy, scaled(0, "weight", 1.7)):
-        observations = observe(
-            replace(
-                implementation("numpy"),
-                implementation=Faulty(implementation("numpy"), grads=change),
-            ),
-            CASES[:4],
-        )
-        found = diagnose(observations)
+        faulty = Guarded("faulty", Faulty(implementation("numpy"), grads=change))
+        found = named(faulty, CASES[:4])
         assert found.unknown == ["gradient"]
         assert in_words(found) == "unknown"
 
@@ -87,8 +83,9 @@ def test_a_wrong_name_is_called_wrong(plant: Plant) -> None:
     """The scoreboard itself: a diagnosis of another fault is misnamed, of none unknown."""
     missing = next(f for f in FAULTS if str(f) == "missing σ', layer 1")
     other = next(f for f in FAULTS if str(f) == "doubled σ', layer 1")
-    observations = observe(plant.plant(missing), CASES)
-    found = diagnose(observations)
+    faulty = plant.plant(missing)
+    observations = observe(faulty, CASES)
+    found = named(faulty, CASES)
     assert classify(missing, found, observations) is Outcome.NAMED
     assert classify(other, found, observations) is Outcome.MISNAMED
     assert classify(missing.with_factor(FACTORS[1]), found, observations) is Outcome.MISNAMED
@@ -100,7 +97,7 @@ def test_a_wrong_name_is_called_wrong(plant: Plant) -> None:
 
 def test_undone_the_mistake_leaves_only_rounding(plant: Plant) -> None:
     fault = next(f for f in FAULTS if str(f) == "tanh' for σ', layer 0")
-    (name,) = diagnose(observe(plant.plant(fault), CASES)).gradient
+    (name,) = named(plant.plant(fault), CASES).gradient
     assert 0 < name.share < 0.1
 
 
@@ -129,8 +126,8 @@ def test_without_an_extended_type(plant: Plant, monkeypatch: pytest.MonkeyPatch)
 def test_in_float32_too(plant: Plant) -> None:
     fault = next(f for f in FAULTS if str(f) == "missing σ', layer 0")
     cases = [case for _, case in suite("float32")]
-    observations = observe(plant.plant(fault), cases)
-    assert classify(fault, diagnose(observations), observations) is Outcome.NAMED
+    faulty = plant.plant(fault)
+    assert classify(fault, named(faulty, cases), observe(faulty, cases)) is Outcome.NAMED
 
 
 def test_fits_asks_for_place_and_factor(plant: Plant) -> None:
@@ -144,8 +141,30 @@ def test_fits_asks_for_place_and_factor(plant: Plant) -> None:
 
 def test_one_observation_is_enough_to_speak() -> None:
     case = informative_case("float64")
-    step = case.observe(Faulty(implementation("numpy"), grads=scaled(0, "weight", 0.0)))
-    assert in_words(diagnose([Observation(case, step)])) == "unknown"
+    faulty = Faulty(implementation("numpy"), grads=scaled(0, "weight", 0.0))
+    found = diagnose([Observation(case, case.observe(faulty))], lambda case: case.observe(faulty))
+    assert in_words(found) == "unknown"
+
+
+def test_a_small_mistake_is_no_reduced_precision() -> None:
+    """A gradient that is a thousandth off in a smooth way is within a coarser format's bound, but no rounding."""
+
+    def smooth(grads: Params) -> Params:
+        return map_params(
+            lambda g: g * (1 + 1e-3 * np.cos(np.arange(g.size)).reshape(g.shape)), grads
+        )
+
+    def rounded(grads: Params) -> Params:
+        return map_params(lambda g: g.astype(np.float16).astype(g.dtype), grads)
+
+    faulty = Guarded("smooth", Faulty(implementation("numpy"), grads=smooth))
+    assert in_words(named(faulty, CASES)) == "unknown"
+    faulty = Guarded("rounded", Faulty(implementation("numpy"), grads=rounded))
+    assert "as of float16" in in_words(named(faulty, CASES))
+
+
+def named(faulty: Guarded, cases: Sequence[Case]) -> Diagnosis:
+    return diagnose(observe(faulty, cases), lambda case: case.observe(faulty))
 
 
 def test_the_campaign_counts_and_stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

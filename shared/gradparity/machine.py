@@ -13,7 +13,7 @@ _PACKAGES = ("gradparity", "numpy", "torch", "jax", "jaxlib")
 
 
 def machine() -> dict[str, str]:
-    """Processor, its cores, operating system and Python; and how precise `long double` is, on which the oracle rests."""
+    """Processor, its cores, operating system, Python, and the precision of `long double`, on which the oracle rests."""
     return {
         "processor": _processor(),
         "cores": str(os.cpu_count()),

@@ -313,7 +313,9 @@ def _explain(target: Target, seen: _Seen) -> Explanation:
         )
         headline = "right, but its sigmoid is inaccurate far left of zero"
         return Explanation(headline, (), [note], accepted=True)
-    explanation = explain(diagnose(seen.all), free=not target.contract)
+    explanation = explain(
+        diagnose(seen.all, lambda case: target.observe(case)[0][1]), free=not target.contract
+    )
     if target.contract or explanation.accepted or explanation.factor is not UNIT:
         return explanation
     # Without a name for the mistake, the output layer may still show which multiple of the MSE is meant.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .imprecision import reduced_forward, reduced_gradient
+from .imprecision import Ask, reduced_forward, reduced_gradient
 from .judge import Phase
 from .mistakes import FACTORS, LOSSES, Factor, WrongLoss, run
 from .naming import ForwardName, Name, forward_names, gradient_names
@@ -50,14 +50,14 @@ class LossName:
         return self.name if self.factor is FACTORS[0] else f"{self.factor.name} times {self.name}"
 
 
-def diagnose(observations: Sequence[Observation]) -> Diagnosis:
-    """Explain what is wrong in these observations of one target, all in one dtype."""
+def diagnose(observations: Sequence[Observation], ask: Ask) -> Diagnosis:
+    """Explain what is wrong in these observations of one target, all in one dtype; `ask` has it do one more."""
     found = Diagnosis()
     bases: list[ForwardName | None] = [None]
     if any(o.wrong("forward") for o in observations):
         found.forward = list(forward_names(observations))
         bases = list(found.forward)
-        if not found.forward and not _reduced(found, reduced_forward(observations)):
+        if not found.forward and not _reduced(found, reduced_forward(observations, ask)):
             found.unknown.append("forward")
     phases: tuple[Phase, ...] = ("gradient", "update")
     wrong = [phase for phase in phases if any(o.wrong(phase) for o in observations)]
@@ -67,7 +67,7 @@ def diagnose(observations: Sequence[Observation]) -> Diagnosis:
         explained = [name.forward for name in found.gradient if name.forward is not None]
         found.forward = list(dict.fromkeys([*explained, *found.forward]))
         if not found.gradient and not (
-            bases == [None] and _reduced(found, reduced_gradient(observations, found.phase))
+            bases == [None] and _reduced(found, reduced_gradient(observations, found.phase, ask))
         ):
             found.unknown.append(found.phase)
     if any(o.wrong("loss") for o in observations):

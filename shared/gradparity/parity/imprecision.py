@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..contract import Network, Schedule, tensors
+from ..contract import Network, Schedule, map_params, tensors
 from .bound import Precision
 from .case import Case
 from .judge import Phase, Verdict, judge
@@ -24,11 +25,17 @@ FORMATS = (
 )
 """Formats in which a part of a program may compute by mistake, the finest first."""
 
+NUDGE = 0.05
+"""Far more than the coarsest of `FORMATS` rounds by, and little for anything smooth."""
+
+Ask = Callable[[Case], Step]
+"""Has the target carry out one more case."""
+
 SMALL = 2e-2
 """Relative deviation up to which a result may be called imprecise: above it, no format in `FORMATS` explains it."""
 
 
-def reduced_forward(observations: Sequence[Observation]) -> str:
+def reduced_forward(observations: Sequence[Observation], ask: Ask) -> str:
     """Which layers compute their activations in a coarser format, in words; empty if that explains nothing."""
     shown = [o for o in observations if o.seen.activations is not None]
     places = [(o.depth, frozenset(leaks(o))) for o in shown]
@@ -36,11 +43,12 @@ def reduced_forward(observations: Sequence[Observation]) -> str:
         if not any(leaks(o, coarse) for o in observations) and all(
             map(_small_forward, observations)
         ):
-            return f"reduced precision {_in_words(places)}, as of {coarse.name}"
+            noise = is_noise(observations, "forward", ask)
+            return f"reduced precision {_in_words(places)}, as of {coarse.name}" if noise else ""
     return ""
 
 
-def reduced_gradient(observations: Sequence[Observation], phase: Phase) -> str:
+def reduced_gradient(observations: Sequence[Observation], phase: Phase, ask: Ask) -> str:
     """From which layer down gradients, or updates, are computed in a coarser format; empty if that explains nothing."""
     places = []
     for o in observations:
@@ -50,10 +58,56 @@ def reduced_gradient(observations: Sequence[Observation], phase: Phase) -> str:
         places += [(o.depth, frozenset({max(wrong)}))] if wrong else []
     for coarse in _coarser(observations):
         if all(_within(o, phase, coarse) for o in observations):
-            return (
-                f"reduced precision in the {phase}, first {_in_words(places)}, as of {coarse.name}"
-            )
+            where = f"in the {phase}, first {_in_words(places)}"
+            noise = is_noise(observations, phase, ask)
+            return f"reduced precision {where}, as of {coarse.name}" if noise else ""
     return ""
+
+
+def is_noise(observations: Sequence[Observation], phase: Phase, ask: Ask) -> bool:
+    """Whether what is wrong looks like rounding: on data a little off it is quite another, unlike a mistake.
+
+    The target is asked again with every number of the case changed by some hundredths; the errors before and
+    after must not be correlated.
+    """
+    rng = np.random.default_rng(0)
+    product = before = after = 0.0
+    for observation in [o for o in observations if o.wrong(phase) and o.case.previous is None][:4]:
+        case = observation.case
+
+        def changed(array: Array) -> Array:
+            factor = 1 + NUDGE * rng.standard_normal(array.shape)
+            return np.asarray(array * factor, dtype=array.dtype)
+
+        nudged = replace(
+            case,
+            params=map_params(changed, case.params),
+            inputs=changed(case.inputs),
+            targets=changed(case.targets),
+        )
+        again = Observation(nudged, ask(nudged))
+        for one, other in zip(_errors(observation, phase), _errors(again, phase), strict=True):
+            product += float(np.sum(one * other))
+            before += float(np.sum(one * one))
+            after += float(np.sum(other * other))
+    return product < 0.5 * np.sqrt(before * after)
+
+
+def _errors(observation: Observation, phase: Phase) -> list[Array]:
+    """Seen less exact, as shares of the bound: so all tensors count alike."""
+    shown: list[list[Array]] = []
+    for step in (observation.seen, *observation.answer):
+        if phase == "forward":
+            shown.append([a for a in step.activations or () if a is not None])
+        else:
+            shown.append(tensors((step.grads if phase == "gradient" else step.updated) or ()))
+    last = len(shown[0])
+    with np.errstate(all="ignore"):
+        errors = [
+            np.asarray((c - g) / e, dtype=np.float64)
+            for c, g, e in zip(*(column[-last:] for column in shown), strict=True)
+        ]
+    return [np.where(np.isfinite(error), error, 0.0) for error in errors]
 
 
 def leaks(observation: Observation, precision: Precision | None = None) -> list[int]:

@@ -428,6 +428,18 @@ GRADIENT: tuple[Mistake, ...] = (
         _by(bias_grad=lambda delta, _: delta[0]),
     ),
     Mistake(
+        "the bias gradient has the wrong sign",
+        "∂L/∂b = -Σ over samples of δ",
+        _RIGHT_BIAS,
+        _by(bias_grad=lambda delta, _: -np.sum(delta, axis=0)),
+    ),
+    Mistake(
+        "the weight gradient has the wrong sign",
+        "∂L/∂W = -a_belowᵀ δ",
+        _RIGHT_WEIGHT,
+        _by(weight_grad=lambda below, _d_a, delta, _: -below.T @ delta),
+    ),
+    Mistake(
         "the weight gradient is averaged over the samples",
         "∂L/∂W = a_belowᵀ δ / N",
         _RIGHT_WEIGHT,

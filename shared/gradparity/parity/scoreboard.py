@@ -87,7 +87,7 @@ def score(fault: Fault, faulty: Guarded, cases: Sequence[Case], *, visibility: b
         caught = any(o.wrong(*PHASES) for o in observations)
         found.visible, found.caught, found.missed = int(seen), int(caught), int(seen and not caught)
         if caught:
-            diagnosis = diagnose(observations)
+            diagnosis = diagnose(observations, lambda case: case.observe(faulty))
             outcome = classify(fault, diagnosis, observations)
             found.outcomes[outcome] += 1
             if outcome in (Outcome.UNKNOWN, Outcome.MISNAMED):
