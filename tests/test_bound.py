@@ -1,0 +1,256 @@
+"""The bound, term by term: against the formulas written out once more in plain Python, and each term where it rules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import exp
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradparity.contract import Dense, Layer, Network, Schedule, map_params, tensors
+from gradparity.parity.bound import SAFETY, Precision, bound
+from gradparity.parity.case import Case
+from gradparity.parity.judge import Finding, Verdict, combine, judge
+from gradparity.parity.reference import RIGHT, evaluate, sgd_step
+from gradparity.parity.step import Step
+from gradparity.parity.suite import SUITE
+
+from .helpers import informative_case
+
+F64, F32 = Precision.of(np.float64), Precision.of(np.float32)
+COARSE = Precision("coarse", 2.0**-6, 2.0**-9, 1e30)
+"""So coarse that every term, η's and the squares of errors among them, has its share."""
+
+Matrix = list[list[float]]
+
+
+def by_hand(case: Case, r: Precision, tail: float = 0.0) -> Step:
+    """E of every number, entry by entry, straight from the formulas. Slow, and without NumPy's arithmetic."""
+    u, eta = r.eps / 2, r.eta
+
+    def gamma(n: int) -> float:
+        return n * u / (1 - n * u)
+
+    def product(a: float, ea: float, b: float, eb: float, k: int) -> float:
+        return (a * eb + b * ea + ea * eb) * (1 + k * u) + k * u * a * b + k * eta
+
+    inputs, targets = (array.tolist() for array in case.batch)
+    step = evaluate(case.network, case.params, *case.batch, RIGHT)
+    a = [inputs, *(values.tolist() for values in step.activations[1:])]
+    z, deltas = ([v.tolist() for v in values] for values in (step.pre_activations, step.deltas))
+    samples, depth = len(inputs), len(case.params)
+    weights = [layer.weight.tolist() for layer in case.params]
+
+    e_a: list[Matrix] = [[[0.0] * len(row) for row in inputs]]
+    for at, layer in enumerate(case.params):
+        n, m = layer.weight.shape
+        g = gamma(n if layer.bias is None else n + 1)
+        rows = []
+        for i in range(samples):
+            row = []
+            for j in range(m):
+                size = sum(abs(a[at][i][k]) * abs(weights[at][k][j]) for k in range(n))
+                size += 0.0 if layer.bias is None else abs(float(layer.bias[j]))
+                carried = sum(e_a[at][i][k] * abs(weights[at][k][j]) for k in range(n))
+                e_z = (1 + g) * carried + g * size + (2 * n + 1) * eta
+                q = exp(-max(0.0, abs(z[at][i][j]) - e_z))
+                slope = q / (1 + q) ** 2
+                own = 4 * r.eps
+                value = min(slope * e_z, 1.0) * (1 + own) + own * a[at + 1][i][j] + eta + tail
+                row.append(value)
+            rows.append(row)
+        e_a.append(rows)
+
+    outputs = len(targets[0])
+    kappa = 1 / (samples * outputs)
+    resid = [[abs(a[-1][i][j] - targets[i][j]) for j in range(outputs)] for i in range(samples)]
+    e_r = [
+        [e_a[-1][i][j] * (1 + u) + u * resid[i][j] for j in range(outputs)] for i in range(samples)
+    ]
+    pairs = [
+        (x, e)
+        for row, errors in zip(resid, e_r, strict=True)
+        for x, e in zip(row, errors, strict=True)
+    ]
+    squares = sum((2 * x * e + e * e) * (1 + 2 * u) + 2 * u * x * x + eta for x, e in pairs)
+    g = gamma(samples * outputs + 3)
+    e_loss = kappa * ((1 + g) * squares + g * sum(x * x for x, _ in pairs)) + 2 * eta
+
+    d_a = [[2 * kappa * x for x in row] for row in resid]
+    e_d = [
+        [2 * kappa * e + 6 * u * kappa * x + eta for x, e in zip(row, errors, strict=True)]
+        for row, errors in zip(resid, e_r, strict=True)
+    ]
+    grads: list[Layer] = []
+    for at in reversed(range(depth)):
+        n, m = case.params[at].weight.shape
+        e_delta = []
+        for i in range(samples):
+            row = []
+            for j in range(m):
+                out, e_out = a[at + 1][i][j], e_a[at + 1][i][j]
+                slope = out * (1 - out)
+                e_slope = (abs(1 - 2 * out) * e_out + e_out**2) * (1 + 3 * u) + 3 * u * slope
+                e_slope += 2 * eta + tail
+                k = 3 if at == depth - 1 else 1
+                row.append(product(d_a[i][j], e_d[i][j], slope, e_slope, k))
+            e_delta.append(row)
+        delta = [[abs(x) for x in row] for row in deltas[at]]
+        below, e_below = a[at], e_a[at]
+        g, floor = gamma(samples), (2 * samples + 1) * eta
+        weight = [
+            [
+                (1 + g)
+                * sum(
+                    abs(below[i][k]) * e_delta[i][j]
+                    + e_below[i][k] * delta[i][j]
+                    + e_below[i][k] * e_delta[i][j]
+                    for i in range(samples)
+                )
+                + g * sum(abs(below[i][k]) * delta[i][j] for i in range(samples))
+                + floor
+                for j in range(m)
+            ]
+            for k in range(n)
+        ]
+        bias = [
+            (1 + g) * sum(e_delta[i][j] for i in range(samples))
+            + g * sum(delta[i][j] for i in range(samples))
+            + floor
+            for j in range(m)
+        ]
+        has_bias = case.params[at].bias is not None
+        grads.insert(0, Layer(np.array(weight), np.array(bias) if has_bias else None))
+        g, floor = gamma(m), (2 * m + 1) * eta
+        e_d = [
+            [
+                (1 + g) * sum(e_delta[i][j] * abs(weights[at][k][j]) for j in range(m))
+                + g * sum(delta[i][j] * abs(weights[at][k][j]) for j in range(m))
+                + floor
+                for k in range(n)
+            ]
+            for i in range(samples)
+        ]
+        d_a = [
+            [abs(sum(deltas[at][i][j] * weights[at][k][j] for j in range(m))) for k in range(n)]
+            for i in range(samples)
+        ]
+
+    rate = case.schedule.learning_rate
+    updated = sgd_step(case.params, step.grads, rate)
+
+    def e_updated(e: Any, grad: Any, old: Any, new: Any) -> Any:
+        return rate * e + 3 * u * rate * abs(grad) + 2 * u * abs(new) + u * abs(old) + eta
+
+    e_new = map_params(e_updated, tuple(grads), step.grads, case.params, updated)
+    return Step([np.array(e) for e in e_a[1:]], e_loss, tuple(grads), e_loss, e_new)
+
+
+def of(case: Case, r: Precision, *, absolute_sigmoid: bool = False) -> Step:
+    step = evaluate(case.network, case.params, *case.batch, RIGHT)
+    rate = case.schedule.learning_rate
+    updated = sgd_step(case.params, step.grads, rate)
+    targets = case.batch[1]
+    return bound(step, case.params, updated, targets, rate, r, absolute_sigmoid=absolute_sigmoid)
+
+
+def numbers(step: Step) -> list[np.ndarray]:
+    return [
+        *(np.asarray(a) for a in step.activations or ()),
+        np.asarray(step.loss),
+        *tensors(step.grads or ()),
+        np.asarray(step.recorded),
+        *tensors(step.updated or ()),
+    ]
+
+
+CASES = [informative_case("float64"), *(c.case("float64", seed=2) for c in SUITE[:6])]
+
+
+@pytest.mark.parametrize("absolute_sigmoid", [False, True])
+@pytest.mark.parametrize("r", [F64, F32, COARSE], ids=lambda r: r.name)
+@pytest.mark.parametrize("case", CASES, ids=lambda c: "-".join(map(str, c.network.widths)))
+def test_the_formulas_once_more(case: Case, r: Precision, absolute_sigmoid: bool) -> None:
+    ours = numbers(of(case, r, absolute_sigmoid=absolute_sigmoid))
+    theirs = numbers(by_hand(case, r, tail=4 * r.eps if absolute_sigmoid else 0.0))
+    for mine, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(mine, SAFETY * other, rtol=1e-9)
+
+
+def test_numbers_beyond_the_range_have_no_bound() -> None:
+    """Where the terms of a sum may overflow, nothing can be said; just below, there is a bound."""
+    one = Case(
+        Network((1,), (Dense(1, bias=False),)),
+        (Layer(np.array([[2.0]]), None),),
+        np.array([[3.0]]),
+        np.array([[0.5]]),
+        Schedule(1.0, 1),
+    )
+    for largest, finite in ((6.0, True), (5.99, False)):  # |a| |w| = 6
+        with np.errstate(invalid="ignore"):
+            e = of(one, Precision("small", 2.0**-20, 1e-30, largest))
+        for number in numbers(e):
+            assert bool(np.all(np.isfinite(number))) == finite
+
+
+def test_an_update_beyond_the_range_has_no_bound() -> None:
+    case = informative_case("float64")
+    wild = replace(case, schedule=replace(case.schedule, learning_rate=1e301))
+    e = of(wild, replace(F64, largest=1e300))
+    assert all(np.all(np.isinf(x)) for x in tensors(e.updated or ()))
+    assert all(np.all(np.isfinite(x)) for x in tensors(e.grads or ()))
+
+
+def _step(value: float) -> Step:
+    return Step(loss=np.float64(value))
+
+
+def test_the_edges_of_the_verdict() -> None:
+    """Exactly on the bound is inside; ρ of exactly a hundredth still tells; slack widens both."""
+    params: Any = ()
+
+    def verdict(seen: float, exact: float, e: float, slack: float = 1.0) -> Finding:
+        (found,) = judge(params, _step(seen), _step(exact), _step(e), slack)
+        return found
+
+    assert verdict(1.0 + 2**-10, 1.0, 2**-10).verdict is Verdict.AGREE
+    assert verdict(1.0 + 2**-10, 1.0, 2**-11).verdict is Verdict.DISAGREE
+    assert verdict(1.0 + 2**-10, 1.0, 2**-11, slack=2.0).verdict is Verdict.AGREE
+    assert verdict(1.0, 1.0, 0.01).verdict is Verdict.AGREE
+    assert verdict(1.0, 1.0, 0.011).verdict is Verdict.ABSTAIN
+    assert verdict(1.0, 1.0, 0.006, slack=2.0).verdict is Verdict.ABSTAIN
+    assert verdict(1.5, 1.0, 0.4).verdict is Verdict.DISAGREE
+    found = verdict(1.0, 1.0, np.inf)
+    assert (found.verdict, found.share) == (Verdict.ABSTAIN, 0.0)
+    assert verdict(np.nan, 1.0, 0.001).share == np.inf
+    found = verdict(1.25, 1.0, 0.5)
+    assert (found.share, found.difference, found.allowed, found.index) == (0.5, 0.25, 0.5, ())
+    assert str(found) == "loss: loss: difference 0.25, allowed 0.5 (0.5 of the bound)"
+
+
+def test_what_is_not_shown_is_not_judged() -> None:
+    case = informative_case("float64")
+    expected, e = case.expect()
+    assert judge(case.params, Step(), expected, e, 1.0) == []
+    seen = Step(activations=[None, None, (expected.activations or ())[2]], recorded=expected.loss)
+    found = judge(case.params, seen, expected, e, 1.0)
+    assert [(f.phase, f.layer, f.tensor) for f in found] == [
+        ("forward", 2, "activation"),
+        ("loss", None, "recorded loss"),
+    ]
+    found = judge(case.params, Step(grads=expected.grads), expected, e, 1.0)
+    assert [(f.layer, f.tensor) for f in found] == [
+        (2, "weight"),
+        (2, "bias"),
+        (1, "weight"),
+        (0, "weight"),
+        (0, "bias"),
+    ]
+    assert combine(f.verdict for f in found) is Verdict.AGREE
+    wrong = [np.array(a) for a in expected.activations or () if a is not None]
+    wrong[1][2, 3] += 1e-9
+    (_, finding, _) = judge(case.params, Step(activations=list(wrong)), expected, e, 1.0)
+    assert (finding.index, finding.layer) == ((2, 3), 1)
+    assert str(finding).startswith("forward: layer 1 activation[2, 3]: difference 1e-09, allowed ")
