@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from math import exp
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from gradparity.contract import Dense, Layer, Network, Schedule, map_params, tensors
 from gradparity.parity.bound import SAFETY, Precision, bound
 from gradparity.parity.case import Case
-from gradparity.parity.judge import Finding, Verdict, combine, judge
+from gradparity.parity.judge import PHASES, Finding, Verdict, combine, judge
 from gradparity.parity.reference import RIGHT, evaluate, sgd_step
 from gradparity.parity.step import Step
 from gradparity.parity.suite import SUITE
@@ -254,3 +254,62 @@ def test_what_is_not_shown_is_not_judged() -> None:
     (_, finding, _) = judge(case.params, Step(activations=list(wrong)), expected, e, 1.0)
     assert (finding.index, finding.layer) == ((2, 3), 1)
     assert str(finding).startswith("forward: layer 1 activation[2, 3]: difference 1e-09, allowed ")
+
+
+def test_the_words_that_others_read() -> None:
+    assert PHASES == ("forward", "loss", "gradient", "update")
+    assert [v.value for v in Verdict] == ["agree", "disagree", "abstain"]
+
+
+def test_a_whole_step_in_the_order_of_computation() -> None:
+    case = informative_case("float64")
+    expected, e = case.expect()
+    found = judge(case.params, expected, expected, e, 1.0)
+    parameters = [(2, "weight"), (2, "bias"), (1, "weight"), (0, "weight"), (0, "bias")]
+    assert [(f.phase, f.layer, f.tensor) for f in found] == [
+        *(("forward", layer, "activation") for layer in range(3)),
+        ("loss", None, "loss"),
+        *(("gradient", *at) for at in parameters),
+        ("loss", None, "recorded loss"),
+        *(("update", *at) for at in parameters),
+    ]
+    assert {f.verdict for f in found} == {Verdict.AGREE}
+
+
+def test_what_a_bound_is_measured_against() -> None:
+    """An activation, a loss, a gradient: itself. An update: how far the weight moved, not where it stands."""
+    weight = np.array([[100.0, 100.0]])
+
+    def verdicts(e: float) -> dict[str, Verdict]:
+        bound_ = Step([np.array([[e]])], e, _params(e), e, _params(e))
+        exact = Step([np.array([[4.0]])], 4.0, _params(4.0), 4.0, (Layer(weight + 4.0, None),))
+        found = judge((Layer(weight, None),), exact, exact, bound_, 1.0)
+        return {f"{f.phase} {f.tensor}": f.verdict for f in found}
+
+    def _params(value: float) -> Any:
+        return (Layer(np.full((1, 2), value), None),)
+
+    assert set(verdicts(0.03).values()) == {Verdict.AGREE}
+    assert set(verdicts(0.05).values()) == {Verdict.ABSTAIN}
+    assert len(verdicts(0.05)) == 5
+
+
+def test_steps_of_different_shape_are_no_steps() -> None:
+    """A missing layer is an error of the program that asks, not something to pass over."""
+    case = informative_case("float64")
+    expected, e = case.expect()
+    fewer = (expected.activations or ())[:2]
+    with pytest.raises(ValueError, match="argument 2 is longer"):
+        judge(case.params, Step(activations=fewer), expected, e, 1.0)
+    with pytest.raises(ValueError, match="argument 2 is longer"):
+        judge(case.params, Step(grads=(expected.grads or ())[:2]), expected, e, 1.0)
+    with pytest.raises(ValueError, match="argument 2 is longer"):
+        judge(case.params, Step(updated=(expected.updated or ())[:2]), expected, e, 1.0)
+
+
+def test_findings_are_frozen() -> None:
+    case = informative_case("float64")
+    expected, e = case.expect()
+    finding = judge(case.params, expected, expected, e, 1.0)[0]
+    with pytest.raises(FrozenInstanceError):
+        setattr(finding, "share", 0.0)  # noqa: B010  what type checkers forbid is what is tried
