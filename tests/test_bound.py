@@ -299,11 +299,11 @@ def test_steps_of_different_shape_are_no_steps() -> None:
     case = informative_case("float64")
     expected, e = case.expect()
     fewer = (expected.activations or ())[:2]
-    with pytest.raises(ValueError, match="argument 2 is longer"):
+    with pytest.raises(ValueError, match=r"argument 2 is (longer|shorter)"):
         judge(case.params, Step(activations=fewer), expected, e, 1.0)
-    with pytest.raises(ValueError, match="argument 2 is longer"):
+    with pytest.raises(ValueError, match=r"argument 2 is (longer|shorter)"):
         judge(case.params, Step(grads=(expected.grads or ())[:2]), expected, e, 1.0)
-    with pytest.raises(ValueError, match="argument 2 is longer"):
+    with pytest.raises(ValueError, match=r"argument 2 is (longer|shorter)"):
         judge(case.params, Step(updated=(expected.updated or ())[:2]), expected, e, 1.0)
 
 
