@@ -166,7 +166,21 @@ def numbers(step: Step) -> list[np.ndarray]:
     ]
 
 
-CASES = [informative_case("float64"), *(c.case("float64", seed=2) for c in SUITE[:6])]
+def single(weight: list[list[float]], inputs: list[float], target: float) -> Case:
+    """One sample, one unit, no bias."""
+    return Case(
+        Network((len(inputs),), (Dense(1, bias=False),)),
+        (Layer(np.array(weight), None),),
+        np.array([inputs]),
+        np.array([[target]]),
+        Schedule(1.0, 1),
+    )
+
+
+CANCELLING = single([[100.0], [-100.0]], [1.0, 1.0], 0.9)
+"""z is 0 and its error larger than that: σ may be anything between 0 and 1, and no further off."""
+
+CASES = [CANCELLING, informative_case("float64"), *(c.case("float64", seed=2) for c in SUITE[:6])]
 
 
 @pytest.mark.parametrize("absolute_sigmoid", [False, True])
@@ -181,13 +195,7 @@ def test_the_formulas_once_more(case: Case, r: Precision, absolute_sigmoid: bool
 
 def test_numbers_beyond_the_range_have_no_bound() -> None:
     """Where the terms of a sum may overflow, nothing can be said; just below, there is a bound."""
-    one = Case(
-        Network((1,), (Dense(1, bias=False),)),
-        (Layer(np.array([[2.0]]), None),),
-        np.array([[3.0]]),
-        np.array([[0.5]]),
-        Schedule(1.0, 1),
-    )
+    one = single([[2.0]], [3.0], 0.5)
     for largest, finite in ((6.0, True), (5.99, False)):  # |a| |w| = 6
         with np.errstate(invalid="ignore"):
             e = of(one, Precision("small", 2.0**-20, 1e-30, largest))
@@ -201,6 +209,14 @@ def test_an_update_beyond_the_range_has_no_bound() -> None:
     e = of(wild, replace(F64, largest=1e300))
     assert all(np.all(np.isinf(x)) for x in tensors(e.updated or ()))
     assert all(np.all(np.isfinite(x)) for x in tensors(e.grads or ()))
+
+
+def test_weight_and_change_together_may_be_beyond_the_range() -> None:
+    one = single([[2.0]], [0.5], 0.0)  # the change is 0.14
+    for largest, finite in ((2.2, True), (2.1, False)):
+        e = of(one, Precision("small", 2.0**-20, 1e-30, largest))
+        assert bool(np.isfinite(tensors(e.updated or ())[0]).all()) == finite
+        assert np.isfinite(tensors(e.grads or ())[0]).all()
 
 
 def _step(value: float) -> Step:
