@@ -8,7 +8,7 @@ export OMP_NUM_THREADS      = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS      = 1
 
-.PHONY: report test check format reference campaigns clean
+.PHONY: report test check format campaigns mutation reference clean
 
 report: $(VENV)/.installed           ## train every experiment in three frameworks, write reports/latest/
 	$(BIN)/gradparity report
@@ -28,6 +28,14 @@ format: $(VENV)/.installed
 campaigns: $(VENV)/.installed        ## the long runs whose results the report shows
 	$(BIN)/gradparity agreement
 	$(BIN)/gradparity faults
+
+# NumPy only. mutmut changes the files in place, one mutant at a time, and puts them back: run it in a clean tree.
+MUTATED = impl_numpy/gradients.py,shared/gradparity/parity/bound.py,shared/gradparity/parity/judge.py
+mutation: $(VENV)/.installed         ## how many mutants of the equations, the bound and the verdict survive the tests
+	$(BIN)/pip install --quiet 'mutmut<3'
+	-$(BIN)/mutmut run --paths-to-mutate $(MUTATED) --tests-dir tests --simple-output --runner \
+		"$(BIN)/python -m pytest -x -q -n0 tests/test_bound.py tests/test_parity.py -k '(test_bound or informative_case_leaves) and not torch and not jax'"
+	$(BIN)/mutmut results
 
 reference: $(VENV)/.installed        ## renew the committed copy of the report, on purpose
 	$(BIN)/gradparity report --out reports/reference
