@@ -356,6 +356,13 @@ def test_many_targets_one_table(tmp_path: Path) -> None:
     assert "NameError" in reports[2]["headline"]
 
 
+def test_one_that_offers_nothing_does_not_lose_the_others(tmp_path: Path) -> None:
+    (tmp_path / "empty.py").write_text("")
+    nothing, right = check([str(tmp_path / "empty.py"), partial(tmp_path)])
+    assert (nothing.verdict, right.verdict) == ("abstain", "agree")
+    assert "offers none of" in nothing.headline
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

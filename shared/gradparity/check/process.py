@@ -44,7 +44,7 @@ def check(
         progress: is told each target when its turn comes to be reported.
 
     Raises:
-        InputError: a file that is not there, or a target that offers nothing to be judged.
+        InputError: a file that is not there; an only target that offers nothing to be judged.
     """
     for path in [*targets, *([adapter] if adapter else [])]:
         file = path.partition(":")[0]
@@ -54,7 +54,14 @@ def check(
         futures = [pool.submit(_run, target, adapter, timeout) for target in targets]
         for target, future in zip(targets, futures, strict=True):
             progress(target)
-            yield future.result()
+            try:
+                yield future.result()
+            except InputError as error:
+                if len(targets) == 1:
+                    raise
+                yield Report(
+                    target, headline=f"not judged: {error}"
+                )  # the others are not lost for it
 
 
 def _run(name: str, adapter: str | None, timeout: float) -> Report:
