@@ -193,6 +193,17 @@ def test_the_formulas_once_more(case: Case, r: Precision, absolute_sigmoid: bool
         np.testing.assert_allclose(mine, SAFETY * other, rtol=1e-9)
 
 
+def test_a_sigmoid_is_expected_to_be_right_in_its_tail_too() -> None:
+    case = informative_case("float64")
+    strict, usual = of(case, F64, absolute_sigmoid=False), case.expect()[1]
+    np.testing.assert_allclose(numbers(strict)[0], numbers(usual)[0], rtol=1e-9)
+    step = evaluate(case.network, case.params, *case.batch, RIGHT)
+    plain = bound(
+        step, case.params, sgd_step(case.params, step.grads, 0.3), case.batch[1], 0.3, F64
+    )
+    assert np.array_equal(numbers(strict)[0], numbers(plain)[0])
+
+
 def test_numbers_beyond_the_range_have_no_bound() -> None:
     """Where the terms of a sum may overflow, nothing can be said; just below, there is a bound."""
     one = single([[2.0]], [3.0], 0.5)
