@@ -13,13 +13,12 @@ from gradparity.boundary import Guarded
 from gradparity.contract import Params, map_params
 from gradparity.parity import campaign
 from gradparity.parity import case as case_module
-from gradparity.parity import mistakes as mistakes_module
 from gradparity.parity import scoreboard as scoreboard_module
 from gradparity.parity.case import Case
 from gradparity.parity.diagnosis import Diagnosis, diagnose
 from gradparity.parity.faults import FACTORS, FAULTS, WHOLE, Fault, Patch, Plant, pairs
 from gradparity.parity.judge import PHASES, Verdict
-from gradparity.parity.mistakes import GRADIENT
+from gradparity.parity.mistakes import GRADIENT, base, gradient, training
 from gradparity.parity.naming import fits
 from gradparity.parity.observation import Observation
 from gradparity.parity.scoreboard import Outcome, classify, in_words, observe, score
@@ -112,7 +111,7 @@ def test_a_fault_is_visible_where_its_effect_exceeds_rounding(plant: Plant) -> N
 
 def test_without_an_extended_type(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where long double is float64, float64 is judged by twice the bound, and named as well."""
-    for module in (case_module, mistakes_module, scoreboard_module):
+    for module in (case_module, base, gradient, training, scoreboard_module):
         monkeypatch.setattr(module, "oracle_dtype", lambda: np.float64)
     for name in ("missing σ', layer 1", "wrong sign", "float32 matmul, layer 0"):
         fault = next(f for f in FAULTS if str(f) == name)

@@ -19,8 +19,7 @@ from ..parity.case import Case, oracle_dtype, steps_of
 from ..parity.diagnosis import diagnose
 from ..parity.envelope import envelope, judge_free_run
 from ..parity.judge import PHASES, Verdict, combine
-from ..parity.mistakes import FACTORS, Factor
-from ..parity.naming import UNIT
+from ..parity.mistakes import FACTORS, UNIT, Factor
 from ..parity.observation import Observation
 from ..parity.suite import SUITE, Configuration
 from .explain import Explanation, explain

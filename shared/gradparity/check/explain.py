@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..parity.diagnosis import Diagnosis
-from ..parity.mistakes import CROSS_ENTROPY, FACTORS, LOSSES, SAMPLE_BY_SAMPLE, Factor
-from ..parity.naming import UNIT, Name
+from ..parity.mistakes import CROSS_ENTROPY, FACTORS, LOSSES, SAMPLE_BY_SAMPLE, UNIT, Factor
+from ..parity.naming import Name
 
 _MSE, _ENTROPY = (loss.name for loss in LOSSES[:2])
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from .imprecision import Ask, reduced_forward, reduced_gradient
 from .judge import Phase
-from .mistakes import FACTORS, LOSSES, Factor, WrongLoss, run
+from .mistakes import FACTORS, LOSSES, UNIT, Factor, WrongLoss, run
 from .naming import ForwardName, Name, forward_names, gradient_names
 from .observation import Observation
 from .reference import RIGHT
@@ -44,10 +44,10 @@ class LossName:
     """What is told as the loss."""
 
     name: str
-    factor: Factor = FACTORS[0]
+    factor: Factor = UNIT
 
     def __str__(self) -> str:
-        return self.name if self.factor is FACTORS[0] else f"{self.factor.name} times {self.name}"
+        return self.name if self.factor is UNIT else f"{self.factor.name} times {self.name}"
 
 
 def diagnose(observations: Sequence[Observation], ask: Ask) -> Diagnosis:

@@ -19,6 +19,7 @@ from .mistakes import (
     FORWARD,
     GRADIENT,
     TRAINING,
+    UNIT,
     Factor,
     ForwardMistake,
     Layers,
@@ -29,7 +30,6 @@ from .mistakes import (
 from .observation import Observation, deviation
 from .reference import RIGHT, Array, Equations
 
-UNIT = FACTORS[0]
 Place = Callable[[int], Layers]
 
 

@@ -1,0 +1,314 @@
+"""Mistakes in the gradient: back-propagation, sums over samples, the derivative of the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ...contract import map_params
+from ..case import Case, oracle_dtype
+from ..reference import Array, Equations, Pass, sigmoid, sigmoid_prime
+from .base import Layers, Mistake, Predict, by, patched, run
+from .losses import cross_entropy
+
+
+def _output(
+    output: Callable[[Array, Array], Array], loss: Callable[[Array, Array], Any]
+) -> Predict:
+    return lambda case, equations, _, __: run(case, replace(equations, output=output, loss=loss))
+
+
+def _neighbour(offset: int) -> Predict:
+    """σ' of the layer below (-1) or above (+1), in those of the layers where the shapes allow it."""
+
+    def predict(case: Case, equations: Equations, layers: Layers, _: float) -> Pass | None:
+        a = [case.batch[0].astype(oracle_dtype()), *run(case, equations).activations[1:]]
+        other = {
+            layer: a[layer + 1 + offset]
+            for layer in layers
+            if 0 <= layer + 1 + offset < len(a)
+            and a[layer + 1 + offset].shape == a[layer + 1].shape
+        }
+        return (
+            None
+            if not other
+            else run(
+                case,
+                patched(
+                    equations,
+                    frozenset(other),
+                    slope=lambda _z, _a, at: other[at] * (1 - other[at]),
+                ),
+            )
+        )
+
+    return predict
+
+
+def _transposed(case: Case, equations: Equations, layers: Layers, _: float) -> Pass | None:
+    """δ W for δ Wᵀ, in those of the layers that are square."""
+    square = frozenset(at for at in layers if len(set(case.params[at].weight.shape)) == 1)
+    changed = patched(equations, square, passed_down=lambda _d_a, delta, weight, _: delta @ weight)
+    return run(case, changed) if square - {0} else None
+
+
+def _detached(case: Case, equations: Equations, layers: Layers, _: float) -> Pass | None:
+    """No gradient reaches what lies below the highest of these layers."""
+    if len(layers) != 1 or 0 in layers:
+        return None
+    (top,) = layers
+    found = run(case, equations)
+    grads = tuple(
+        map_params(np.zeros_like, (layer,))[0] if index < top else layer
+        for index, layer in enumerate(found.grads)
+    )
+    return replace(found, grads=grads)
+
+
+def _frozen(case: Case, equations: Equations, layers: Layers, _: float) -> Pass | None:
+    found = run(case, equations)
+    grads = tuple(
+        map_params(np.zeros_like, (layer,))[0] if index in layers else layer
+        for index, layer in enumerate(found.grads)
+    )
+    return replace(found, grads=grads)
+
+
+def _updated_first(case: Case, equations: Equations, layers: Layers, scale: float) -> Pass | None:
+    """δ Wᵀ with the W that has just been updated."""
+    if layers <= {0}:
+        return None
+    rate = oracle_dtype()(case.schedule.learning_rate * scale)
+    weight_grads: dict[int, Array] = {}
+
+    def weight_grad(below: Array, d_a: Array, delta: Array, layer: int) -> Array:
+        weight_grads[layer] = equations.weight_grad(below, d_a, delta, layer)
+        return weight_grads[layer]
+
+    def passed_down(d_a: Array, delta: Array, weight: Array, layer: int) -> Array:
+        if layer in layers:
+            weight = weight - rate * weight_grads[layer]
+        return equations.passed_down(d_a, delta, weight, layer)
+
+    return run(case, replace(equations, weight_grad=weight_grad, passed_down=passed_down))
+
+
+def _without(sample: int, *, keep_count: bool = False) -> Predict:
+    """The batch's first (0) or last (-1) sample is left out; the mean may still divide by its full size."""
+
+    def predict(case: Case, equations: Equations, _: Layers, __: float) -> Pass | None:
+        rows = np.arange(len(case.inputs))[case.schedule.batch(case.update)]
+        if keep_count:
+
+            def output(predictions: Array, targets: Array) -> Array:
+                d_a = equations.output(predictions, targets)
+                d_a[sample] = 0
+                return d_a
+
+            return run(case, replace(equations, output=output))
+        return run(case, equations, rows=np.delete(rows, sample)) if len(rows) > 1 else None
+
+    return predict
+
+
+def _broadcast(case: Case, equations: Equations, _: Layers, __: float) -> Pass | None:
+    """(N, 1) - (N,) is (N, N): every prediction is compared with every target."""
+    if case.targets.shape[1] != 1:
+        return None
+    return run(
+        case,
+        replace(
+            equations,
+            loss=lambda a, y: np.mean((a - y.T) ** 2),
+            output=lambda a, y: 2 * (a - np.mean(y)) / len(a),
+        ),
+    )
+
+
+CROSS_ENTROPY = Mistake(
+    "binary cross-entropy in place of the MSE",
+    "∂L/∂a = (a - y) / (a (1 - a)) / elements",
+    "∂L/∂a = 2 (a - y) / elements",
+    _output(lambda a, y: (a - y) / (a * (1 - a)) / y.size, cross_entropy),
+    by_layer=False,
+)
+
+_RIGHT_DELTA = "δ = ∂L/∂a ⊙ a (1 - a)"
+_RIGHT_BIAS = "∂L/∂b = Σ over samples of δ"
+_RIGHT_DOWN = "∂L/∂a_below = δ Wᵀ"
+_RIGHT_WEIGHT = "∂L/∂W = a_belowᵀ δ"
+
+GRADIENT: tuple[Mistake, ...] = (
+    Mistake("σ' is missing", "δ = ∂L/∂a", _RIGHT_DELTA, by(slope=lambda z, _a, _: z * 0 + 1)),
+    Mistake(
+        "σ' is applied twice",
+        "δ = ∂L/∂a ⊙ (a (1 - a))²",
+        _RIGHT_DELTA,
+        by(slope=lambda z, _a, _: sigmoid_prime(z) ** 2),
+    ),
+    Mistake(
+        "σ' = a (1 - a) is given z for a",
+        "δ = ∂L/∂a ⊙ z (1 - z)",
+        _RIGHT_DELTA,
+        by(slope=lambda z, _a, _: z * (1 - z)),
+    ),
+    Mistake(
+        "σ'(z) is given a for z",
+        "δ = ∂L/∂a ⊙ σ'(a)",
+        _RIGHT_DELTA,
+        by(slope=lambda _z, a, _: sigmoid_prime(a)),
+    ),
+    Mistake(
+        "σ' of the layer below", "δ = ∂L/∂a ⊙ a_below (1 - a_below)", _RIGHT_DELTA, _neighbour(-1)
+    ),
+    Mistake(
+        "σ' of the layer above", "δ = ∂L/∂a ⊙ a_above (1 - a_above)", _RIGHT_DELTA, _neighbour(+1)
+    ),
+    Mistake(
+        "tanh' in place of σ'",
+        "δ = ∂L/∂a ⊙ (1 - a²)",
+        _RIGHT_DELTA,
+        by(slope=lambda _z, a, _: 1 - a * a),
+    ),
+    Mistake(
+        "ReLU' in place of σ'",
+        "δ = ∂L/∂a ⊙ [z > 0]",
+        _RIGHT_DELTA,
+        by(slope=lambda z, _a, _: (z > 0) + z * 0),
+    ),
+    Mistake(
+        "σ' has the wrong sign",
+        "δ = ∂L/∂a ⊙ a (a - 1)",
+        _RIGHT_DELTA,
+        by(slope=lambda z, _a, _: -sigmoid_prime(z)),
+    ),
+    Mistake("σ' is a alone", "δ = ∂L/∂a ⊙ a", _RIGHT_DELTA, by(slope=lambda _z, a, _: a)),
+    Mistake(
+        "σ' is 1 - a alone",
+        "δ = ∂L/∂a ⊙ (1 - a)",
+        _RIGHT_DELTA,
+        by(slope=lambda z, _a, _: sigmoid(-z)),
+    ),
+    Mistake(
+        "σ' is missing in the weight gradient only",
+        "∂L/∂W = a_belowᵀ ∂L/∂a",
+        _RIGHT_WEIGHT,
+        by(weight_grad=lambda below, d_a, _delta, _: below.T @ d_a),
+    ),
+    Mistake(
+        "σ' is missing in what is passed down",
+        "∂L/∂a_below = ∂L/∂a Wᵀ",
+        _RIGHT_DOWN,
+        by(passed_down=lambda d_a, _delta, weight, _: d_a @ weight.T),
+    ),
+    Mistake(
+        "the weight is transposed in back-propagation",
+        "∂L/∂a_below = δ W",
+        _RIGHT_DOWN,
+        _transposed,
+    ),
+    Mistake(
+        "the gradient is computed after the layer above was updated",
+        "∂L/∂a_below = δ (W - lr ∂L/∂W)ᵀ",
+        _RIGHT_DOWN,
+        _updated_first,
+        linear=False,
+    ),
+    Mistake(
+        "the bias gradient is missing",
+        "∂L/∂b = 0",
+        _RIGHT_BIAS,
+        by(bias_grad=lambda delta, _: np.zeros_like(delta[0])),
+    ),
+    Mistake(
+        "the bias gradient is averaged over the samples",
+        "∂L/∂b = mean over samples of δ",
+        _RIGHT_BIAS,
+        by(bias_grad=lambda delta, _: np.mean(delta, axis=0)),
+    ),
+    Mistake(
+        "the bias gradient is the last sample's",
+        "∂L/∂b = δ of the last sample",
+        _RIGHT_BIAS,
+        by(bias_grad=lambda delta, _: delta[-1]),
+    ),
+    Mistake(
+        "the bias gradient is the first sample's",
+        "∂L/∂b = δ of the first sample",
+        _RIGHT_BIAS,
+        by(bias_grad=lambda delta, _: delta[0]),
+    ),
+    Mistake(
+        "the bias gradient has the wrong sign",
+        "∂L/∂b = -Σ over samples of δ",
+        _RIGHT_BIAS,
+        by(bias_grad=lambda delta, _: -np.sum(delta, axis=0)),
+    ),
+    Mistake(
+        "the weight gradient has the wrong sign",
+        "∂L/∂W = -a_belowᵀ δ",
+        _RIGHT_WEIGHT,
+        by(weight_grad=lambda below, _d_a, delta, _: -below.T @ delta),
+    ),
+    Mistake(
+        "the weight gradient is averaged over the samples",
+        "∂L/∂W = a_belowᵀ δ / N",
+        _RIGHT_WEIGHT,
+        by(weight_grad=lambda below, _d_a, delta, _: below.T @ delta / len(delta)),
+    ),
+    Mistake(
+        "the layer is detached: no gradient reaches the layers below",
+        "∂L/∂a_below = 0",
+        _RIGHT_DOWN,
+        _detached,
+    ),
+    Mistake(
+        "the layer is frozen: its gradient is zero", "∂L/∂W = 0, ∂L/∂b = 0", _RIGHT_WEIGHT, _frozen
+    ),
+    Mistake(
+        "the last sample is dropped",
+        "sums over N - 1 samples, divided by N - 1",
+        "sums over N samples",
+        _without(-1),
+        by_layer=False,
+    ),
+    Mistake(
+        "the last sample is dropped, the mean still divides by N",
+        "sums over N - 1 samples, divided by N",
+        "sums over N samples",
+        _without(-1, keep_count=True),
+        by_layer=False,
+    ),
+    Mistake(
+        "the first sample is dropped",
+        "sums over N - 1 samples, divided by N - 1",
+        "sums over N samples",
+        _without(0),
+        by_layer=False,
+    ),
+    Mistake(
+        "the first sample is dropped, the mean still divides by N",
+        "sums over N - 1 samples, divided by N",
+        "sums over N samples",
+        _without(0, keep_count=True),
+        by_layer=False,
+    ),
+    Mistake(
+        "predictions (N, 1) and targets (N,) broadcast to (N, N)",
+        "r_ij = a_i - y_j",
+        "r_i = a_i - y_i",
+        _broadcast,
+        by_layer=False,
+    ),
+    CROSS_ENTROPY,
+    Mistake(
+        "the sign of the residual in place of the residual (the gradient of the mean absolute error)",
+        "∂L/∂a = sign(a - y) / elements",
+        "∂L/∂a = 2 (a - y) / elements",
+        _output(lambda a, y: np.sign(a - y) / y.size, lambda a, y: np.mean(np.abs(a - y))),
+        by_layer=False,
+    ),
+)
