@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from gradparity.check.examine import Report, examine
+from gradparity.check.loading import load
 from gradparity.check.process import check
-from gradparity.check.target import Limits, load
+from gradparity.check.target import Limits
 from gradparity.contract import Params, Schedule, map_params
 from gradparity.errors import InputError
 from gradparity.parity.case import Case

@@ -10,7 +10,8 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from .check.examine import configurations, observations
-from .check.target import Target, TargetRaisedError, load
+from .check.loading import load
+from .check.target import Target, TargetRaisedError
 from .parity.judge import Verdict
 from .testing import assert_parity
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .check.examine import Report, examine
-from .check.target import Target, load, wrap
+from .check.loading import load, wrap
+from .check.target import Target
 
 
 def assert_parity(target: Any, *, adapter: Any = None, name: str = "") -> Report:

@@ -10,13 +10,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from inspect import isclass, ismodule
 from typing import Any
 
 import numpy as np
 
-from .. import registry
 from ..boundary import Guarded
 from ..contract import Layer, Network, Params, map_params, tensors
 from ..errors import ContractError, InputError
@@ -230,129 +227,6 @@ class Target:
         if not isinstance(received, str):
             received = f"{type(received).__name__} {received!r:.60}"
         return ContractError(f"{function} must return {expected}, it returned {received}")
-
-
-def load(name: str, adapter: str | None = None) -> Target:
-    """Find a target, and see what it offers.
-
-    Raises:
-        InputError: there is none, or it offers nothing that can be checked.
-    """
-    return wrap(name, registry.find(name), None if adapter is None else registry.find(adapter))
-
-
-def wrap(name: str, found: Any, adapter: Any = None) -> Target:
-    """An object as a target, by what it offers, or by what its adapter does.
-
-    Raises:
-        InputError: it offers nothing that can be checked.
-    """
-    if adapter is not None:
-        functions = {f: partial(getattr(adapter, f), found) for f in _offered(adapter)}
-        if not functions:
-            raise InputError(f"the adapter of '{name}' defines none of {', '.join(FUNCTIONS)}")
-        return Target(name, "a target with an adapter", functions, Limits.stated(adapter))
-    if _is_module(found):
-        return _torch_module(name, found)
-    functions = {f: getattr(found, f) for f in _offered(found)}
-    if functions:
-        contract = "loss_and_grads" in functions
-        kind = "an implementation" if contract else "a part of an implementation"
-        return Target(name, kind, functions, contract=contract)
-    if callable(found) and not isclass(found):
-        return _jax_loss(name, found)
-    what = "module" if ismodule(found) else type(found).__name__
-    raise InputError(
-        f"'{name}' is a {what} that offers none of {', '.join(FUNCTIONS)}: "
-        "name an object in it (file.py:object), or write an adapter"
-    )
-
-
-def _offered(found: Any) -> Sequence[str]:
-    return [f for f in FUNCTIONS if callable(getattr(found, f, None))]
-
-
-def _is_module(found: Any) -> bool:
-    """Whether it is a `torch.nn.Module`, class or instance; torch is not imported for it."""
-    kinds = found.__mro__ if isclass(found) else type(found).__mro__
-    return any(
-        f"{k.__module__}.{k.__qualname__}" == "torch.nn.modules.module.Module" for k in kinds
-    )
-
-
-def _torch_module(name: str, found: Any) -> Target:
-    """An `nn.Module` by its parameters: 2-D weights (outputs, inputs), each with the bias that follows it, or none."""
-    import torch  # noqa: PLC0415  only a target that uses torch needs it
-
-    try:
-        model: Any = found() if isclass(found) else found
-    except TypeError as error:
-        raise InputError(
-            f"'{name}' cannot be made without arguments ({error}): write an adapter"
-        ) from None
-    layers: list[list[Any]] = []
-    for parameter in model.parameters():
-        if parameter.ndim == 2:
-            layers.append([parameter, None])
-        elif parameter.ndim == 1 and layers and layers[-1][1] is None:
-            layers[-1][1] = parameter
-        else:
-            raise InputError(
-                f"'{name}' has a parameter of shape {tuple(parameter.shape)}: write an adapter"
-            )
-    if not layers:
-        raise InputError(f"'{name}' has no parameters")
-    widths = (layers[0][0].shape[1], *(weight.shape[0] for weight, _ in layers))
-
-    def put(params: Params, dtype: Any) -> None:
-        model.to(dtype)
-        with torch.no_grad():
-            for (weight, bias), layer in zip(layers, params, strict=True):
-                weight.copy_(torch.from_numpy(layer.weight).T)
-                if bias is not None:
-                    bias.copy_(torch.from_numpy(layer.bias))
-
-    def forward(_: Network, params: Params, inputs: np.ndarray) -> Any:
-        x = torch.from_numpy(inputs)
-        put(params, x.dtype)
-        with torch.no_grad():
-            return model(x)
-
-    def loss_and_grads(_: Network, params: Params, inputs: np.ndarray, targets: np.ndarray) -> Any:
-        x, y = torch.from_numpy(inputs), torch.from_numpy(targets)
-        put(params, x.dtype)
-        model.zero_grad()
-        loss = torch.nn.functional.mse_loss(model(x), y)
-        loss.backward()
-        grads = [
-            torch.zeros_like(p) if p.grad is None else p.grad
-            for layer in layers
-            for p in layer
-            if p is not None
-        ]
-        return loss, [grad.T if grad.ndim == 2 else grad for grad in grads]
-
-    limits = Limits(tuple(widths), tuple(bias is not None for _, bias in layers))
-    functions: dict[str, Callable[..., Any]] = {
-        "forward": forward,
-        "loss_and_grads": loss_and_grads,
-    }
-    return Target(name, "a torch.nn.Module, with torch's own MSE", functions, limits)
-
-
-def _jax_loss(name: str, loss: Callable[..., Any]) -> Target:
-    """A JAX loss function of (params, inputs, targets), the params as pairs (weight, bias); differentiated by JAX."""
-    try:
-        import jax  # noqa: PLC0415  only a target that uses JAX needs it
-    except ModuleNotFoundError:
-        raise InputError(
-            f"'{name}' is a function: taken for a JAX loss, it needs jax (pip install jax); otherwise write an adapter"
-        ) from None
-
-    def loss_and_grads(_: Network, params: Params, inputs: np.ndarray, targets: np.ndarray) -> Any:
-        return jax.value_and_grad(loss)([tuple(layer) for layer in params], inputs, targets)
-
-    return Target(name, "a JAX loss function", {"loss_and_grads": loss_and_grads})
 
 
 def _copy(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import InputError, TargetImportError
 from ..files import replace_files
 from .examine import Report, examine
-from .target import load
+from .loading import load
 
 
 def main(name: str, adapter: str, folder: str) -> None:
