@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from .check.examine import configurations, observations
 from .check.loading import load
+from .check.observing import configurations, observations
 from .check.target import Target, TargetRaisedError
 from .parity.judge import Verdict
 from .testing import assert_parity
