@@ -27,7 +27,13 @@ _SAMPLES = (21, 13, 10, 17)
 
 @dataclass
 class Seen:
-    """All observations in one dtype."""
+    """What a target did in one dtype.
+
+    Attributes:
+        observations: with the configuration and update, in words.
+        not_judged: configurations that it could not run, with its exception.
+        broken: what it did that no correct program does, whatever its numbers.
+    """
 
     observations: list[tuple[str, Observation]] = field(default_factory=list)
     not_judged: list[str] = field(default_factory=list)
@@ -35,11 +41,13 @@ class Seen:
 
     @property
     def verdict(self) -> Verdict:
+        """Of all together."""
         findings = [f.verdict for _, o in self.observations for f in o.findings]
         return Verdict.DISAGREE if self.broken else combine(findings)
 
     @property
     def all(self) -> list[Observation]:
+        """The observations alone."""
         return [observation for _, observation in self.observations]
 
     @property
@@ -79,6 +87,7 @@ def _convert(observation: Observation, factor: Factor, loss_factor: Factor) -> O
 
 
 def look(target: Target, dtype: str) -> Seen:
+    """Have a target do all that it can; in float64 also the same again, and a training run if it trains."""
     seen = Seen()
     for where, case in configurations(target.limits, dtype):
         try:
