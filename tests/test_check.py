@@ -357,6 +357,36 @@ def test_many_targets_one_table(tmp_path: Path) -> None:
     assert "NameError" in reports[2]["headline"]
 
 
+def test_one_that_raises_more_often_than_not_is_not_called_right(tmp_path: Path) -> None:
+    extra = "\nright = forward\ndef forward(n, p, x):\n    assert len(p) == 2, 'too deep'\n    return right(n, p, x)"
+    report = verdict(partial(tmp_path, extra=extra))
+    assert report.verdict == "abstain"
+    assert "too deep" in report.headline
+
+
+def test_rounding_that_differs_from_call_to_call_is_no_fault(tmp_path: Path) -> None:
+    """A full batch in a random order: the same sum, rounded otherwise."""
+    shuffled = (
+        "error = self.forward(x) - y",
+        "order = np.random.permutation(len(x)); x, y = x[order], y[order]\n            error = self.forward(x) - y",
+    )
+    assert homework(tmp_path, shuffled).verdict == "agree"
+
+
+def test_lists_of_numpy_numbers_are_tensors(tmp_path: Path) -> None:
+    extra = "\nright = loss_and_grads\ndef loss_and_grads(n, p, x, y):\n    l, g = right(n, p, x, y)\n    return l, [([list(r) for r in w], None if b is None else list(b)) for w, b in g]"
+    extra += "\nactivate = forward\ndef forward(n, p, x): return [list(row) for row in activate(n, p, x)[-1]]"
+    assert verdict(partial(tmp_path, extra=extra)).verdict == "agree"
+
+
+def test_an_adapter_with_a_mistake_is_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "teacher.py").write_text("def step(:")
+    result = gradparity("check", "numpy", "--adapter", tmp_path / "teacher.py")
+    assert result.returncode == 2
+    assert "the adapter" in result.stderr
+    assert "SyntaxError" in result.stderr
+
+
 def test_one_that_offers_nothing_does_not_lose_the_others(tmp_path: Path) -> None:
     (tmp_path / "empty.py").write_text("")
     nothing, right = check([str(tmp_path / "empty.py"), partial(tmp_path)])

@@ -102,6 +102,13 @@ def _judge(report: Report, target: Target, seen: dict[str, Seen]) -> None:
         return
     verdict = combine(one.verdict for one in seen.values())
     report.verdict, report.headline = verdict.value, _headline(verdict, report)
+    raised, ran = len(report.not_judged), len({at for one in seen.values() for at in one.ran})
+    if verdict is Verdict.AGREE and raised > ran:
+        report.verdict = Verdict.ABSTAIN.value
+        report.headline = (
+            f"right on {ran} configurations, but it raised on {raised}: {report.not_judged[0]}"
+        )
+        return
     if verdict is Verdict.AGREE and not target.tells_gradients:
         report.verdict = Verdict.ABSTAIN.value
         report.headline = (

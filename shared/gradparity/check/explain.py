@@ -72,9 +72,11 @@ def explain(found: Diagnosis, *, free: bool) -> Explanation:
     ]
     named = [
         *([_called(name, factor)] if name and mistake else map(str, found.forward[:1])),
-        *(map(str, found.loss[:1]) if wrong_loss else ()),
+        *(f"told as the loss is {loss}" for loss in found.loss[:1] if wrong_loss),
     ]
-    headline = "; ".join(named) or found.reduced or "wrong, for a reason that is unknown"
+    if found.unknown:
+        named.insert(0, "wrong, for a reason that is unknown")
+    headline = "; ".join(named) or found.reduced
     return Explanation(headline, lines, notes, factor=factor, loss_factor=loss_factor)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import registry
 from ..contract import Network, Params
-from ..errors import InputError
+from ..errors import InputError, TargetImportError
 from .target import FUNCTIONS, Limits, Target
 
 
@@ -21,7 +21,13 @@ def load(name: str, adapter: str | None = None) -> Target:
     Raises:
         InputError: there is none, or it offers nothing that can be checked.
     """
-    return wrap(name, registry.find(name), None if adapter is None else registry.find(adapter))
+    if adapter is None:
+        return wrap(name, registry.find(name))
+    try:
+        teacher = registry.find(adapter)
+    except TargetImportError as error:  # the user's own mistake, not the target's
+        raise InputError(f"the adapter {error}") from error
+    return wrap(name, registry.find(name), teacher)
 
 
 def wrap(name: str, found: Any, adapter: Any = None) -> Target:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..boundary import Guarded
-from ..contract import Schedule, map_params
+from ..contract import Schedule, map_params, tensors
 from ..errors import ContractError
 from ..experiment import Problem
 from ..parity.case import Case, oracle_dtype, steps_of
@@ -33,11 +33,13 @@ class Seen:
         observations: with the configuration and update, in words.
         not_judged: configurations that it could not run, with its exception.
         broken: what it did that no correct program does, whatever its numbers.
+        ran: configurations that it could run.
     """
 
     observations: list[tuple[str, Observation]] = field(default_factory=list)
     not_judged: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+    ran: set[str] = field(default_factory=set)
 
     @property
     def verdict(self) -> Verdict:
@@ -65,7 +67,7 @@ class Seen:
         if factor is loss_factor is UNIT:
             return self
         converted = [(where, _convert(o, factor, loss_factor)) for where, o in self.observations]
-        return Seen(converted, self.not_judged, self.broken)
+        return Seen(converted, self.not_judged, self.broken, self.ran)
 
 
 def _convert(observation: Observation, factor: Factor, loss_factor: Factor) -> Observation:
@@ -94,6 +96,7 @@ def look(target: Target, dtype: str) -> Seen:
             seen.observations += [
                 (f"{where}, update {one.case.update}", one) for one in observations(target, case)
             ]
+            seen.ran.add(f"{dtype}: {where}")
         except TargetRaisedError as error:
             seen.not_judged.append(f"{where}: {error}")
         except ContractError as error:
@@ -149,7 +152,7 @@ def _look_again(target: Target, seen: Seen) -> None:
             seen.broken.append(f"{where}, asked again: {error}")
             return
         for name in ("loss", "grads", "updated"):
-            if not _same(getattr(before, name), getattr(again, name)):
+            if not _same(first, getattr(before, name), getattr(again, name), name):
                 seen.broken.append(
                     f"{where}: asked the same again, its {_IN_WORDS[name]} differ: something is kept from call to "
                     "call (gradients that are not set to zero?), or drawn at random"
@@ -161,17 +164,14 @@ def _look_again(target: Target, seen: Seen) -> None:
 _IN_WORDS = {"loss": "losses", "grads": "gradients", "updated": "updated weights"}
 
 
-def _same(before: Any, after: Any) -> bool:
-    if before is None:
-        return after is None
-    if isinstance(before, tuple):
-        return all(
-            np.array_equal(a, b, equal_nan=True)
-            for one, other in zip(before, after, strict=True)
-            for a, b in zip(one, other, strict=True)
-            if a is not None
-        )
-    return bool(np.array_equal(before, after, equal_nan=True))
+def _same(observation: Observation, before: Any, after: Any, name: str) -> bool:
+    """Whether two answers are the same but for rounding: samples may be shuffled in a full batch."""
+    if before is None or after is None:
+        return before is after
+    columns = (after, before, *(getattr(step, name) for step in observation.answer))
+    arrays = [tensors(c) if isinstance(c, tuple) else [np.asarray(c)] for c in columns]
+    seen, predicted, exact, bound = arrays
+    return observation.left_over(seen, predicted, exact, bound) <= 1
 
 
 def _follow(target: Target, seen: Seen) -> None:

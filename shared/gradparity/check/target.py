@@ -170,7 +170,7 @@ class Target:
     def _activations(self, result: Any, case: Case, samples: int) -> list[np.ndarray | None]:
         """Those of every layer, or the predictions alone."""
         layers = case.network.layers
-        if not isinstance(result, list | tuple):
+        if not isinstance(result, list | tuple) or _is_table(result):
             result = [*[None] * (len(layers) - 1), result]
         if len(result) == len(layers) + 1:  # with the inputs before them
             result = result[1:]
@@ -254,8 +254,8 @@ def _flat(result: Any) -> list[Any]:
 
 def _is_table(value: Any) -> bool:
     """A row of numbers, or rows of numbers."""
-    rows = value if value and isinstance(value[0], list | tuple) else [value]
-    return all(row and all(isinstance(n, int | float) for n in row) for row in rows)
+    rows = value if value and all(isinstance(row, list | tuple) for row in value) else [value]
+    return all(row and all(isinstance(n, int | float | np.number) for n in row) for row in rows)
 
 
 def _numpy(value: Any) -> np.ndarray:

@@ -130,7 +130,7 @@ def _loss(r: Precision, residual: Array, e_residual: Array) -> Any:
     e_square += 2 * r.u * residual**2 + r.eta
     gamma = r.gamma(residual.size + 3)
     total = (1 + gamma) * e_square.sum() + gamma * (residual**2).sum()
-    return total / residual.size + 2 * r.eta
+    return r.unless_overflow((residual**2).sum(), total / residual.size + 2 * r.eta)
 
 
 def _backward(
@@ -147,6 +147,7 @@ def _backward(
     kappa = 1 / residual.size
     d_a = 2 * kappa * residual
     e_d_a = 2 * kappa * e_residual + 6 * r.u * kappa * residual + r.eta
+    e_d_a = r.unless_overflow(2 * residual, e_d_a)
     e_grads: list[Layer] = []
     for index in reversed(range(len(layers))):
         weight, bias = layers[index]
@@ -164,7 +165,9 @@ def _backward(
         e_weight = (1 + g) * (a_in.T @ e_delta + e_in.T @ delta + e_in.T @ e_delta)
         e_weight += g * (a_in.T @ delta) + floor
         e_weight = r.unless_overflow(a_in.T @ delta, e_weight)
-        e_bias = None if bias is None else (1 + g) * e_delta.sum(0) + g * delta.sum(0) + floor
+        size = delta.sum(0)
+        e_bias = (1 + g) * e_delta.sum(0) + g * size + floor
+        e_bias = None if bias is None else r.unless_overflow(size, e_bias)
         e_grads.insert(0, Layer(e_weight, e_bias))
         # Sums over this layer's units.
         units = weight.shape[1]

@@ -63,7 +63,9 @@ def diagnose(observations: Sequence[Observation], ask: Ask) -> Diagnosis:
     wrong = [phase for phase in phases if any(o.wrong(phase) for o in observations)]
     if wrong and bases:  # what follows from an unexplained forward pass has no name of its own
         found.phase = wrong[0]
-        found.gradient = list(gradient_names(observations, found.phase, bases))
+        names = gradient_names(observations, found.phase, bases)
+        # A sign, or a number from nowhere, on top is the less likely reading.
+        found.gradient = sorted(names, key=lambda name: name.factor not in FACTORS)
         explained = [name.forward for name in found.gradient if name.forward is not None]
         found.forward = list(dict.fromkeys([*explained, *found.forward]))
         if not found.gradient and not (
