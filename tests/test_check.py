@@ -375,6 +375,7 @@ def test_rounding_that_differs_from_call_to_call_is_no_fault(tmp_path: Path) -> 
 
 def test_lists_of_numpy_numbers_are_tensors(tmp_path: Path) -> None:
     extra = "\nright = loss_and_grads\ndef loss_and_grads(n, p, x, y):\n    l, g = right(n, p, x, y)\n    return l, [([list(r) for r in w], None if b is None else list(b)) for w, b in g]"
+    assert verdict(partial(tmp_path, extra=extra)).verdict == "agree"
     rows = "\nactivate = forward\ndef forward(n, p, x): return [list(row) for row in activate(n, p, x)[-1]]\ndel loss_and_grads"
     assert verdict(partial(tmp_path, extra=rows)).headline.startswith(
         "what it offers (forward) is right"
