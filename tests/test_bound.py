@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError, replace
 from math import exp
 from typing import Any
@@ -9,15 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradparity.contract import Dense, Layer, Network, Schedule, map_params, tensors
-from gradparity.parity.bound import SAFETY, Precision, bound
+from gradparity.contract import Dense, Layer, Network, Params, Schedule, map_params, tensors
+from gradparity.parity.bound import Precision, bound
 from gradparity.parity.case import Case
 from gradparity.parity.judge import PHASES, Finding, Verdict, combine, judge
-from gradparity.parity.reference import RIGHT, evaluate, sgd_step
+from gradparity.parity.reference import RIGHT, evaluate, sgd_step, sigmoid
 from gradparity.parity.step import Step
 from gradparity.parity.suite import SUITE
 
-from .helpers import informative_case
+from .helpers import findings, implementation, informative_case
 
 F64, F32 = Precision.of(np.float64), Precision.of(np.float32)
 COARSE = Precision("coarse", 2.0**-6, 2.0**-9, 1e30)
@@ -177,7 +178,7 @@ def single(weight: list[list[float]], inputs: list[float], target: float) -> Cas
     )
 
 
-CANCELLING = single([[100.0], [-100.0]], [1.0, 1.0], 0.9)
+CANCELLING = single([[1000.0], [-1000.0]], [1.0, 1.0], 0.9)
 """z is 0 and its error larger than that: σ may be anything between 0 and 1, and no further off."""
 
 CASES = [CANCELLING, informative_case("float64"), *(c.case("float64", seed=2) for c in SUITE[:6])]
@@ -190,7 +191,97 @@ def test_the_formulas_once_more(case: Case, r: Precision, absolute_sigmoid: bool
     ours = numbers(of(case, r, absolute_sigmoid=absolute_sigmoid))
     theirs = numbers(by_hand(case, r, tail=4 * r.eps if absolute_sigmoid else 0.0))
     for mine, other in zip(ours, theirs, strict=True):
-        np.testing.assert_allclose(mine, SAFETY * other, rtol=1e-9)
+        # 1.01: the bound itself is rounded.
+        np.testing.assert_allclose(mine, 1.01 * other, rtol=1e-9)
+
+
+def rounded(case: Case, r: Precision, draw: Callable[[Any], Any]) -> Step:
+    """The step with an error in every operation, of what share of the largest that the format allows `draw` says."""
+    u = r.eps / 2
+
+    def plus(x: Any) -> Any:
+        return x * (1 + u * draw(np.shape(x)))
+
+    def times(x: Any) -> Any:
+        return plus(x) + r.eta * draw(np.shape(x))
+
+    def summed(terms: Any) -> Any:  # over the first axis, term after term
+        total = terms[0]
+        for term in terms[1:]:
+            total = plus(total + term)
+        return total
+
+    def matmul(a: Any, b: Any) -> Any:
+        return summed(times(a.T[:, :, None] * b[:, None, :]))
+
+    inputs, targets = case.batch
+    a = [inputs]
+    for weight, bias in case.params:
+        z = matmul(a[-1], weight)
+        exact = sigmoid(z if bias is None else plus(z + bias))
+        a.append(exact * (1 + 4 * r.eps * draw(exact.shape)) + r.eta * draw(exact.shape))
+    residual = plus(a[-1] - targets)
+    loss = times(summed(times(residual**2).ravel()) / residual.size)
+    d_a = times(times(2 * residual) / residual.size)
+    grads: list[Layer] = []
+    for index in reversed(range(len(case.params))):
+        weight, bias = case.params[index]
+        out = a[index + 1]
+        delta = times(d_a * times(out * plus(1 - out)))
+        grads.insert(0, Layer(matmul(a[index].T, delta), None if bias is None else summed(delta)))
+        d_a = matmul(delta, weight.T)
+    rate = plus(case.schedule.learning_rate)
+    updated = map_params(lambda w, g: plus(w - times(rate * g)), case.params, tuple(grads))
+    return Step(a[1:], loss, tuple(grads), loss, updated)
+
+
+@pytest.mark.parametrize(
+    ("eps", "eta"), [(2.0**-12, 0.0), (2.0**-12, 2.0**-20), (2.0**-40, 2.0**-30)]
+)
+def test_whatever_rounds_stays_inside_and_comes_near(eps: float, eta: float) -> None:
+    """Errors of the full size in every operation, signs all alike or drawn: inside; some, by a fair part."""
+    r = Precision("coarse", eps, eta, 1e300)
+    rng = np.random.default_rng(1)
+    draws: list[Callable[[Any], Any]] = [np.ones, lambda shape: -np.ones(shape)]
+    draws += [lambda shape: rng.choice([-1.0, 1.0], shape)] * 20
+    worst: dict[str, float] = {}
+    for case in CASES[1:]:
+        params: Params = case.params
+        exact = evaluate(case.network, params, *case.batch, RIGHT)
+        updated = sgd_step(params, exact.grads, case.schedule.learning_rate)
+        expected = Step(exact.activations[1:], exact.loss, exact.grads, exact.loss, updated)
+        e = of(case, r)
+        for draw in draws:
+            for found in judge(params, rounded(case, r, draw), expected, e, 1.0):
+                assert found.share <= 1, found
+                worst[found.phase] = max(worst.get(found.phase, 0.0), found.share)
+    assert set(worst) == set(PHASES)
+    assert min(worst.values()) > 0.5  # measured 0.56
+
+
+def test_formats_are_what_they_are() -> None:
+    assert Precision.of("float32") == Precision(
+        "float32", 2.0**-23, 2.0**-126, (2 - 2.0**-23) * 2.0**127
+    )
+    assert Precision.of(np.float64) == Precision(
+        "float64", 2.0**-52, 2.0**-1022, (2 - 2.0**-52) * 2.0**1023
+    )
+    with pytest.raises(FrozenInstanceError):
+        setattr(F64, "eps", 0.0)  # noqa: B010
+
+
+def test_rounding_alone_scales_with_the_format() -> None:
+    case = informative_case("float64")
+    for single_, double in zip(numbers(of(case, F32)), numbers(of(case, F64)), strict=True):
+        np.testing.assert_allclose(single_, 2.0**29 * double, rtol=1e-4)
+
+
+@pytest.mark.parametrize("z", [-800.0, 800.0])
+def test_a_saturated_unit_has_a_bound(z: float) -> None:
+    """e^800 overflows, but nothing needs it: only σ's own error is left, and that of an underflow."""
+    (e,) = of(single([[z]], [1.0], 0.5), F64).activations or ()
+    assert e is not None
+    np.testing.assert_allclose(e, 1.01 * ((z > 0) * 4 * F64.eps + F64.eta), rtol=1e-9)
 
 
 def test_a_sigmoid_is_expected_to_be_right_in_its_tail_too() -> None:
@@ -220,6 +311,34 @@ def test_an_update_beyond_the_range_has_no_bound() -> None:
     e = of(wild, replace(F64, largest=1e300))
     assert all(np.all(np.isinf(x)) for x in tensors(e.updated or ()))
     assert all(np.all(np.isfinite(x)) for x in tensors(e.grads or ()))
+
+
+@pytest.mark.parametrize(
+    ("size", "judged"),
+    [(1e18, {"loss", "gradient", "update"}), (1e20, {"gradient", "update"}), (3e38, set())],
+)
+def test_targets_whose_residuals_overflow_are_no_mistake(size: float, judged: set[str]) -> None:
+    """Float32 holds neither the square of 1e20 nor twice 3e38."""
+    case = informative_case("float32")
+    huge = replace(case, targets=case.targets * np.float32(size))
+    with np.errstate(all="ignore"):
+        found = findings(huge, implementation("numpy"))
+    assert Verdict.DISAGREE not in {f.verdict for f in found}
+    assert {f.phase for f in found if f.verdict is Verdict.AGREE} == {"forward", *judged}
+
+
+def test_a_bias_gradient_beyond_the_range_has_no_bound() -> None:
+    """Eight times 312.5; no other sum of the gradients goes beyond 2000."""
+    case = Case(
+        Network((1,), (Dense(1), Dense(1))),
+        (Layer(np.zeros((1, 1)), np.zeros(1)), Layer(np.full((1, 1), 20.0), np.full(1, -10.0))),
+        np.full((8, 1), 0.1),
+        np.full((8, 1), -999.5),
+        Schedule(1e-3, 1),
+    )
+    for largest, finite in ((2510.0, True), (2490.0, False)):
+        grads = of(case, Precision("small", 2.0**-20, 1e-30, largest)).grads or ()
+        assert [bool(np.isfinite(e).all()) for e in tensors(grads)] == [True, finite, True, True]
 
 
 def test_weight_and_change_together_may_be_beyond_the_range() -> None:
@@ -252,6 +371,8 @@ def test_the_edges_of_the_verdict() -> None:
     found = verdict(1.0, 1.0, np.inf)
     assert (found.verdict, found.share) == (Verdict.ABSTAIN, 0.0)
     assert verdict(np.nan, 1.0, 0.001).share == np.inf
+    found = verdict(np.inf, np.inf, np.inf)
+    assert (found.verdict, found.share) == (Verdict.ABSTAIN, 0.0)
     found = verdict(1.25, 1.0, 0.5)
     assert (found.share, found.difference, found.allowed, found.index) == (0.5, 0.25, 0.5, ())
     assert str(found) == "loss: loss: difference 0.25, allowed 0.5 (0.5 of the bound)"
@@ -276,6 +397,9 @@ def test_what_is_not_shown_is_not_judged() -> None:
         (0, "bias"),
     ]
     assert combine(f.verdict for f in found) is Verdict.AGREE
+    weights = tuple(layer._replace(bias=None) for layer in expected.grads or ())
+    found = judge(case.params, Step(grads=weights), expected, e, 1.0)
+    assert [(f.layer, f.tensor) for f in found] == [(2, "weight"), (1, "weight"), (0, "weight")]
     wrong = [np.array(a) for a in expected.activations or () if a is not None]
     wrong[1][2, 3] += 1e-9
     (_, finding, _) = judge(case.params, Step(activations=list(wrong)), expected, e, 1.0)
