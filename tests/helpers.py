@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ import numpy as np
 from gradparity import experiment, registry
 from gradparity.boundary import Guarded
 from gradparity.contract import Dense, Layer, Network, Params, Schedule, map_params, tensors
+from gradparity.experiment import Problem
 from gradparity.initial import batch_order, initial_params
 from gradparity.parity.case import Case
 from gradparity.parity.judge import Finding, judge
+from gradparity.parity.reference import evaluate, sgd_step
 
 ROOT = Path(__file__).parent.parent
 SMALL = """
@@ -126,3 +128,17 @@ def command(*arguments: str | Path, cwd: Path = ROOT, **environment: str) -> Any
 def gradparity(*arguments: str | Path, cwd: Path = ROOT, **environment: str) -> Any:
     """Run the command line in a fresh process."""
     return command("-m", "gradparity", *arguments, cwd=cwd, **environment)
+
+
+def weights_along(problem: Problem, wanted: Collection[int]) -> dict[int, Params]:
+    """The reference's own weights at these update counts, trained alone."""
+    found, params, schedule = {}, problem.params, problem.schedule
+    for update in range(max(wanted) + 1):
+        if update in wanted:
+            found[update] = params
+        if update < schedule.updates:
+            batch = schedule.batch(update)
+            inputs, targets = problem.inputs[batch], problem.targets[batch]
+            grads = evaluate(problem.network, params, inputs, targets).grads
+            params = sgd_step(params, grads, schedule.learning_rate)
+    return found

@@ -19,7 +19,15 @@ from gradparity.parity.judge import PHASES, Verdict, combine
 from gradparity.parity.randomized import Setting, random_setting
 from gradparity.registry import PLAIN
 
-from .helpers import Faulty, findings, implementation, informative_case, scaled, small_experiment
+from .helpers import (
+    Faulty,
+    findings,
+    implementation,
+    informative_case,
+    scaled,
+    small_experiment,
+    weights_along,
+)
 
 TENSORS = [(0, "weight"), (0, "bias"), (1, "weight"), (2, "weight"), (2, "bias")]
 
@@ -29,7 +37,10 @@ def test_every_experiment_step_by_step(name: str) -> None:
     one = experiment.load(name)
     problems = [one.model_copy(update={"dtype": d}).problem() for d in ("float64", "float32")]
     updates = sampled_updates(problems[0].schedule.updates, count=12)
-    cases = [(f"step {case.update}", case) for case in teacher_forced(problems, updates)]
+    cases = [
+        (f"step {case.update}", case)
+        for case in teacher_forced(problems, weights_along(problems[0], updates))
+    ]
     agreement = examine({name: implementation(name) for name in PLAIN}, cases)
     assert agreement.verdict is Verdict.AGREE, agreement.first
     assert agreement.steps == 2 * len(updates)
@@ -48,7 +59,10 @@ def test_every_experiment_step_by_step(name: str) -> None:
 def test_mini_batches_step_by_step() -> None:
     problem = small_experiment().problem()
     updates = range(problem.schedule.updates)  # all 150, ragged ones included
-    cases = [(f"step {case.update}", case) for case in teacher_forced([problem], updates)]
+    cases = [
+        (f"step {case.update}", case)
+        for case in teacher_forced([problem], weights_along(problem, updates))
+    ]
     agreement = examine({name: implementation(name) for name in ("numpy", "torch")}, cases)
     agreement_jax = examine({"jax": implementation("jax")}, cases[:11])
     assert agreement.verdict is Verdict.AGREE, agreement.first
@@ -126,7 +140,7 @@ def test_a_gradient_wrong_by_a_thousandth_is_seen_on_every_experiment(
     name: str, layer: int
 ) -> None:
     problem = experiment.load(name).problem()
-    for case in teacher_forced([problem], [0, 100]):
+    for case in teacher_forced([problem], weights_along(problem, [0, 100])):
         target = Faulty(implementation("numpy"), grads=scaled(layer, "weight", 1.001))
         wrong = [f for f in findings(case, target) if f.verdict is Verdict.DISAGREE]
         assert [(f.phase, f.layer) for f in wrong] == [("gradient", layer)]

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradparity.contract import Layer, Params, Schedule, map_params, tensors
+from gradparity.contract import Layer, Params, Schedule, tensors
 from gradparity.parity.case import Case, oracle_dtype
 from gradparity.parity.judge import Verdict, judge
 from gradparity.parity.randomized import random_setting
-from gradparity.parity.reference import cast, evaluate, sigmoid, sigmoid_prime, weights_along
+from gradparity.parity.reference import cast, evaluate, sigmoid, sigmoid_prime
 from gradparity.parity.step import Step
 
-from .helpers import informative_case, same_bits, scaled
+from .helpers import informative_case, scaled
 
 STEP = 1e-100
 
@@ -80,22 +80,6 @@ def test_sigmoid_neither_overflows_nor_cancels(z: float) -> None:
     assert np.all(value >= 0)
     if abs(z) < 700:
         assert slope[0] > 0  # a (1 - a) is 0 from z = 37 on
-
-
-def test_weights_along_a_schedule() -> None:
-    case = informative_case("float64")
-    arguments = (case.network, case.params, case.inputs, case.targets)
-    wanted = weights_along(*arguments, case.schedule, {0, 3, 8})
-    assert sorted(wanted) == [0, 3, 8]
-    assert same_bits(wanted[0], case.params)
-    # Eight updates by hand: the order of batches is the schedule's, the last of an epoch is ragged.
-    params = case.params
-    for update in range(8):
-        rows = case.schedule.batch(update)
-        assert len(case.inputs[rows]) == (1 if update in (3, 7) else 4)
-        grads = evaluate(case.network, params, case.inputs[rows], case.targets[rows]).grads
-        params = map_params(lambda tensor, grad: tensor - 0.3 * grad, params, grads)
-    assert same_bits(wanted[8], params)
 
 
 def test_full_batch_is_all_samples() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from ..contract import Batch, Implementation, Network, Params, Schedule, State, Trainer
 from ..experiment import Problem
 from .bound import Precision, bound
-from .reference import cast, evaluate, sgd_step, weights_along
+from .reference import cast, evaluate, sgd_step
 from .step import Step
 
 SAMPLED_STEPS = 64
@@ -148,19 +148,18 @@ def sampled_updates(updates: int, count: int = SAMPLED_STEPS) -> list[int]:
     return sorted({int(k) for k in np.concatenate([even, logarithmic]).round()})
 
 
-def teacher_forced(problems: Iterable[Problem], updates: Iterable[int]) -> Iterator[Case]:
-    """The steps `updates` of a problem, each from the weights that the reference has there, so errors cannot compound.
+def teacher_forced(problems: Iterable[Problem], weights: Mapping[int, Params]) -> Iterator[Case]:
+    """One step at each update count of `weights`, the reference's own: so that errors cannot compound.
 
-    `problems` are one problem in several dtypes; the reference trains the first, the others get its weights rounded.
+    `problems` are one problem in several dtypes, to which the weights are rounded.
     """
-    problems, updates = list(problems), list(updates)
-    first = problems[0]
-    weights = weights_along(
-        first.network, first.params, first.inputs, first.targets, first.schedule, set(updates)
-    )
     for problem in problems:
-        for update in updates:
-            params = cast(weights[update], problem.inputs.dtype)
+        for update, params in weights.items():
             yield Case(
-                problem.network, params, problem.inputs, problem.targets, problem.schedule, update
+                problem.network,
+                cast(params, problem.inputs.dtype),
+                problem.inputs,
+                problem.targets,
+                problem.schedule,
+                update,
             )

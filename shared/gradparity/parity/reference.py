@@ -7,13 +7,13 @@ its gradients are checked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..contract import Layer, Network, Params, Schedule, map_params
+from ..contract import Layer, Network, Params, map_params
 
 Array = np.ndarray
 
@@ -129,26 +129,6 @@ def evaluate(
 def sgd_step(params: Params, grads: Params, learning_rate: float) -> Params:
     """W - learning_rate · gradient."""
     return map_params(lambda w, g: w - w.dtype.type(learning_rate) * g, params, grads)
-
-
-def weights_along(
-    network: Network,
-    params: Params,
-    inputs: Array,
-    targets: Array,
-    schedule: Schedule,
-    wanted: Collection[int],
-) -> dict[int, Params]:
-    """The reference's own weights at the update counts `wanted`, in the dtype of its arguments."""
-    found = {}
-    for update in range(max(wanted) + 1):
-        if update in wanted:
-            found[update] = params
-        if update < schedule.updates:
-            batch = schedule.batch(update)
-            grads = evaluate(network, params, inputs[batch], targets[batch]).grads
-            params = sgd_step(params, grads, schedule.learning_rate)
-    return found
 
 
 def cast(params: Params, dtype: Any) -> Params:

@@ -10,7 +10,7 @@ import numpy as np
 from ..contract import Schedule, tensors
 from ..experiment import Experiment
 from ..runner import Run, kept_updates
-from .case import Case, steps_of
+from .case import Case, sampled_updates, steps_of
 from .envelope import Envelope, FreeRun, envelope, judge_free_run
 from .judge import Finding, Verdict, combine, judge
 from .step import Step
@@ -52,9 +52,10 @@ def witness(run: Run, around: Envelope) -> Testimony:
 
 
 def surroundings(experiment: Experiment) -> Envelope:
-    """The envelope of an experiment's runs, at the update counts that they keep."""
+    """The envelope of an experiment's runs at the update counts that they keep, and at those whose steps are judged."""
     problem = experiment.problem()
-    return envelope(problem, kept_updates(problem.schedule.updates))
+    updates = problem.schedule.updates
+    return envelope(problem, (*kept_updates(updates), *sampled_updates(updates)))
 
 
 def _same_start(run: Run) -> bool:

@@ -62,10 +62,14 @@ def work_out(
     progress(f"{experiment.name}: judge")
     dtypes = sorted(DTYPES, key=lambda dtype: dtype != experiment.dtype)
     problems = [experiment.model_copy(update={"dtype": dtype}).problem() for dtype in dtypes]
-    updates = sampled_updates(problems[0].schedule.updates)
-    cases = ((f"step {case.update}", case) for case in teacher_forced(problems, updates))
+    envelope = around()
+    weights = {
+        update: envelope.reference[update]
+        for update in sampled_updates(problems[0].schedule.updates)
+    }
+    cases = ((f"step {case.update}", case) for case in teacher_forced(problems, weights))
     agreement = examine(implementations, cases)
-    return Result(experiment, runs, [witness(run, around()) for run in runs], agreement)
+    return Result(experiment, runs, [witness(run, envelope) for run in runs], agreement)
 
 
 def summarise(results: Sequence[Result], implementations: Sequence[str]) -> dict[str, Any]:
