@@ -46,7 +46,7 @@ reference: $(VENV)/.installed        ## renew the committed copy of the report, 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), "gradparity needs Python 3.11 to 3.13 (make PYTHON=python3.12 ...), found " + sys.version.split()[0]'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[torch,jax,dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[torch,jax,digits,cluster,dev]'
 	touch $@
 
 clean:

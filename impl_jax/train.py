@@ -10,27 +10,39 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from jax import Array, lax, monitoring
 
 from gradparity.contract import Batch, Network, Params, Schedule, Snapshot, State, Trajectory
 
 from .gradients import loss, value_and_grad
+from .optimizers import Rule, load_state, make_optimizer, read_state
 
 
-@jax.jit
-def _sgd_step(
-    params: Params, inputs: Array, targets: Array, learning_rate: Array | float, batch: Array | None
+@partial(jax.jit, static_argnums=(0, 1))
+def step(
+    network: Network,
+    rule: Rule,
+    carry: Any,
+    inputs: Array,
+    targets: Array,
+    learning_rate: Array | float,
+    batch: Array | None,
 ) -> Any:
+    """One update of `carry`, the params and optax's state; beside them, the loss before it."""
+    params, state = carry
     if batch is not None:
         inputs, targets = inputs[batch], targets[batch]
-    value, grads = value_and_grad(params, inputs, targets)
-    params = jax.tree.map(lambda p, grad: p - learning_rate * grad, params, grads)
-    return params, value
+    value, grads = value_and_grad(network, params, inputs, targets)
+    updates, state = make_optimizer(rule, learning_rate).update(grads, state, params)
+    return (optax.apply_updates(params, updates), state), value
 
 
-@partial(jax.jit, static_argnames=("epochs", "batch_size"))
-def _run_epochs(
-    params: Params,
+@partial(jax.jit, static_argnums=(0, 1), static_argnames=("epochs", "batch_size"))
+def run_epochs(
+    network: Network,
+    rule: Rule,
+    carry: Any,
     inputs: Array,
     targets: Array,
     learning_rate: Array | float,
@@ -39,21 +51,33 @@ def _run_epochs(
     epochs: int,
     batch_size: int | None,
 ) -> Any:
-    def step(params: Params, batch: Array | None) -> Any:
-        return _sgd_step(params, inputs, targets, learning_rate, batch)
+    """Whole epochs in one scan; beside params and state, the losses before each update."""
 
-    def epoch(params: Params, order: Array | None) -> Any:
+    def one(carry: Any, batch: Array | None) -> Any:
+        return step(network, rule, carry, inputs, targets, learning_rate, batch)
+
+    def epoch(carry: Any, order: Array | None) -> Any:
         if order is None or batch_size is None:
-            return step(params, None)
+            return one(carry, None)
         # A scan needs batches of one shape: the ragged last one is a step of its own.
         whole = len(order) // batch_size * batch_size
-        params, losses = lax.scan(step, params, order[:whole].reshape(-1, batch_size))
+        carry, losses = lax.scan(one, carry, order[:whole].reshape(-1, batch_size))
         if whole < len(order):
-            params, last = step(params, order[whole:])
+            carry, last = one(carry, order[whole:])
             losses = jnp.append(losses, last)
-        return params, losses
+        return carry, losses
 
-    return lax.scan(epoch, params, order, length=epochs)
+    return lax.scan(epoch, carry, order, length=epochs)
+
+
+def pieces(schedule: Schedule, start: int) -> Iterator[tuple[int, int]]:
+    """Update counts to go on from, each with the whole epochs that one scan can run from there; 0: a single step."""
+    update, per_epoch = start, schedule.updates_per_epoch
+    while update < schedule.updates:
+        stop = min(count for count in (*schedule.keep, schedule.updates) if count > update)
+        epochs = (stop - update) // per_epoch if update % per_epoch == 0 else 0
+        yield update, epochs
+        update += epochs * per_epoch or 1
 
 
 @contextmanager
@@ -81,34 +105,34 @@ def train(
     state: State | None = None,
 ) -> Trajectory:
     """Carry out `schedule` from update count `state.updates` (0 without a state) to its end."""
-    x, y = jnp.asarray(inputs), jnp.asarray(targets)
-    per_epoch = schedule.updates_per_epoch
-    update = start = 0 if state is None else state.updates
+    x, y, rate = jnp.asarray(inputs), jnp.asarray(targets), schedule.learning_rate
+    rule = Rule.of(schedule)
     losses: list[Array] = []
     kept: dict[int, Snapshot] = {}
 
-    with _compile_clock() as compiling:
-        # From one kept update count to the next: whole epochs in one scan, single steps around them.
-        for stop in sorted({*schedule.keep, schedule.updates}):
-            while update < stop:
-                epoch, position = divmod(update, per_epoch)
-                epochs = (stop - update) // per_epoch if position == 0 else 0
-                if epochs:
-                    order = None if schedule.order is None else schedule.order[epoch:][:epochs]
-                    params, new = _run_epochs(
-                        params, x, y, schedule.learning_rate, order,
-                        epochs=epochs, batch_size=schedule.batch_size,
-                    )  # fmt: skip
-                    update += epochs * per_epoch
-                else:
-                    batch = schedule.batch(update)
-                    params, new = _sgd_step(params, x, y, schedule.learning_rate, batch)
-                    update += 1
-                losses.append(new)
-            if stop >= start and stop in schedule.keep:
-                kept[stop] = Snapshot(jax.tree.map(np.asarray, params), State(stop))
-        final_loss = loss(params, x, y)
+    def snapshot(updates: int) -> Snapshot:
+        params, state = carry
+        return Snapshot(jax.tree.map(np.asarray, params), read_state(rule, state, updates))
 
-    final = Snapshot(jax.tree.map(np.asarray, params), State(schedule.updates))
+    with _compile_clock() as compiling:
+        carry = params, load_state(rule, params, state)
+        for update, epochs in pieces(schedule, 0 if state is None else state.updates):
+            if update in schedule.keep:
+                kept[update] = snapshot(update)
+            if epochs:
+                first = update // schedule.updates_per_epoch
+                order = None if schedule.order is None else schedule.order[first:][:epochs]
+                size = schedule.batch_size
+                carry, new = run_epochs(
+                    network, rule, carry, x, y, rate, order, epochs=epochs, batch_size=size
+                )
+            else:
+                carry, new = step(network, rule, carry, x, y, rate, schedule.batch(update))
+            losses.append(new)
+        final_loss = loss(network, carry[0], x, y)
+
+    final = snapshot(schedule.updates)
+    if schedule.updates in schedule.keep:
+        kept[schedule.updates] = final
     recorded = np.concatenate([np.empty(0), *(np.ravel(new) for new in losses)])
     return Trajectory(recorded, float(final_loss), final, kept, compile_seconds=sum(compiling, 0.0))

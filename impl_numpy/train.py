@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradparity.contract import Batch, Layer, Network, Params, Schedule, Snapshot, State, Trajectory
+from gradparity.contract import (
+    Batch,
+    Network,
+    Params,
+    Schedule,
+    Snapshot,
+    State,
+    Trajectory,
+    map_params,
+)
 
-from .gradients import loss_and_grads, mse
+from .gradients import LOSSES, loss_and_grads
 from .model import forward
+from .optimizers import initial_state, update
 
 
-def _copy(params: Params) -> Params:
-    return tuple(Layer(w.copy(), None if b is None else b.copy()) for w, b in params)
+def snapshot(params: Params, state: State) -> Snapshot:
+    """A copy of both."""
+    arrays = {name: map_params(np.copy, array) for name, array in state.arrays.items()}
+    return Snapshot(map_params(np.copy, params), State(state.updates, arrays))
 
 
 def train(
@@ -23,24 +35,21 @@ def train(
     state: State | None = None,
 ) -> Trajectory:
     """Carry out `schedule` from update count `state.updates` (0 without a state) to its end."""
-    params = _copy(params)
-    start = 0 if state is None else state.updates
+    params = map_params(np.copy, params)
+    state = initial_state(schedule, params, state)
     losses: list[float] = []
     kept: dict[int, Snapshot] = {}
 
-    for update in range(start, schedule.updates):
-        if update in schedule.keep:
-            kept[update] = Snapshot(_copy(params), State(update))
-        batch = schedule.batch(update)
+    while state.updates < schedule.updates:
+        if state.updates in schedule.keep:
+            kept[state.updates] = snapshot(params, state)
+        batch = schedule.batch(state.updates)
         loss, grads = loss_and_grads(network, params, inputs[batch], targets[batch])
         losses.append(loss)
-        for layer, grad in zip(params, grads, strict=True):
-            layer.weight[:] -= schedule.learning_rate * grad.weight
-            if layer.bias is not None and grad.bias is not None:
-                layer.bias[:] -= schedule.learning_rate * grad.bias
+        state = update(schedule, params, grads, state)
 
-    final = Snapshot(params, State(schedule.updates))
-    if schedule.updates in schedule.keep:
-        kept[schedule.updates] = Snapshot(_copy(params), State(schedule.updates))
-    final_loss = mse(forward(network, params, inputs)[-1], targets)
+    final = Snapshot(params, state)
+    if state.updates in schedule.keep:
+        kept[state.updates] = snapshot(params, state)
+    final_loss = LOSSES[network.loss](forward(network, params, inputs)[-1], targets)
     return Trajectory(np.array(losses), float(final_loss), final, kept)

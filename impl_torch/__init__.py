@@ -1,7 +1,8 @@
-"""The sigmoid MLP in PyTorch: `nn.Module` and autograd."""
+"""The networks in PyTorch: `nn.Module` and autograd."""
 
+from .ensemble import train_ensemble
 from .gradients import loss_and_grads
 from .model import forward
 from .train import train
 
-__all__ = ["forward", "loss_and_grads", "train"]
+__all__ = ["forward", "loss_and_grads", "train", "train_ensemble"]

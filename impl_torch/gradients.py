@@ -16,6 +16,23 @@ def mse(predictions: Tensor, targets: Tensor) -> Tensor:
     return functional.mse_loss(predictions, targets)
 
 
+def binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """-(y log σ(z) + (1 - y) log σ(-z)), the mean over all elements."""
+    return functional.binary_cross_entropy_with_logits(logits, targets)
+
+
+def softmax_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """-Σ y log softmax(z) over the classes, the mean over the samples."""
+    return functional.cross_entropy(logits, targets)
+
+
+LOSSES = {
+    "mse": mse,
+    "binary_cross_entropy": binary_cross_entropy,
+    "softmax_cross_entropy": softmax_cross_entropy,
+}
+
+
 def loss_and_grads(
     network: Network, params: Params, inputs: Batch, targets: Batch
 ) -> tuple[float, Params]:
@@ -25,7 +42,7 @@ def loss_and_grads(
     """
     model = MLP(network, params)
     predictions = model(torch.from_numpy(inputs))[-1]
-    loss = mse(predictions, torch.from_numpy(targets))
+    loss = LOSSES[network.loss](predictions, torch.from_numpy(targets))
 
     loss.backward()
     return loss.item(), model.to_grads()

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from gradparity.contract import Batch, Network, Params, Schedule, Snapshot, State, Trajectory
 
-from .gradients import mse
+from .gradients import LOSSES
 from .model import MLP
+from .optimizers import load_state, make_optimizer, read_state
 
 
 def train(
@@ -20,27 +21,34 @@ def train(
     state: State | None = None,
 ) -> Trajectory:
     """Carry out `schedule` from update count `state.updates` (0 without a state) to its end."""
-    model = MLP(network, params)
-    optimizer = torch.optim.SGD(model.parameters(), lr=schedule.learning_rate)
+    model, loss_of = MLP(network, params), LOSSES[network.loss]
+    optimizer = make_optimizer(schedule, schedule.learning_rate, list(model.parameters()))
+    if state is not None and state.arrays:
+        load_state(optimizer, schedule, state)
     x, y = torch.from_numpy(inputs), torch.from_numpy(targets)
     start = 0 if state is None else state.updates
     losses: list[Tensor] = []
     kept: dict[int, Snapshot] = {}
 
+    def snapshot(updates: int) -> Snapshot:
+        return Snapshot(
+            model.to_params(), read_state(optimizer, schedule, model.to_params, updates)
+        )
+
     for update in range(start, schedule.updates):
         if update in schedule.keep:
-            kept[update] = Snapshot(model.to_params(), State(update))
+            kept[update] = snapshot(update)
         batch = schedule.batch(update)
         optimizer.zero_grad()
-        loss = mse(model(x[batch])[-1], y[batch])
+        loss = loss_of(model(x[batch])[-1], y[batch])
         loss.backward()
         optimizer.step()
         losses.append(loss.detach())  # .item() would cost a round trip each step
 
-    final = Snapshot(model.to_params(), State(schedule.updates))
+    final = snapshot(schedule.updates)
     if schedule.updates in schedule.keep:
         kept[schedule.updates] = final
     with torch.no_grad():
-        final_loss = mse(model(x)[-1], y)
+        final_loss = loss_of(model(x)[-1], y)
     recorded = torch.stack(losses) if losses else torch.empty(0)
     return Trajectory(recorded.double().numpy(), final_loss.item(), final, kept)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from .contract import (
     Batch,
+    Ensemble,
     Implementation,
     Layer,
     Network,
@@ -19,6 +20,7 @@ from .contract import (
     Snapshot,
     State,
     Trajectory,
+    map_params,
 )
 from .errors import ContractError, InputError
 
@@ -52,8 +54,8 @@ class Guarded:
             f"{len(result)} of them",
         )
         return [
-            self._array("forward", f"activation {index}", array, (len(inputs), layer.units), inputs)
-            for index, (array, layer) in enumerate(zip(result, network.layers, strict=True))
+            self._array("forward", f"activation {index}", array, (len(inputs), *shape), inputs)
+            for index, (array, shape) in enumerate(zip(result, network.shapes[1:], strict=True))
         ]
 
     def loss_and_grads(
@@ -107,6 +109,51 @@ class Guarded:
             self._snapshot(result.final, params, schedule.updates),
             {n: self._snapshot(result.kept[n], params, n) for n in sorted(result.kept)},
             result.compile_seconds,
+        )
+
+    def train_ensemble(
+        self, network: Network, params: Params, inputs: Batch, targets: Batch, schedule: Schedule
+    ) -> Ensemble:
+        """Train many members: at once where the implementation can, else one after the other."""
+        members = len(params[0].weight)
+        own_data = inputs.ndim > len(network.input_shape) + 1
+        rates = np.broadcast_to(schedule.learning_rate, members)
+        if not hasattr(self.implementation, "train_ensemble"):
+            return stack(
+                self.train(
+                    network,
+                    map_params(lambda tensor: tensor[k], params),  # noqa: B023 - used at once
+                    inputs[k] if own_data else inputs,
+                    targets[k] if own_data else targets,
+                    replace(schedule, learning_rate=float(rates[k])),
+                )
+                for k in range(members)
+            )
+        first = map_params(lambda tensor: tensor[0], params)
+        data = (inputs[0], targets[0]) if own_data else (inputs, targets)
+        _check_arguments(network, first, *data)
+        result = self._call("train_ensemble", network, params, inputs, targets, schedule)
+        self._require(isinstance(result, Ensemble), "train_ensemble", "an Ensemble", result)
+        shape = (members, schedule.updates)
+        self._require(
+            isinstance(result.losses, np.ndarray)
+            and result.losses.shape == shape
+            and result.losses.dtype == np.float64,
+            "train_ensemble",
+            f"losses {shape} in float64",
+            result.losses,
+        )
+        expected = {count for count in schedule.keep if count <= schedule.updates}
+        self._require(
+            set(result.kept) == expected,
+            "train_ensemble",
+            f"params kept at update counts {sorted(expected)}",
+            str(sorted(result.kept)),
+        )
+        return Ensemble(
+            np.array(result.losses),
+            self._snapshot(result.final, params, schedule.updates),
+            {n: self._snapshot(result.kept[n], params, n) for n in sorted(result.kept)},
         )
 
     def _call(self, function: str, network: Network, *arguments: Any, **keywords: Any) -> Any:
@@ -182,27 +229,46 @@ class Guarded:
         )
 
 
+def stack(members: Iterable[Trajectory]) -> Ensemble:
+    """The members of an ensemble that were trained one by one."""
+    runs = list(members)
+
+    def stacked(snapshots: list[Snapshot]) -> Snapshot:
+        def join(params: list[Params]) -> Params:
+            return map_params(lambda *tensors: np.stack(tensors), *params)
+
+        state = snapshots[0].state
+        arrays = {name: join([s.state.arrays[name] for s in snapshots]) for name in state.arrays}
+        return Snapshot(join([s.params for s in snapshots]), State(state.updates, arrays))
+
+    return Ensemble(
+        np.stack([run.losses for run in runs]),
+        stacked([run.final for run in runs]),
+        {count: stacked([run.kept[count] for run in runs]) for count in runs[0].kept},
+    )
+
+
 def _check_arguments(
     network: Network, params: Params, inputs: Batch, targets: Batch | None = None
 ) -> None:
     """Hold params and data against the network, and all dtypes against the inputs'."""
-    widths, dtype = network.widths, inputs.dtype
+    shapes, weights, dtype = network.shapes, network.weight_shapes, inputs.dtype
     wanted: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {
-        "inputs": (inputs, (len(inputs), widths[0]))
+        "inputs": (inputs, (len(inputs), *shapes[0]))
     }
     if targets is not None:
-        wanted["targets"] = (targets, (len(inputs), widths[-1]))
+        wanted["targets"] = (targets, (len(inputs), *shapes[-1]))
     if len(params) != len(network.layers):
         raise InputError(f"params have {len(params)} layers, the network {len(network.layers)}")
     for index, (layer, description) in enumerate(zip(params, network.layers, strict=True)):
-        wanted[f"params[{index}].weight"] = (layer.weight, (widths[index], widths[index + 1]))
+        wanted[f"params[{index}].weight"] = (layer.weight, weights[index])
         if (layer.bias is not None) != description.bias:
             given = "none" if layer.bias is None else "one"
             raise InputError(
                 f"params[{index}].bias: the network says bias={description.bias}, there is {given}"
             )
         if layer.bias is not None:
-            wanted[f"params[{index}].bias"] = (layer.bias, (widths[index + 1],))
+            wanted[f"params[{index}].bias"] = (layer.bias, weights[index][-1:])
     for name, (array, shape) in wanted.items():
         if array.shape != shape or array.dtype != dtype:
             raise InputError(

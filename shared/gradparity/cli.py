@@ -99,11 +99,10 @@ def list_() -> None:
     table = _table("experiment", "title", "network", "rate", "epochs")
     for name in experiment.names():
         one = experiment.load(name)
-        widths = "-".join(map(str, one.problem().network.widths))
         table.add_row(
             name,
             escape(one.title),
-            widths,
+            str(one.problem().network),
             str(one.training.learning_rate),
             str(one.training.epochs),
         )

@@ -10,23 +10,28 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 from jaxtyping import Float, Float64, Int
 
-Activation = Literal["sigmoid"]
-Loss = Literal["mse"]
-Optimizer = Literal["sgd"]
+Activation = Literal["sigmoid", "identity", "relu", "tanh", "leaky_relu"]
+Loss = Literal["mse", "binary_cross_entropy", "softmax_cross_entropy"]
 DType = Literal["float64", "float32"]
 
-Batch = Float[np.ndarray, "samples _"]
+LEAK = 0.01
+"""Slope of the leaky ReLU where z ≤ 0."""
+
+Batch = Float[np.ndarray, "samples ..."]
 
 
 class Layer(NamedTuple):
-    """A dense layer's parameters: outputs = activation(inputs @ weight + bias). Gradients have this type too."""
+    """A layer's parameters: outputs = activation(inputs ∗ weight + bias). Gradients have this type too.
 
-    weight: Float[np.ndarray, "fan_in fan_out"]
+    A dense layer's weight is `(fan_in, fan_out)`, a convolution's `(height, width, channels_in, channels_out)`.
+    """
+
+    weight: Float[np.ndarray, "... fan_out"]
     bias: Float[np.ndarray, " fan_out"] | None
 
 
@@ -35,7 +40,7 @@ Params = tuple[Layer, ...]
 
 @dataclass(frozen=True)
 class Dense:
-    """A fully connected layer of `units` outputs."""
+    """A fully connected layer of `units` outputs. Images are flattened first, in the order (height, width, channel)."""
 
     units: int
     activation: Activation = "sigmoid"
@@ -43,26 +48,131 @@ class Dense:
 
 
 @dataclass(frozen=True)
+class Conv:
+    """A convolution over images `(height, width, channels)`: the kernel is not flipped, as in every framework.
+
+    Attributes:
+        channels: of the output.
+        kernel: height and width.
+        stride: steps of the kernel, in either direction.
+        padding: rows and columns of zeros on each of the four sides.
+    """
+
+    channels: int
+    kernel: tuple[int, int] = (3, 3)
+    stride: int = 1
+    padding: int = 0
+    activation: Activation = "relu"
+    bias: bool = True
+
+
+@dataclass(frozen=True)
 class Network:
     """The layers, from the first hidden one to the output, and the loss on top of them.
 
-    `loss="mse"` is the mean of the squared differences over all elements, samples and outputs alike, without ½.
+    Activations: `sigmoid`; `identity`, none; `relu`, max(0, z); `tanh`; `leaky_relu`, z or `LEAK` z. At the kink, z = 0,
+    the derivative is that of the left side: 0, and `LEAK`.
+
+    Losses: `mse`, the mean of the squared differences over all elements, samples and outputs alike, without ½;
+    `binary_cross_entropy`, of σ(outputs), the mean over all elements; `softmax_cross_entropy`, of softmax(outputs),
+    the sum over the classes and the mean over the samples. The last two take logits: the output layer's activation
+    is `identity`.
     """
 
     input_shape: tuple[int, ...]
-    layers: tuple[Dense, ...]
+    layers: tuple[Dense | Conv, ...]
     loss: Loss = "mse"
 
     @property
-    def widths(self) -> tuple[int, ...]:
-        """Units of the inputs and of every layer: `(2, 4, 4, 1)` for the homework's network."""
-        return (*self.input_shape, *(layer.units for layer in self.layers))
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Of one sample, as it goes in and after every layer: `((2,), (4,), (4,), (1,))` for the homework's network."""
+        shapes = [self.input_shape]
+        for layer in self.layers:
+            if isinstance(layer, Conv):
+                height, width = (
+                    (size + 2 * layer.padding - kernel) // layer.stride + 1
+                    for size, kernel in zip(shapes[-1], layer.kernel, strict=False)
+                )
+                shapes.append((height, width, layer.channels))
+            else:
+                shapes.append((layer.units,))
+        return tuple(shapes)
+
+    @property
+    def weight_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Of every layer's weight: `((2, 4), (4, 4), (4, 1))` for the homework's network."""
+        return tuple(
+            (*layer.kernel, shape[-1], layer.channels)
+            if isinstance(layer, Conv)
+            else (math.prod(shape), layer.units)
+            for layer, shape in zip(self.layers, self.shapes, strict=False)
+        )
+
+    def __str__(self) -> str:
+        """Such as "2-4-4-1" or "8×8×1-3×3×8-10"."""
+        return "-".join("×".join(map(str, shape)) for shape in self.shapes)
+
+
+@dataclass(frozen=True)
+class SGD:
+    """v ← momentum · v + g; w ← w - learning_rate · v, or, with `nesterov`, · (g + momentum · v).
+
+    State: `velocity` v, where there is momentum.
+    """
+
+    momentum: float = 0.0
+    nesterov: bool = False
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """The names of its state's arrays."""
+        return ("velocity",) if self.momentum else ()
+
+
+@dataclass(frozen=True)
+class Adagrad:
+    """s ← s + g²; w ← w - learning_rate · g / (√s + epsilon). State: `square_sum` s (Duchi, Hazan and Singer 2011)."""
+
+    epsilon: float = 1e-10
+    arrays: ClassVar = ("square_sum",)
+
+
+@dataclass(frozen=True)
+class RMSProp:
+    """s ← decay · s + (1 - decay) g²; w ← w - learning_rate · g / (√s + epsilon).
+
+    State: `square_average` s (Tieleman and Hinton 2012).
+    """
+
+    decay: float = 0.99
+    epsilon: float = 1e-8
+    arrays: ClassVar = ("square_average",)
+
+
+@dataclass(frozen=True)
+class Adam:
+    """The moments, corrected for their start at zero (Kingma and Ba 2015).
+
+    m ← beta1 · m + (1 - beta1) g; s ← beta2 · s + (1 - beta2) g²; with t the number of this update, from 1:
+    w ← w - learning_rate · m / (1 - beta1^t) / (√(s / (1 - beta2^t)) + epsilon).
+
+    State: `first_moment` m, `second_moment` s.
+    """
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    arrays: ClassVar = ("first_moment", "second_moment")
+
+
+Optimizer = SGD | Adagrad | RMSProp | Adam
+"""Each has `arrays`, the names of its state's arrays, in the order of its formula."""
 
 
 class State(NamedTuple):
     """Where training stands: updates done so far, and the optimizer's arrays by name, each shaped as the params.
 
-    Plain SGD has no arrays.
+    Plain SGD has no arrays. Arrays that are not given are zero.
     """
 
     updates: int
@@ -81,20 +191,24 @@ class Schedule:
     """The whole plan of a training run.
 
     Attributes:
-        learning_rate: multiplies the true gradient of the loss.
+        learning_rate: multiplies the true gradient of the loss. In an ensemble, one for all or `(members,)`.
         epochs: passes over the data.
         batch_size: samples in a batch; the last one of an epoch holds what is left. `None`: the full batch.
         order: which samples each epoch visits in turn, `(epochs, samples)`; `None` for the full batch.
         keep: the update counts at which params and state are kept (0: the initial ones).
-        optimizer: `"sgd"`: w ← w - learning_rate · gradient.
+        optimizer: what is made of the gradient g; see its class.
+        weight_decay: λ, on weights and biases alike. Coupled: g ← g + λ w, before all else.
+        decoupled: instead w ← w - learning_rate · λ · w, beside the optimizer's step (Loshchilov and Hutter 2019).
     """
 
-    learning_rate: float
+    learning_rate: Any
     epochs: int
     batch_size: int | None = None
     order: Int[np.ndarray, "epochs samples"] | None = None
     keep: tuple[int, ...] = ()
-    optimizer: Optimizer = "sgd"
+    optimizer: Optimizer = SGD()
+    weight_decay: float = 0.0
+    decoupled: bool = False
 
     @property
     def updates_per_epoch(self) -> int:
@@ -141,6 +255,21 @@ class Trajectory:
     compile_seconds: float = 0.0
 
 
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """What the training of many networks at once leaves behind: as `Trajectory`, with a member axis in front.
+
+    Attributes:
+        losses: `(members, updates)`.
+        final: params and state at the end; every array has a member axis in front.
+        kept: the same at each update count of `schedule.keep`.
+    """
+
+    losses: Float64[np.ndarray, "members updates"]
+    final: Snapshot
+    kept: Mapping[int, Snapshot] = field(default_factory=dict)
+
+
 class Trainer(Protocol):
     """What trains."""
 
@@ -157,7 +286,12 @@ class Trainer(Protocol):
 
 
 class Implementation(Trainer, Protocol):
-    """The contract. All arrays of one call share one dtype, float64 or float32, and results have it too."""
+    """The contract. All arrays of one call share one dtype, float64 or float32, and results have it too.
+
+    One more function is optional: `train_ensemble(network, params, inputs, targets, schedule) -> Ensemble`, which
+    trains many members of one network at once. `params` have a member axis in front; inputs, targets and the
+    learning rate may have one. All members visit the samples in the same order.
+    """
 
     def forward(self, network: Network, params: Params, inputs: Batch) -> Sequence[Batch]:
         """The activations of every layer, first hidden layer first, predictions last."""

@@ -1,11 +1,16 @@
-"""The homework's two toy datasets, in float64: inputs `(samples, 2)`, targets `(samples, 1)` of zeros and ones."""
+"""The datasets, in float64: inputs `(samples, …)`, targets `(samples, outputs)` of zeros and ones.
+
+The homework's two have points in the plane; the others are images `(height, width, channels)`.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float64
 
-Inputs = Float64[np.ndarray, "samples features"]
+from .errors import InputError
+
+Inputs = Float64[np.ndarray, "samples *shape"]
 Targets = Float64[np.ndarray, "samples outputs"]
 
 
@@ -23,3 +28,39 @@ def xor() -> tuple[Inputs, Targets]:
     falling = np.delete(np.column_stack([steps, 1.0 - steps]), 5, axis=0)
     targets = np.repeat([[0.0], [1.0]], [len(rising), len(falling)], axis=0)
     return np.concatenate([rising, falling]), targets
+
+
+def bars(size: int) -> tuple[Inputs, Targets]:
+    """Every image of whole columns, 0, and every one of whole rows, 1; without the empty and the full one.
+
+    Inputs `(samples, size, size, 1)`.
+    """
+    patterns = (np.arange(1, 2**size - 1)[:, None] >> np.arange(size)) & 1
+    columns = np.repeat(patterns[:, None, :], size, axis=1)
+    inputs = np.concatenate([columns, columns.swapaxes(1, 2)])[..., None].astype(np.float64)
+    return inputs, np.repeat([[0.0], [1.0]], len(patterns), axis=0)
+
+
+DIGITS = 1797
+"""How many handwritten digits there are."""
+
+
+def digits(samples: int, seed: int) -> tuple[tuple[Inputs, Targets], tuple[Inputs, Targets]]:
+    """scikit-learn's handwritten digits, `samples` of them drawn for training, and the rest (Alpaydin, Kaynak 1998).
+
+    Inputs `(…, 8, 8, 1)` between 0 and 1; targets `(…, 10)`, one for the digit.
+
+    Raises:
+        InputError: scikit-learn, which brings the images, is not installed.
+    """
+    try:
+        from sklearn.datasets import load_digits  # noqa: PLC0415 - an optional dependency, of this one dataset
+    except ImportError:
+        raise InputError(
+            "the dataset 'digits' needs scikit-learn: pip install 'gradparity[digits]'"
+        ) from None
+    found = load_digits()
+    order = np.random.default_rng(seed).permutation(DIGITS)
+    inputs = (found.images / 16.0)[order, :, :, None]
+    targets = np.eye(10)[found.target[order]]
+    return (inputs[:samples], targets[:samples]), (inputs[samples:], targets[samples:])

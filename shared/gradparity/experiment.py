@@ -9,104 +9,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
-from . import datasets, initial
-from .contract import (
-    Activation,
-    Batch,
-    Dense,
-    DType,
-    Loss,
-    Network,
-    Optimizer,
-    Params,
-    Schedule,
-    tensors,
-)
+from . import initial
+from .contract import Batch, DType, Network, Params, Schedule, tensors
 from .errors import InputError
-
-Count = Annotated[int, Field(strict=True, ge=1)]
-Seed = Annotated[int, Field(strict=True, ge=0)]
-Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class LinearDataset(_Section):
-    """Points in the unit square, split by its rising diagonal."""
-
-    name: Literal["linear"]
-    samples: Count = 100
-    seed: Seed
-
-    def load(self) -> tuple[datasets.Inputs, datasets.Targets]:
-        """Inputs and targets, in float64."""
-        return datasets.linear(self.samples, self.seed)
-
-
-class XorDataset(_Section):
-    """The 21 points of the homework."""
-
-    name: Literal["xor"]
-
-    def load(self) -> tuple[datasets.Inputs, datasets.Targets]:
-        """Inputs and targets, in float64."""
-        return datasets.xor()
-
-
-class DenseLayer(_Section):
-    """One dense layer."""
-
-    units: Count
-    activation: Activation = "sigmoid"
-    bias: Annotated[bool, Field(strict=True)] = True
-
-
-class NetworkSection(_Section):
-    """The layers, output last."""
-
-    layers: tuple[DenseLayer, ...]
-    loss: Loss = "mse"
-
-    @field_validator("layers")
-    @classmethod
-    def _at_least_one(cls, layers: tuple[DenseLayer, ...]) -> tuple[DenseLayer, ...]:
-        if not layers:
-            raise _mistake("network.layers", "a network needs at least one layer")
-        return layers
-
-
-class InitialSection(_Section):
-    """How the initial weights are drawn."""
-
-    scheme: initial.Scheme = "standard_normal"
-    seed: Seed
-
-
-class TrainingSection(_Section):
-    """The schedule."""
-
-    optimizer: Optimizer = "sgd"
-    learning_rate: Positive
-    epochs: Count
-    batch_size: Count | None = None
-    order_seed: Seed = 0
-
-
-class HomeworkSection(_Section):
-    """What the homework's report says of this experiment; shown beside ours, never used in it."""
-
-    section: str
-    learning_rate: Positive | None = None
-    losses: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]*$")], Positive] = {}
+from .sections import (
+    ConvLayer,
+    Dataset,
+    HomeworkSection,
+    InitialSection,
+    NetworkSection,
+    Section,
+    TrainingSection,
+    mistake,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,14 +41,14 @@ class Problem:
     schedule: Schedule
 
 
-class Experiment(_Section):
+class Experiment(Section):
     """One experiment, frozen and validated. `name` is the file's."""
 
     name: str
     title: str
     about: str = ""
     dtype: DType = "float64"
-    dataset: Annotated[LinearDataset | XorDataset, Field(discriminator="name")]
+    dataset: Annotated[Dataset, Field(discriminator="name")]
     network: NetworkSection
     initial: InitialSection
     training: TrainingSection
@@ -135,14 +56,31 @@ class Experiment(_Section):
 
     @field_validator("network")
     @classmethod
-    def _outputs_fit(cls, network: NetworkSection, info: ValidationInfo) -> NetworkSection:
+    def _shapes_fit(cls, network: NetworkSection, info: ValidationInfo) -> NetworkSection:
         if dataset := info.data.get("dataset"):
-            outputs, units = dataset.load()[1].shape[1], network.layers[-1].units
-            if units != outputs:
-                last = len(network.layers) - 1
-                raise _mistake(
-                    f"network.layers[{last}].units",
-                    f"the last layer has {units} units, but a sample of '{dataset.name}' has {outputs} target(s)",
+            inputs, targets = dataset.load()
+            shape: tuple[int, ...] = inputs.shape[1:]
+            for at, layer in enumerate(network.layers):
+                if isinstance(layer, ConvLayer):
+                    if len(shape) != 3:
+                        raise mistake(
+                            f"network.layers[{at}]",
+                            f"a convolution needs images, but what reaches it has the shape {shape}",
+                        )
+                    if any(
+                        k > n + 2 * layer.padding
+                        for k, n in zip(layer.kernel, shape[:2], strict=True)
+                    ):
+                        raise mistake(
+                            f"network.layers[{at}].kernel",
+                            f"{layer.kernel} is larger than the padded image {shape[:2]}",
+                        )
+                shape = Network(shape, (layer.layer(),)).shapes[-1]
+            if shape != targets.shape[1:]:
+                raise mistake(
+                    f"network.layers[{len(network.layers) - 1}]",
+                    f"the last layer has outputs {shape}, but a sample of '{dataset.name}' has targets "
+                    f"{targets.shape[1:]}",
                 )
         return network
 
@@ -152,7 +90,7 @@ class Experiment(_Section):
         if (dataset := info.data.get("dataset")) and training.batch_size is not None:
             samples = len(dataset.load()[0])
             if training.batch_size > samples:
-                raise _mistake(
+                raise mistake(
                     "training.batch_size",
                     f"{training.batch_size} is more than the {samples} samples of '{dataset.name}'; "
                     "leave it out for the full batch",
@@ -164,9 +102,7 @@ class Experiment(_Section):
         inputs, targets = (array.astype(self.dtype) for array in self.dataset.load())
         network = Network(
             input_shape=inputs.shape[1:],
-            layers=tuple(
-                Dense(layer.units, layer.activation, layer.bias) for layer in self.network.layers
-            ),
+            layers=tuple(layer.layer() for layer in self.network.layers),
             loss=self.network.loss,
         )
         training = self.training
@@ -177,9 +113,13 @@ class Experiment(_Section):
             order=None
             if training.batch_size is None
             else initial.batch_order(len(inputs), training.epochs, training.order_seed),
-            optimizer=training.optimizer,
+            optimizer=training.optimizer.optimizer(),
+            weight_decay=training.weight_decay,
+            decoupled=training.decoupled,
         )
-        params = initial.initial_params(network, self.initial.scheme, self.initial.seed, self.dtype)
+        params = initial.initial_params(
+            network, self.initial.scheme, self.initial.seed, self.dtype, scale=self.initial.scale
+        )
         return Problem(network, params, inputs, targets, schedule)
 
     @property
@@ -253,10 +193,6 @@ def names() -> list[str]:
 
 def _folder() -> Any:
     return resources.files(__package__) / "experiments"
-
-
-def _mistake(path: str, message: str) -> PydanticCustomError:
-    return PydanticCustomError("mistake", "{message}", {"path": path, "message": message})
 
 
 def _describe(mistake: Mapping[str, Any], table: Any) -> str:

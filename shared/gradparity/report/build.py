@@ -75,7 +75,7 @@ def _figures(result: Result) -> list[tuple[str, Figure]]:
     if len(result.runs) > 1:
         found.append(("differences", figures.differences(result.runs)))
     problem = result.experiment.problem()
-    if problem.network.widths[0] == 2 and problem.network.widths[-1] == 1:
+    if problem.network.input_shape == (2,) and problem.targets.shape[1] == 1:
         found.insert(0, ("predictions", figures.predictions(result.runs)))
     return found
 

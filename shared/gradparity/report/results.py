@@ -95,7 +95,7 @@ def _experiment(result: Result) -> dict[str, Any]:
         "fingerprint": experiment.fingerprint,
         "settings": {
             "dataset": f"{experiment.dataset.name}, {len(problem.inputs)} points",
-            "network": "-".join(map(str, problem.network.widths)),
+            "network": str(problem.network),
             "dtype": experiment.dtype,
             "learning_rate": experiment.training.learning_rate,
             "epochs": experiment.training.epochs,

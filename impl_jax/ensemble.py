@@ -1,0 +1,74 @@
+"""Many networks trained at once: `vmap` over the scan."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from gradparity.contract import Batch, Ensemble, Network, Params, Schedule, Snapshot
+
+from .optimizers import Rule, load_state, read_state
+from .train import pieces, run_epochs, step
+
+
+@partial(jax.jit, static_argnums=(0, 1), static_argnames=("axes", "epochs", "batch_size"))
+def _run(
+    network: Network,
+    rule: Rule,
+    carry: Any,
+    inputs: Array,
+    targets: Array,
+    rate: Array,
+    rows: Array | None,
+    *,
+    axes: Any,
+    epochs: int,
+    batch_size: int | None,
+) -> Any:
+    """`run_epochs`, or where `epochs` is 0 `step`, for all members; `axes` are those of inputs, targets and rate."""
+    run = partial(run_epochs, epochs=epochs, batch_size=batch_size) if epochs else step
+    of_one = partial(run, network, rule)
+    return jax.vmap(of_one, in_axes=(0, *axes, None))(carry, inputs, targets, rate, rows)
+
+
+def train_ensemble(
+    network: Network, params: Params, inputs: Batch, targets: Batch, schedule: Schedule
+) -> Ensemble:
+    """Train many networks at once: the training of one, mapped over the member axis in front of `params`."""
+    members = len(params[0].weight)
+    x, y = jnp.asarray(inputs), jnp.asarray(targets)
+    rate = jnp.asarray(schedule.learning_rate, x.dtype)
+    data_axis = 0 if x.ndim > len(network.input_shape) + 1 else None
+    axes = data_axis, data_axis, 0 if rate.ndim else None
+    rule = Rule.of(schedule)
+    losses: list[np.ndarray] = []
+    kept: dict[int, Snapshot] = {}
+
+    def snapshot(updates: int) -> Snapshot:
+        params, state = carry
+        return Snapshot(jax.tree.map(np.asarray, params), read_state(rule, state, updates))
+
+    carry = params, jax.vmap(lambda params: load_state(rule, params, None))(params)
+    for update, epochs in pieces(schedule, 0):
+        if update in schedule.keep:
+            kept[update] = snapshot(update)
+        if epochs:
+            first = update // schedule.updates_per_epoch
+            rows = None if schedule.order is None else schedule.order[first:][:epochs]
+        else:
+            rows = schedule.batch(update)
+        size = schedule.batch_size
+        carry, new = _run(
+            network, rule, carry, x, y, rate, rows, axes=axes, epochs=epochs, batch_size=size
+        )
+        losses.append(np.asarray(new, np.float64).reshape(members, -1))
+
+    final = snapshot(schedule.updates)
+    if schedule.updates in schedule.keep:
+        kept[schedule.updates] = final
+    return Ensemble(np.concatenate(losses, axis=1), final, kept)

@@ -1,0 +1,71 @@
+"""What an optimizer makes of a gradient: the formulas, by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gradparity.contract import (
+    SGD,
+    Adagrad,
+    Adam,
+    Params,
+    RMSProp,
+    Schedule,
+    State,
+    map_params,
+    tensors,
+)
+
+
+def initial_state(schedule: Schedule, params: Params, state: State | None) -> State:
+    """A private copy of `state`; the arrays that it does not give are zero."""
+    updates, given = State(0) if state is None else state
+    zeros = map_params(np.zeros_like, params)
+    arrays = {
+        name: map_params(np.copy, given.get(name, zeros)) for name in schedule.optimizer.arrays
+    }
+    return State(updates, arrays)
+
+
+def update(schedule: Schedule, params: Params, grads: Params, state: State) -> State:
+    """One update, in place of `params` and of the state's arrays."""
+    arrays = [tensors(state.arrays[name]) for name in schedule.optimizer.arrays]
+    for w, g, *a in zip(tensors(params), tensors(grads), *arrays, strict=True):
+        _update(schedule, w, g, a, t=state.updates + 1)
+    return state._replace(updates=state.updates + 1)
+
+
+def _update(
+    schedule: Schedule, w: np.ndarray, g: np.ndarray, arrays: Sequence[np.ndarray], t: int
+) -> None:
+    rate = schedule.learning_rate
+    if isinstance(rate, np.ndarray):  # an ensemble's, one for each member
+        rate = rate.astype(w.dtype).reshape(-1, *[1] * (w.ndim - 1))
+    if schedule.decoupled:
+        w -= rate * schedule.weight_decay * w
+    elif schedule.weight_decay:
+        g = g + schedule.weight_decay * w
+
+    match schedule.optimizer:
+        case SGD(momentum=0.0):
+            w -= rate * g
+        case SGD(momentum, nesterov):
+            (velocity,) = arrays
+            velocity[:] = momentum * velocity + g
+            w -= rate * (g + momentum * velocity if nesterov else velocity)
+        case Adagrad(epsilon):
+            (square_sum,) = arrays
+            square_sum += g**2
+            w -= rate * g / (np.sqrt(square_sum) + epsilon)
+        case RMSProp(decay, epsilon):
+            (square_average,) = arrays
+            square_average[:] = decay * square_average + (1 - decay) * g**2
+            w -= rate * g / (np.sqrt(square_average) + epsilon)
+        case Adam(beta1, beta2, epsilon):
+            first, second = arrays
+            first[:] = beta1 * first + (1 - beta1) * g
+            second[:] = beta2 * second + (1 - beta2) * g**2
+            mean, square = first / (1 - beta1**t), second / (1 - beta2**t)
+            w -= rate * mean / (np.sqrt(square) + epsilon)
