@@ -59,7 +59,7 @@ def train_ensemble(
             kept[update] = snapshot(update)
         if epochs:
             first = update // schedule.updates_per_epoch
-            rows = None if schedule.order is None else schedule.order[first:][:epochs]
+            rows: Any = None if schedule.order is None else schedule.order[first:][:epochs]
         else:
             rows = schedule.batch(update)
         size = schedule.batch_size

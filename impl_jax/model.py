@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +31,7 @@ ACTIVATIONS = {
 }
 
 
-def mlp(network: Network, params: Params, inputs: Array) -> list[Array]:
+def mlp(network: Network, params: Any, inputs: Array) -> list[Array]:
     """The activations of every layer, as a pure function that `jit` and `grad` can transform."""
     activations = []
     a = inputs

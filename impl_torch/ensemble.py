@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def train_ensemble(
         (same,) = np.nonzero(rates == rate)
         losses[same], snapshots = _train(
             network,
-            map_params(lambda tensor: tensor[same], params),
+            map_params(itemgetter(same), params),
             inputs[same] if of_its_own else inputs,
             targets[same] if of_its_own else targets,
             schedule,
@@ -55,9 +56,8 @@ def train_ensemble(
 def _train(
     network: Network, params: Params, inputs: Batch, targets: Batch, schedule: Schedule, rate: float
 ) -> tuple[np.ndarray, dict[int, Snapshot]]:
-    models = [
-        MLP(network, map_params(lambda t: t[k], params)) for k in range(len(params[0].weight))
-    ]
+    members = range(len(params[0].weight))
+    models = [MLP(network, map_params(itemgetter(k), params)) for k in members]
     stacked, _ = stack_module_state(
         models
     )  # one tensor for all members, by the name of the parameter

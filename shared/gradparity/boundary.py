@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -122,7 +123,7 @@ class Guarded:
             return stack(
                 self.train(
                     network,
-                    map_params(lambda tensor: tensor[k], params),  # noqa: B023 - used at once
+                    map_params(itemgetter(k), params),
                     inputs[k] if own_data else inputs,
                     targets[k] if own_data else targets,
                     replace(schedule, learning_rate=float(rates[k])),

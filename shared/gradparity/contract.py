@@ -70,8 +70,8 @@ class Conv:
 class Network:
     """The layers, from the first hidden one to the output, and the loss on top of them.
 
-    Activations: `sigmoid`; `identity`, none; `relu`, max(0, z); `tanh`; `leaky_relu`, z or `LEAK` z. At the kink, z = 0,
-    the derivative is that of the left side: 0, and `LEAK`.
+    Activations: `sigmoid`; `identity`, none; `relu`, max(0, z); `tanh`; `leaky_relu`, z or `LEAK` z. At the kink,
+    z = 0, the derivative is that of the left side: 0, and `LEAK`.
 
     Losses: `mse`, the mean of the squared differences over all elements, samples and outputs alike, without ½;
     `binary_cross_entropy`, of σ(outputs), the mean over all elements; `softmax_cross_entropy`, of softmax(outputs),
