@@ -81,9 +81,9 @@ def make_optimizer(rule: Rule, learning_rate: Array | float) -> optax.GradientTr
 def load_state(rule: Rule, params: Params, state: State | None) -> Any:
     """The state of optax for this one; zeros for what it does not give."""
     found = make_optimizer(rule, 1.0).init(params)
-    if state is None or not state.arrays:
+    if state is None:
         return found
-    given: dict[str, Any] = {NAMES[name]: state.arrays[name] for name in rule.optimizer.arrays}
+    given: dict[str, Any] = {NAMES[name]: array for name, array in state.arrays.items()}
     if isinstance(rule.optimizer, Adam):
         given["count"] = jnp.asarray(state.updates, jnp.int32)
     return optax.tree.set(found, None, **given)

@@ -62,16 +62,24 @@ def make_optimizer(schedule: Schedule, lr: float, parameters: list[Tensor]) -> O
 
 
 def load_state(optimizer: Optimizer, schedule: Schedule, state: State) -> None:
-    """Give the optimizer this state."""
+    """Give the optimizer this state; what it does not tell is zero."""
     names = schedule.optimizer.arrays
-    arrays = zip(*(tensors(state.arrays[name]) for name in names), strict=True)
-    kept = {
-        number: {"step": torch.tensor(float(state.updates))}
-        | {NAMES[name]: _to_torch(array) for name, array in zip(names, of_one, strict=True)}
-        for number, of_one in enumerate(arrays)
-    }
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": kept, "param_groups": groups})
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    given = {name: tensors(state.arrays[name]) for name in names if name in state.arrays}
+
+    def array(name: str, number: int) -> Tensor:
+        if name not in given:
+            return torch.zeros_like(parameters[number])
+        return _to_torch(given[name][number])
+
+    if names:
+        kept = {
+            number: {"step": torch.tensor(float(state.updates))}
+            | {NAMES[name]: array(name, number) for name in names}
+            for number in range(len(parameters))
+        }
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": kept, "param_groups": groups})
 
 
 def _to_torch(array: np.ndarray) -> Tensor:

@@ -23,7 +23,7 @@ def train(
     """Carry out `schedule` from update count `state.updates` (0 without a state) to its end."""
     model, loss_of = MLP(network, params), LOSSES[network.loss]
     optimizer = make_optimizer(schedule, schedule.learning_rate, list(model.parameters()))
-    if state is not None and state.arrays:
+    if state is not None:
         load_state(optimizer, schedule, state)
     x, y = torch.from_numpy(inputs), torch.from_numpy(targets)
     start = 0 if state is None else state.updates

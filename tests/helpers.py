@@ -14,12 +14,23 @@ import numpy as np
 
 from gradparity import experiment, registry
 from gradparity.boundary import Guarded
-from gradparity.contract import Dense, Layer, Network, Params, Schedule, map_params, tensors
+from gradparity.contract import (
+    Dense,
+    Layer,
+    Network,
+    Params,
+    Schedule,
+    Snapshot,
+    State,
+    map_params,
+    tensors,
+)
 from gradparity.experiment import Problem
 from gradparity.initial import batch_order, initial_params
 from gradparity.parity.case import Case
 from gradparity.parity.judge import Finding, judge
-from gradparity.parity.reference import evaluate, sgd_step
+from gradparity.parity.optimizing import apply_update, zero_state
+from gradparity.parity.reference import evaluate
 
 ROOT = Path(__file__).parent.parent
 SMALL = """
@@ -130,15 +141,16 @@ def gradparity(*arguments: str | Path, cwd: Path = ROOT, **environment: str) -> 
     return command("-m", "gradparity", *arguments, cwd=cwd, **environment)
 
 
-def weights_along(problem: Problem, wanted: Collection[int]) -> dict[int, Params]:
-    """The reference's own weights at these update counts, trained alone."""
+def snapshots_along(problem: Problem, wanted: Collection[int]) -> dict[int, Snapshot]:
+    """The reference's own weights and state at these update counts, trained alone."""
     found, params, schedule = {}, problem.params, problem.schedule
+    arrays = zero_state(schedule, params)
     for update in range(max(wanted) + 1):
         if update in wanted:
-            found[update] = params
+            found[update] = Snapshot(params, State(update, arrays))
         if update < schedule.updates:
             batch = schedule.batch(update)
             inputs, targets = problem.inputs[batch], problem.targets[batch]
             grads = evaluate(problem.network, params, inputs, targets).grads
-            params = sgd_step(params, grads, schedule.learning_rate)
+            params, arrays = apply_update(schedule, params, grads, arrays, update + 1)
     return found

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from gradparity import experiment
-from gradparity.contract import Params, map_params, tensors
+from gradparity.contract import Params, Snapshot, State, map_params, tensors
 from gradparity.experiment import Problem
 from gradparity.parity.envelope import Envelope, envelope, judge_free_run
 from gradparity.parity.judge import Verdict
 from gradparity.parity.reference import evaluate
 
-from .helpers import implementation, informative_case, small_experiment, weights_along
+from .helpers import implementation, informative_case, small_experiment, snapshots_along
 
 
 def problem(name: str, epochs: int, dtype: str = "float64") -> Problem:
@@ -78,7 +78,7 @@ def test_chaos_is_recognised_and_ends_the_judgement() -> None:
 
 def test_nothing_to_judge_is_no_agreement() -> None:
     one = problem("xor", 10)
-    around = Envelope({0: one.params}, {0: 1.0}, 1)
+    around = Envelope({0: Snapshot(one.params, State(0))}, {0: 1.0}, 1)
     assert judge_free_run({0: one.params}, around).verdict is Verdict.ABSTAIN
     nan = map_params(lambda tensor: tensor * np.nan, one.params)
     around = envelope(one, (10,))
@@ -97,6 +97,6 @@ def test_the_reference_follows_the_schedule() -> None:
         params = map_params(lambda tensor, grad: tensor - 0.3 * grad, params, grads)
     reference = envelope(one, (3, 8)).reference
     assert {0, 3, 8} <= set(reference)
-    for ours in (reference[8], weights_along(one, {8})[8]):
+    for ours in (reference[8].params, snapshots_along(one, {8})[8].params):
         for a, b in zip(tensors(ours), tensors(params), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-13)

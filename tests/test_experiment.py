@@ -34,7 +34,7 @@ def test_the_core_is_complete() -> None:
 def test_core_experiments_are_the_homeworks(name: str) -> None:
     hidden, rate, epochs = HOMEWORK[name]
     problem = experiment.load(name).problem()
-    assert problem.network.widths == (2, hidden, hidden, 1)
+    assert str(problem.network) == f"2-{hidden}-{hidden}-1"
     assert len(tensors(problem.params)) == 3  # no biases
     assert problem.schedule.epochs == epochs
     # The homework's step is N/2 times the true MSE's.
@@ -66,6 +66,8 @@ def test_the_fingerprint_is_of_what_determines_the_numbers() -> None:
     assert len({one.fingerprint, *(other.fingerprint for other in others)}) == 5
 
 
+LAYER, DATA = "{ units = 5 }", 'name = "linear"\nsamples = 23\nseed = 1'
+
 MISTAKES = """
 title = 3
 colour = "red"
@@ -76,7 +78,7 @@ seed = -1
 [network]
 layers = [{ units = 0 }, { units = 1, activation = "swish", bias = "no" }]
 [initial]
-scheme = "he"
+scheme = "lecun"
 [training]
 learning_rate = nan
 epochs = 10.5
@@ -112,8 +114,48 @@ def test_every_mistake_at_once_with_its_path() -> None:
         ("learning_rate = 0.5", "learning_rate = -1", "training.learning_rate: .*greater than 0"),
         ("batch_size = 5", "batch_size = 24", "training.batch_size: 24 is more than the 23"),
         ("units = 1,", "units = 2,", r"network.layers\[1\].units: the last layer has 2 units"),
-        ('name = "linear"', 'name = "moons"', "dataset: .*'moons'.*'linear', 'xor'"),
+        (
+            'name = "linear"',
+            'name = "moons"',
+            "dataset: .*'moons'.*'linear', 'xor', 'bars', 'digits'",
+        ),
         ("[training]", "[trainning]", "training: field required"),
+        (LAYER, "3", r"network.layers\[0\]: .*dictionary"),
+        (LAYER, "{ channels = 5 }", r"network.layers\[0\]: a convolution needs images, .*\(2,\)"),
+        (LAYER, "{ channels = 5, units = 3 }", r"network.layers\[0\].units: extra"),
+        (
+            LAYER,
+            "{ channels = 5, kernel = [3] }",
+            r"network.layers\[0\].kernel\[1\]: field required",
+        ),
+        (
+            "layers = [",
+            'loss = "binary_cross_entropy"\nlayers = [',
+            r"layers\[1\].activation: .*identity",
+        ),
+        (
+            "epochs = 30",
+            'epochs = 30\noptimizer = "adm"',
+            "training.optimizer: .*'adm'.*'adagrad', 'rmsprop'",
+        ),
+        ("epochs = 30", "epochs = 30\noptimizer = 3", "training.optimizer: .*found 3"),
+        (
+            "epochs = 30",
+            'epochs = 30\noptimizer = { name = "adam", beta1 = 1.0 }',
+            "training.optimizer.beta1: .*less than 1",
+        ),
+        (
+            "epochs = 30",
+            'epochs = 30\noptimizer = { name = "sgd", nesterov = true }',
+            "training.optimizer.nesterov: .*momentum",
+        ),
+        ("epochs = 30", "epochs = 30\nweight_decay = -1", "training.weight_decay: .*greater"),
+        (DATA, 'name = "bars"\nsize = 9', "dataset.size: .*less than or equal to 8"),
+        (
+            DATA,
+            'name = "digits"',
+            r"network.layers\[1\].units: the last layer has 1 units.*10 target",
+        ),
         ("seed = 1", "seed = 1\nseed = 2", "not valid TOML"),
         ("layers = [{ units = 5 }, { units = 1, bias = false }]", "layers = []", "network.layers"),
         ('title = "Small"', 'title = "Small"\nname = "other"', "name: leave it out"),

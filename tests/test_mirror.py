@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 from collections.abc import Iterable
+from typing import get_args
 
 import jax
 import pytest
 import torch
 
+from gradparity.contract import Activation, Loss
+
 from .helpers import ROOT, implementation
 
 FOLDERS = ("impl_numpy", "impl_torch", "impl_jax")
-FILES = ("__init__.py", "model.py", "gradients.py", "train.py")
+FILES = ("__init__.py", "model.py", "gradients.py", "optimizers.py", "train.py", "ensemble.py")
 MIRRORED = {
     "model.py": ["forward"],
-    "gradients.py": ["mse", "loss_and_grads"],
+    "gradients.py": ["mse", "binary_cross_entropy", "softmax_cross_entropy", "loss_and_grads"],
     "train.py": ["train"],
+    "ensemble.py": ["train_ensemble"],
 }
-# What one framework has to write itself, and the others' counterpart of it.
+# What one framework has to write itself, and the others' counterpart of it. What an optimizer is, differs throughout.
 OWN = {
     ("impl_numpy", "sigmoid"): (torch.sigmoid, jax.nn.sigmoid),
+    ("impl_numpy", "unfold"): (torch.nn.functional.conv2d, jax.lax.conv_general_dilated),
+    ("impl_numpy", "matrix"): (torch.nn.functional.conv2d, jax.lax.conv_general_dilated),
+    ("impl_numpy", "fold"): (torch.Tensor.backward, jax.grad),
+    ("impl_numpy", "softmax"): (torch.Tensor.backward, jax.grad),
+    ("impl_numpy", "value_and_grad"): (torch.Tensor.backward, jax.value_and_grad),
+    ("impl_numpy", "snapshot"): (),
+    ("impl_torch", "to_torch"): (),
+    ("impl_torch", "to_numpy"): (),
     ("impl_torch", "MLP"): (),
+    ("impl_jax", "leaky_relu"): (torch.nn.functional.leaky_relu,),
     ("impl_jax", "mlp"): (),
     ("impl_jax", "loss"): (),
+    ("impl_jax", "step"): (),
+    ("impl_jax", "run_epochs"): (),
+    ("impl_jax", "pieces"): (),
 }
 
 
@@ -48,11 +65,22 @@ def test_same_names_in_the_same_order(folder: str, file: str) -> None:
 @pytest.mark.parametrize("file", MIRRORED)
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_fits_on_two_screens(folder: str, file: str) -> None:
-    assert len((ROOT / folder / file).read_text().splitlines()) <= 130
+    assert len((ROOT / folder / file).read_text().splitlines()) <= 150
+
+
+@pytest.mark.parametrize("table", ["ACTIVATIONS", "LOSSES"])
+def test_same_choices(table: str) -> None:
+    """Each framework knows the activations and losses of the contract, in its order."""
+    wanted = {"ACTIVATIONS": get_args(Activation), "LOSSES": get_args(Loss)}[table]
+    for folder in FOLDERS:
+        module = importlib.import_module(
+            f"{folder}.{'model' if table == 'ACTIVATIONS' else 'gradients'}"
+        )
+        assert tuple(getattr(module, table)) == wanted
 
 
 def test_same_signatures() -> None:
-    for function in ("forward", "loss_and_grads", "train"):
+    for function in ("forward", "loss_and_grads", "train", "train_ensemble"):
         signatures = {
             str(inspect.signature(getattr(implementation(name).implementation, function)))
             for name in ("numpy", "torch", "jax")

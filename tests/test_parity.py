@@ -26,7 +26,7 @@ from .helpers import (
     informative_case,
     scaled,
     small_experiment,
-    weights_along,
+    snapshots_along,
 )
 
 TENSORS = [(0, "weight"), (0, "bias"), (1, "weight"), (2, "weight"), (2, "bias")]
@@ -39,7 +39,7 @@ def test_every_experiment_step_by_step(name: str) -> None:
     updates = sampled_updates(problems[0].schedule.updates, count=12)
     cases = [
         (f"step {case.update}", case)
-        for case in teacher_forced(problems, weights_along(problems[0], updates))
+        for case in teacher_forced(problems, snapshots_along(problems[0], updates))
     ]
     agreement = examine({name: implementation(name) for name in PLAIN}, cases)
     assert agreement.verdict is Verdict.AGREE, agreement.first
@@ -61,7 +61,7 @@ def test_mini_batches_step_by_step() -> None:
     updates = range(problem.schedule.updates)  # all 150, ragged ones included
     cases = [
         (f"step {case.update}", case)
-        for case in teacher_forced([problem], weights_along(problem, updates))
+        for case in teacher_forced([problem], snapshots_along(problem, updates))
     ]
     agreement = examine({name: implementation(name) for name in ("numpy", "torch")}, cases)
     agreement_jax = examine({"jax": implementation("jax")}, cases[:11])
@@ -140,7 +140,7 @@ def test_a_gradient_wrong_by_a_thousandth_is_seen_on_every_experiment(
     name: str, layer: int
 ) -> None:
     problem = experiment.load(name).problem()
-    for case in teacher_forced([problem], weights_along(problem, [0, 100])):
+    for case in teacher_forced([problem], snapshots_along(problem, [0, 100])):
         target = Faulty(implementation("numpy"), grads=scaled(layer, "weight", 1.001))
         wrong = [f for f in findings(case, target) if f.verdict is Verdict.DISAGREE]
         assert [(f.phase, f.layer) for f in wrong] == [("gradient", layer)]
@@ -307,4 +307,4 @@ def test_random_settings_cover_the_ground() -> None:
     assert {layer.bias for s in drawn for layer in s.network.layers} == {True, False}
     assert {s.batch_size is None for s in drawn} == {True, False}
     assert any(s.batch_size and s.samples % s.batch_size for s in drawn)
-    assert max(max(s.network.widths) for s in drawn) > 50
+    assert max(max(shape) for s in drawn for shape in s.network.shapes) > 50

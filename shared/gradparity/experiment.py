@@ -76,11 +76,13 @@ class Experiment(Section):
                             f"{layer.kernel} is larger than the padded image {shape[:2]}",
                         )
                 shape = Network(shape, (layer.layer(),)).shapes[-1]
-            if shape != targets.shape[1:]:
+            last, outputs = len(network.layers) - 1, targets.shape[1]
+            if isinstance(network.layers[last], ConvLayer):
+                raise mistake(f"network.layers[{last}]", "the last layer must be a dense one")
+            if shape != (outputs,):
                 raise mistake(
-                    f"network.layers[{len(network.layers) - 1}]",
-                    f"the last layer has outputs {shape}, but a sample of '{dataset.name}' has targets "
-                    f"{targets.shape[1:]}",
+                    f"network.layers[{last}].units",
+                    f"the last layer has {shape[0]} units, but a sample of '{dataset.name}' has {outputs} target(s)",
                 )
         return network
 
@@ -201,7 +203,7 @@ def _describe(mistake: Mapping[str, Any], table: Any) -> str:
     for part in mistake["loc"]:
         if isinstance(part, int):
             path += f"[{part}]"
-            here = here[part]
+            here = here[part] if part < len(here) else None
         elif isinstance(here, dict) and part in here:
             path, here = f"{path}.{part}", here[part]
         elif (

@@ -126,7 +126,8 @@ class ConvLayer(Section):
 
 
 def _kind_of_layer(layer: Any) -> str:
-    return "conv" if isinstance(layer, ConvLayer) or "channels" in layer else "dense"
+    conv = isinstance(layer, ConvLayer) or (isinstance(layer, dict) and "channels" in layer)
+    return "conv" if conv else "dense"
 
 
 AnyLayer = Annotated[

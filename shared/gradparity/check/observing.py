@@ -193,7 +193,7 @@ def _follow(target: Target, seen: Seen) -> None:
     kept = {count: snapshot.params for count, snapshot in run.kept.items()}
     seen.observations += [
         (f"{where}, update {c.update}", Observation(c, step))
-        for c, step in steps_of(problem, kept, run.losses)
+        for c, step in steps_of(problem, run.kept, run.losses)
     ]
     free = judge_free_run(kept, envelope(problem, schedule.keep))
     if free.verdict is Verdict.DISAGREE and seen.verdict is Verdict.AGREE:

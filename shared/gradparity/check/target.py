@@ -179,10 +179,10 @@ class Target:
         return [
             None
             if activation is None
-            else self._array(
-                "forward", f"activation {at}", activation, (samples, layer.units), case
+            else self._array("forward", f"activation {at}", activation, (samples, *shape), case)
+            for at, (activation, shape) in enumerate(
+                zip(result, case.network.shapes[1:], strict=True)
             )
-            for at, (activation, layer) in enumerate(zip(result, layers, strict=True))
         ]
 
     def _params(self, function: str, what: str, result: Any, case: Case) -> Params:

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from ..contract import Batch, Implementation, Network, Params, Schedule, State, Trainer
+from ..contract import (
+    Batch,
+    Implementation,
+    Network,
+    Params,
+    Schedule,
+    Snapshot,
+    State,
+    Trainer,
+)
 from ..experiment import Problem
-from .bound import Precision, bound
-from .reference import cast, evaluate, sgd_step
+from .bound import bound
+from .bound_update import bound_update
+from .optimizing import apply_update, zero_state
+from .precision import Precision
+from .reference import Pass, cast, evaluate
 from .step import Step
 
 SAMPLED_STEPS = 64
@@ -26,9 +38,10 @@ def oracle_dtype() -> Any:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """Update number `update` of a schedule, started from the weights `params`.
+    """Update number `update` of a schedule, from the weights `params` and the optimizer's arrays `state`.
 
-    `previous` are the weights one update earlier, where the step before is known; only a mistake looks back.
+    Arrays that are not given are zero. `previous` are the weights one update earlier, where the step before is
+    known; only a mistake looks back.
     """
 
     network: Network
@@ -38,6 +51,7 @@ class Case:
     schedule: Schedule
     update: int = 0
     previous: Params | None = None
+    state: Mapping[str, Params] = field(default_factory=dict)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -68,22 +82,31 @@ class Case:
         The implementation is taken to compute in the case's dtype, or in another `precision`;
         `absolute_sigmoid`: see `bound`.
         """
-        wide, learning_rate = oracle_dtype(), self.schedule.learning_rate
-        inputs, targets = (array.astype(wide) for array in self.batch)
-        params = cast(self.params, wide)
-        exact = evaluate(self.network, params, inputs, targets)
-        updated = sgd_step(params, exact.grads, learning_rate)
-        expected = Step(exact.activations[1:], exact.loss, exact.grads, exact.loss, updated)
-        r = precision or self.precision
-        return expected, bound(
-            exact,
-            self.params,
-            updated,
-            targets,
-            learning_rate,
-            r,
-            absolute_sigmoid=absolute_sigmoid,
+        wide, r = oracle_dtype(), precision or self.precision
+        targets = self.batch[1].astype(wide)
+        exact = self.evaluate_exactly()
+        params, t = cast(self.params, wide), self.update + 1
+        state = zero_state(self.schedule, self.params) | dict(self.state)
+        updated, arrays = apply_update(
+            self.schedule,
+            params,
+            exact.grads,
+            {name: cast(array, wide) for name, array in state.items()},
+            t,
         )
+        e = bound(self.network, exact, self.params, targets, r, absolute_sigmoid=absolute_sigmoid)
+        assert e.grads is not None
+        e_updated, e_arrays = bound_update(
+            self.schedule, self.params, exact.grads, e.grads, state, t, r
+        )
+        expected = Step(exact.activations[1:], exact.loss, exact.grads, exact.loss, updated, arrays)
+        return expected, replace(e, updated=e_updated, state=e_arrays)
+
+    def evaluate_exactly(self) -> Pass:
+        """The pass over the batch, in the oracle's precision."""
+        wide = oracle_dtype()
+        inputs, targets = (array.astype(wide) for array in self.batch)
+        return evaluate(self.network, cast(self.params, wide), inputs, targets)
 
     def observe(self, implementation: Implementation) -> Step:
         """What `implementation` makes of it. Its `train` is restarted at this update with the whole data and order."""
@@ -113,32 +136,40 @@ class Case:
             self.inputs,
             self.targets,
             self.schedule.until(*keep),
-            State(self.update),
+            State(self.update, self.state),
         )
-        kept = {number: trajectory.kept[number].params for number in keep}
-        return list(steps_of(self, {self.update: self.params} | kept, trajectory.losses))
+        start = Snapshot(self.params, State(self.update, self.state))
+        kept = {number: trajectory.kept[number] for number in keep}
+        return list(steps_of(self, {self.update: start} | kept, trajectory.losses))
 
 
 def steps_of(
-    problem: Case | Problem, kept: Mapping[int, Params], losses: Sequence[float] | np.ndarray
+    problem: Case | Problem,
+    kept: Mapping[int, Snapshot],
+    losses: Sequence[float] | np.ndarray,
 ) -> Iterator[tuple[Case, Step]]:
     """The steps of a training run between consecutive kept weights, each a case started from the run's own weights.
 
-    `losses` are counted from the first of the kept update counts.
+    `losses` are counted from the first of the kept update counts. A step that started from a state of the optimizer
+    that the run does not show is left out.
     """
-    first = min(kept)
-    for update, params in kept.items():
-        if update + 1 in kept:
-            case = Case(
-                problem.network,
-                params,
-                problem.inputs,
-                problem.targets,
-                problem.schedule,
-                update,
-                kept.get(update - 1),
-            )
-            yield case, Step(recorded=losses[update - first], updated=kept[update + 1])
+    first, names = min(kept), set(problem.schedule.optimizer.arrays)
+    for update, (params, state) in kept.items():
+        if update + 1 not in kept or (update > first and set(state.arrays) != names):
+            continue
+        case = Case(
+            problem.network,
+            params,
+            problem.inputs,
+            problem.targets,
+            problem.schedule,
+            update,
+            kept[update - 1].params if update - 1 in kept else None,
+            state.arrays,
+        )
+        after = kept[update + 1]
+        arrays = after.state.arrays if set(after.state.arrays) == names else None
+        yield case, Step(recorded=losses[update - first], updated=after.params, state=arrays)
 
 
 def sampled_updates(updates: int, count: int = SAMPLED_STEPS) -> list[int]:
@@ -148,13 +179,15 @@ def sampled_updates(updates: int, count: int = SAMPLED_STEPS) -> list[int]:
     return sorted({int(k) for k in np.concatenate([even, logarithmic]).round()})
 
 
-def teacher_forced(problems: Iterable[Problem], weights: Mapping[int, Params]) -> Iterator[Case]:
-    """One step at each update count of `weights`, the reference's own: so that errors cannot compound.
+def teacher_forced(
+    problems: Iterable[Problem], snapshots: Mapping[int, Snapshot]
+) -> Iterator[Case]:
+    """One step at each update count of `snapshots`, the reference's own: so that errors cannot compound.
 
-    `problems` are one problem in several dtypes, to which the weights are rounded.
+    `problems` are one problem in several dtypes, to which weights and state are rounded.
     """
     for problem in problems:
-        for update, params in weights.items():
+        for update, (params, state) in snapshots.items():
             yield Case(
                 problem.network,
                 cast(params, problem.inputs.dtype),
@@ -162,4 +195,7 @@ def teacher_forced(problems: Iterable[Problem], weights: Mapping[int, Params]) -
                 problem.targets,
                 problem.schedule,
                 update,
+                state={
+                    name: cast(array, problem.inputs.dtype) for name, array in state.arrays.items()
+                },
             )

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..contract import Params, map_params, tensors
+from ..contract import Params, Snapshot, State, map_params, tensors
 from ..experiment import Problem
 from .judge import Verdict
-from .reference import evaluate, sgd_step
+from .optimizing import apply_update, zero_state
+from .reference import evaluate
 
 MEMBERS = 8
 SAMPLES = 300
@@ -32,12 +33,12 @@ class Envelope:
     """The reference's free run and what is allowed around it.
 
     Attributes:
-        reference: weights by update count.
+        reference: weights and the optimizer's state by update count.
         allowed: ‖w - w_reference‖, by update count, up to the first one that is chaotic.
         chaotic_from: update count from which on nothing can be judged; None if that never comes.
     """
 
-    reference: dict[int, Params]
+    reference: dict[int, Snapshot]
     allowed: dict[int, float]
     chaotic_from: int | None
 
@@ -81,19 +82,21 @@ def envelope(problem: Problem, keep: tuple[int, ...], seed: int = 0) -> Envelope
     samples = sorted({*_log_spaced(schedule.updates), *keep})
     wanted = set(samples)
     params = map_params(lambda tensor: np.stack([tensor] * (MEMBERS + 1)), problem.params)
-    reference: dict[int, Params] = {}
+    arrays = zero_state(schedule, params)
+    reference: dict[int, Snapshot] = {}
     distances, norms = [], []
     with np.errstate(over="ignore", invalid="ignore"):
         for update in range(schedule.updates + 1):
             if update in wanted:
-                reference[update] = map_params(lambda tensor: tensor[0].copy(), params)
+                state = State(update, {name: _first(array) for name, array in arrays.items()})
+                reference[update] = Snapshot(_first(params), state)
                 distances.append(_distance(params))
-                norms.append(_norm(reference[update]))
+                norms.append(_norm(reference[update].params))
             if update < schedule.updates:
                 rows = schedule.batch(update)
                 inputs, targets = problem.inputs[rows], problem.targets[rows]
                 grads = evaluate(problem.network, params, inputs, targets).grads
-                params = sgd_step(params, grads, schedule.learning_rate)
+                params, arrays = apply_update(schedule, params, grads, arrays, update + 1)
                 params = map_params(lambda tensor: _jitter(tensor, rng), params)
     unit = float(np.finfo(problem.inputs.dtype).eps) / 2
     allowed: dict[int, float] = {}
@@ -113,7 +116,7 @@ def judge_free_run(kept: dict[int, Params], around: Envelope) -> FreeRun:
         if update == 0 or update not in around.allowed:
             continue
         judged = True
-        pairs = zip(tensors(params), tensors(around.reference[update]), strict=True)
+        pairs = zip(tensors(params), tensors(around.reference[update].params), strict=True)
         with np.errstate(over="ignore", invalid="ignore"):
             squares = sum(float(np.sum((a - b).astype(np.float64) ** 2)) for a, b in pairs)
         share = float(np.sqrt(squares)) / around.allowed[update]
@@ -129,6 +132,10 @@ def judge_free_run(kept: dict[int, Params], around: Envelope) -> FreeRun:
 
 def _log_spaced(updates: int) -> set[int]:
     return {0, *(int(n) for n in np.round(np.geomspace(1, max(updates, 1), SAMPLES)))}
+
+
+def _first(params: Params) -> Params:
+    return map_params(lambda tensor: tensor[0].copy(), params)
 
 
 def _jitter(stacked: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -17,21 +17,22 @@ from typing import Any
 from .. import registry
 from ..boundary import Guarded
 
-FILES = ("__init__", "model", "gradients", "train")
+FILES = ("__init__", "model", "gradients", "optimizers", "train", "ensemble")
 
 _ACTIVATIONS = "activations = forward(network, params, inputs)"
-_D_A = "d_a = 2.0 * (predictions - targets) / predictions.size"
-_D_Z = "d_z = d_a * a_out * (1.0 - a_out)"
-_WEIGHT = "weight_grad = a_in.T @ d_z"
-_BIAS = "bias_grad = None if layer.bias is None else d_z.sum(0)"
-_DOWN = "d_a = d_z @ layer.weight.T"
-_LOSS = "return np.mean((predictions - targets) ** 2)"
-_Z = "z = a @ weight if bias is None else a @ weight + bias"
-_A = "a = sigmoid(z)"
-_BATCH = "batch = schedule.batch(update)"
+_D_A = "d_a = LOSS_GRADIENTS[network.loss](predictions, targets)"
+_D_Z = "d_z = d_a * DERIVATIVES[layer.activation](a_out)"
+_WEIGHT = "weight_grad = (rows.mT @ d_z).reshape(weight.shape)"
+_BIAS = "bias_grad = None if bias is None else d_z.sum(-2)"
+_DOWN = "d_a = fold(layer, d_z @ matrix(layer, weight).mT, shape)"
+_LOSS = "return np.mean((predictions - targets) ** 2, axis=(-2, -1))"
+_Z = "z = unfold(layer, shape_in, a) @ matrix(layer, weight)"
+_Z_BIAS = "z = z + bias[..., None, :]"
+_A = "a = ACTIVATIONS[layer.activation](z).reshape(*z.shape[:-2], -1, *shape_out)"
+_BATCH = "batch = schedule.batch(state.updates)"
 _CALL = "loss, grads = loss_and_grads(network, params, inputs[batch], targets[batch])"
-_STEP = "layer.weight[:] -= schedule.learning_rate * grad.weight"
-_STEP_BIAS = "layer.bias[:] -= schedule.learning_rate * grad.bias"
+_UPDATE = "state = update(schedule, params, grads, state)"
+_SGD = "case SGD(momentum=0.0):\n            w -= rate * g"
 _RECORD = "losses.append(loss)"
 
 
@@ -104,7 +105,11 @@ def _by_layer(
     single = [
         Fault(
             name,
-            (_gradient(old, f"{target} = ({new}) if {_here('layer', k)} else ({right})"),),
+            (
+                _gradient(
+                    old, f"{target} = ({new}) if {_here('weight', k, '.weight')} else ({right})"
+                ),
+            ),
             mistake,
             layer=k,
         )
@@ -127,15 +132,14 @@ def _forward(
         here = "True" if layer is None else _here("weight", layer, ".weight")
         patches = [Patch("model", old, f"{target} = ({new}) if {here} else ({right})")]
         if backward:
-            below = "True" if layer is None else _here("layer", layer)
             patches.append(
-                _gradient(_D_Z, f"d_z = d_a * ({backward} if {below} else a_out * (1.0 - a_out))")
+                _gradient(_D_Z, f"d_z = d_a * ({backward} if {here} else a_out * (1.0 - a_out))")
             )
         faults.append(Fault(name, tuple(patches), mistake, layer=layer, reduced=reduced))
     return faults
 
 
-_ZS = "(a_in @ layer.weight + (0.0 if layer.bias is None else layer.bias))"
+_ZS = "(a_in @ weight + (0.0 if bias is None else bias))"
 _SIG = "1.0 / (1.0 + np.exp(-{}))"
 
 BY_LAYER: tuple[Fault, ...] = (
@@ -146,23 +150,23 @@ BY_LAYER: tuple[Fault, ...] = (
     *_by_layer("tanh' for σ'", _D_Z, "d_a * (1.0 - a_out**2)", "tanh' in place of σ'"),
     *_by_layer("σ' of the wrong layer", _D_Z, "d_a * (a_in * (1.0 - a_in) if a_in.shape == a_out.shape else a_out * (1.0 - a_out))", "σ' of the layer below", lowest=1),
     *_by_layer("σ' missing in the weight gradient", _WEIGHT, "a_in.T @ d_a", "σ' is missing in the weight gradient only"),
-    *_by_layer("σ' missing in what is passed down", _DOWN, "d_a @ layer.weight.T", "σ' is missing in what is passed down", lowest=1),
-    *_by_layer("transposed weight", _DOWN, "d_z @ (layer.weight if layer.weight.shape[0] == layer.weight.shape[1] else layer.weight.T)", "the weight is transposed in back-propagation", lowest=1),
-    *_by_layer("bias gradient missing", _BIAS, "None if layer.bias is None else 0.0 * d_z.sum(0)", "the bias gradient is missing"),
-    *_by_layer("bias gradient averaged", _BIAS, "None if layer.bias is None else d_z.mean(0)", "the bias gradient is averaged over the samples"),
-    *_by_layer("bias gradient of the last sample", _BIAS, "None if layer.bias is None else d_z[-1]", "the bias gradient is the last sample's"),
-    *_by_layer("detached layer", _DOWN, "0.0 * (d_z @ layer.weight.T)", "the layer is detached: no gradient reaches the layers below", lowest=1)[1:],
+    *_by_layer("σ' missing in what is passed down", _DOWN, "d_a @ weight.T", "σ' is missing in what is passed down", lowest=1),
+    *_by_layer("transposed weight", _DOWN, "d_z @ (weight if weight.shape[0] == weight.shape[1] else weight.T)", "the weight is transposed in back-propagation", lowest=1),
+    *_by_layer("bias gradient missing", _BIAS, "None if bias is None else 0.0 * d_z.sum(0)", "the bias gradient is missing"),
+    *_by_layer("bias gradient averaged", _BIAS, "None if bias is None else d_z.mean(0)", "the bias gradient is averaged over the samples"),
+    *_by_layer("bias gradient of the last sample", _BIAS, "None if bias is None else d_z[-1]", "the bias gradient is the last sample's"),
+    *_by_layer("detached layer", _DOWN, "0.0 * (d_z @ weight.T)", "the layer is detached: no gradient reaches the layers below", lowest=1)[1:],
 )  # fmt: skip
 
 _RATE = (
-    Patch("gradients", "from .model import forward", "from .model import forward\n\nrate = 0.0"),
+    Patch("gradients", "from .model import forward, matrix, sigmoid, unfold", "from .model import forward, matrix, sigmoid, unfold\n\nrate = 0.0"),
     Patch("train", _CALL, f"from . import gradients\n\n        gradients.rate = schedule.learning_rate\n        {_CALL}\n        gradients.rate = 0.0"),
 )  # fmt: skip
 
 WHOLE: tuple[Fault, ...] = (
     Fault(
         "gradient after the update above",
-        (*_RATE, _gradient(_DOWN, "d_a = d_z @ (layer.weight - rate * weight_grad).T")),
+        (*_RATE, _gradient(_DOWN, "d_a = d_z @ (weight - rate * weight_grad).T")),
         "the gradient is computed after the layer above was updated",
     ),
     Fault(
@@ -185,14 +189,14 @@ WHOLE: tuple[Fault, ...] = (
     ),
 )  # fmt: skip
 
-_F32 = "(a.astype(np.float32) @ weight.astype(np.float32)).astype(a.dtype) + (0.0 if bias is None else bias)"
+_F32 = "(a.astype(np.float32) @ weight.astype(np.float32)).astype(a.dtype)"
 
 FORWARD: tuple[Fault, ...] = (
     *_forward("tanh for σ", _A, "np.tanh(z)", "tanh in place of the sigmoid", backward="(1.0 - a_out**2)"),
     *_forward("tanh for σ, σ' kept", _A, "np.tanh(z)", "tanh in place of the sigmoid, the sigmoid's derivative kept"),
     *_forward("ReLU for σ", _A, "np.maximum(z, 0.0)", "ReLU in place of the sigmoid", backward="(a_out > 0.0)"),
     *_forward("no activation", _A, "z", "no activation in place of the sigmoid", backward="1.0"),
-    *_forward("bias forgotten", _Z, "a @ weight", "the bias is left out"),
+    *_forward("bias forgotten", _Z_BIAS, "z", "the bias is left out"),
     *_forward("float32 matmul", _Z, _F32, "", reduced=True),
     *_forward("float16 matmul", _Z, _F32.replace("float32", "float16"), "", reduced=True),
 )  # fmt: skip
@@ -202,7 +206,7 @@ REDUCED: tuple[Fault, ...] = (
         Fault(fault.name, fault.patches, layer=fault.layer, reduced=True)
         for fault in (
             *_by_layer("float32 weight gradient", _WEIGHT, "(a_in.astype(np.float32).T @ d_z.astype(np.float32)).astype(d_z.dtype)", ""),
-            *_by_layer("float32 passed down", _DOWN, "(d_z.astype(np.float32) @ layer.weight.T.astype(np.float32)).astype(d_z.dtype)", "", lowest=1),
+            *_by_layer("float32 passed down", _DOWN, "(d_z.astype(np.float32) @ weight.T.astype(np.float32)).astype(d_z.dtype)", "", lowest=1),
         )
     ),
 )  # fmt: skip
@@ -210,22 +214,22 @@ REDUCED: tuple[Fault, ...] = (
 TRAINING: tuple[Fault, ...] = (
     Fault(
         "accumulated gradient",
-        (Patch("train", _CALL, f"{_CALL}\n        kept_grads = grads if update == start else tuple(Layer(a.weight + b.weight, None if a.bias is None else a.bias + b.bias) for a, b in zip(grads, kept_grads))\n        grads = kept_grads"),),
+        (Patch("train", _CALL, f"{_CALL}\n        kept_grads = grads if not losses else map_params(np.add, grads, kept_grads)\n        grads = kept_grads"),),
         "the gradient is accumulated: it is not set to zero between updates",
     ),
     Fault(
         "stale gradient",
-        (Patch("train", _CALL, f"{_CALL}\n        grads, stale = (grads if update == start else stale), grads"),),
+        (Patch("train", _CALL, f"{_CALL}\n        grads, stale = (grads if not losses else stale), grads"),),
         "the gradient is stale: that of the update before",
     ),
     Fault(
         "unshuffled batches",
-        (Patch("train", _BATCH, f"{_BATCH}\n        if schedule.batch_size is not None:\n            batch = slice(update % schedule.updates_per_epoch * schedule.batch_size, (update % schedule.updates_per_epoch + 1) * schedule.batch_size)"),),
+        (Patch("train", _BATCH, f"{_BATCH}\n        if schedule.batch_size is not None:\n            batch = slice(state.updates % schedule.updates_per_epoch * schedule.batch_size, (state.updates % schedule.updates_per_epoch + 1) * schedule.batch_size)"),),
         "the batches are not shuffled",
     ),
     Fault(
         "the first epoch's order throughout",
-        (Patch("train", _BATCH, "batch = schedule.batch(update % schedule.updates_per_epoch)"),),
+        (Patch("train", _BATCH, "batch = schedule.batch(state.updates % schedule.updates_per_epoch)"),),
         "the first epoch's batches are used in every epoch",
     ),
     Fault(
@@ -235,22 +239,22 @@ TRAINING: tuple[Fault, ...] = (
     ),
     Fault(
         "skipped update",
-        (Patch("train", _STEP, f"{_STEP} * 0.0"), Patch("train", _STEP_BIAS, f"{_STEP_BIAS} * 0.0")),
+        (Patch("optimizers", _SGD, f"{_SGD} * 0.0"),),
         "the update is skipped",
     ),
     Fault(
         "one sample at a time",
-        (Patch("train", _CALL, f"{_CALL}\n        for row in np.arange(len(inputs))[batch][:-1]:\n            one = loss_and_grads(network, params, inputs[[row]], targets[[row]])[1]\n            for layer, grad in zip(params, one):\n                {_STEP}\n                if layer.bias is not None:\n                    {_STEP_BIAS}\n        grads = loss_and_grads(network, params, inputs[batch][-1:], targets[batch][-1:])[1]"),),
+        (Patch("train", _CALL, f"{_CALL}\n        for row in np.arange(len(inputs))[batch][:-1]:\n            update(schedule, params, loss_and_grads(network, params, inputs[[row]], targets[[row]])[1], state)\n        grads = loss_and_grads(network, params, inputs[batch][-1:], targets[batch][-1:])[1]"),),
         "an update after every sample",
     ),
     Fault(
         "loss recorded after the update",
-        (Patch("train", _RECORD, "pass"), Patch("train", _STEP_BIAS, f"{_STEP_BIAS}\n        losses.append(float(mse(forward(network, params, inputs[batch])[-1], targets[batch])))")),
+        (Patch("train", _RECORD, "pass"), Patch("train", _UPDATE, f"{_UPDATE}\n        losses.append(float(LOSSES[network.loss](forward(network, params, inputs[batch])[-1], targets[batch])))")),
         "the loss after the update, not before it",
     ),
     Fault(
         "learning rate halved",
-        (Patch("train", _STEP, _STEP.replace("schedule", "0.5 * schedule")), Patch("train", _STEP_BIAS, _STEP_BIAS.replace("schedule", "0.5 * schedule"))),
+        (Patch("optimizers", _SGD, _SGD.replace("rate * g", "0.5 * rate * g")),),
         factor="½",
     ),
 )  # fmt: skip

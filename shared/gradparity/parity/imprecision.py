@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..contract import Network, Schedule, map_params, tensors
-from .bound import Precision
 from .case import Case
 from .judge import Phase, Verdict, judge
 from .mistakes import scopes
 from .observation import Observation, deviation
-from .reference import Array
+from .places import Array
+from .precision import Precision
 from .step import Step
 
 _FLOAT32 = Precision.of(np.float32)
@@ -120,7 +120,7 @@ def leaks(observation: Observation, precision: Precision | None = None) -> list[
     for index, activation in enumerate(observation.seen.activations or ()):
         if below is not None and activation is not None:
             layer, params = case.network.layers[index], (case.params[index],)
-            network = Network((below.shape[1],), (layer,))
+            network = Network(below.shape[1:], (layer,))
             single = Case(network, params, below, activation, Schedule(1.0, epochs=1))
             expected, bound = single.expect(precision)
             step = Step(activations=[activation])

@@ -43,7 +43,7 @@ class Finding:
     Attributes:
         phase: where in the step.
         layer: from 0; None for the loss.
-        tensor: `activation`, `loss`, `recorded loss`, `weight` or `bias`.
+        tensor: `activation`, `loss`, `recorded loss`, `weight`, `bias`, or such as `velocity of weight`.
         verdict: abstain where it is inside a bound that could not tell (see `RESOLUTION`), or there is none,
             because the exact numbers overflow.
         share: the largest |difference| / bound over the entries: at most 1 inside the bound; infinite for NaN;
@@ -107,6 +107,9 @@ def _tensors(
     if result.updated is not None:
         for layer, tensor, old, *updated in _parameters(before, *(s.updated for s in steps)):
             yield "update", layer, tensor, *updated, updated[1] - old
+    for name in result.state or {}:
+        for layer, tensor, *arrays in _parameters(*((s.state or {})[name] for s in steps)):
+            yield "update", layer, f"{name} of {tensor}", *arrays, arrays[1]
 
 
 def _parameters(*params: Any) -> Iterator[tuple[Any, ...]]:
@@ -117,14 +120,18 @@ def _parameters(*params: Any) -> Iterator[tuple[Any, ...]]:
             yield layer, "bias", *(values.bias for values in layers)
 
 
+def _norm(array: np.ndarray) -> float:
+    return float(np.linalg.norm(np.ravel(array).astype(np.float64)))
+
+
 def _compare(
     phase: Phase, layer: int | None, tensor: str, values: list[Any], slack: float
 ) -> Finding:
     result, expected, bound, judged = (np.asarray(value) for value in values)
     allowed = slack * bound.astype(np.float64)
-    with np.errstate(invalid="ignore"):  # inf - inf
+    with np.errstate(divide="ignore", invalid="ignore"):  # inf - inf
         difference = np.abs(result - expected).astype(np.float64)
-        share = difference / allowed
+        share = np.where(difference == 0, 0.0, difference / allowed)  # 0 / 0, where both are exact
     share = np.where(np.isnan(share), np.inf, share)
     worst = np.unravel_index(np.argmax(share), share.shape)
     largest = float(share[worst])
@@ -132,7 +139,7 @@ def _compare(
         verdict, largest = Verdict.ABSTAIN, 0.0
     elif largest > 1:
         verdict = Verdict.DISAGREE
-    elif np.linalg.norm(allowed) > RESOLUTION * np.linalg.norm(judged.astype(np.float64)):
+    elif (size := _norm(judged)) == 0 or _norm(allowed) > RESOLUTION * size:  # zeros tell nothing
         verdict = Verdict.ABSTAIN
     else:
         verdict = Verdict.AGREE

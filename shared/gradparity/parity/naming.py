@@ -28,7 +28,8 @@ from .mistakes import (
     scopes,
 )
 from .observation import Observation, deviation
-from .reference import RIGHT, Array, Equations
+from .places import Array
+from .reference import RIGHT, Equations
 
 Place = Callable[[int], Layers]
 

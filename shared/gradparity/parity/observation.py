@@ -11,7 +11,7 @@ import numpy as np
 
 from .case import Case
 from .judge import Finding, Phase, Verdict, judge
-from .reference import Array
+from .places import Array
 from .step import Step
 
 STEEPER = 4.0

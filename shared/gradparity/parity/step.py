@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..contract import Params
-from .reference import Array
+from .places import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +22,7 @@ class Step:
         grads: of the loss.
         recorded: the loss that training records for this update.
         updated: the weights after the update.
+        state: the optimizer's arrays after the update, by name.
     """
 
     activations: Sequence[Array | None] | None = None
@@ -29,3 +30,4 @@ class Step:
     grads: Params | None = None
     recorded: Any = None
     updated: Params | None = None
+    state: Mapping[str, Params] | None = None

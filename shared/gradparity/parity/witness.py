@@ -68,7 +68,7 @@ def _same_start(run: Run) -> bool:
 
 
 def _steps(run: Run) -> Iterator[tuple[int, Finding]]:
-    kept = {update: snapshot.params for update, snapshot in run.trajectory.kept.items()}
+    kept = run.trajectory.kept
     for case, seen in steps_of(run.experiment.problem(), kept, run.trajectory.losses):
         expected, bound = case.expect()
         for finding in judge(case.params, seen, expected, bound, slack=case.oracle_slack):

@@ -63,11 +63,11 @@ def work_out(
     dtypes = sorted(DTYPES, key=lambda dtype: dtype != experiment.dtype)
     problems = [experiment.model_copy(update={"dtype": dtype}).problem() for dtype in dtypes]
     envelope = around()
-    weights = {
+    snapshots = {
         update: envelope.reference[update]
         for update in sampled_updates(problems[0].schedule.updates)
     }
-    cases = ((f"step {case.update}", case) for case in teacher_forced(problems, weights))
+    cases = ((f"step {case.update}", case) for case in teacher_forced(problems, snapshots))
     agreement = examine(implementations, cases)
     return Result(experiment, runs, [witness(run, envelope) for run in runs], agreement)
 

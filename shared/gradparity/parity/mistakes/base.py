@@ -58,7 +58,7 @@ def patched(equations: Equations, layers: Layers, **changes: Callable[..., Any])
     """`equations`, with others in these layers; each takes the arguments of the one that it replaces."""
 
     def switch(right: Callable[..., Any], wrong: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda *arguments: (wrong if arguments[-1] in layers else right)(*arguments)
+        return lambda *arguments: (wrong if arguments[-1].index in layers else right)(*arguments)
 
     fields = {name: switch(getattr(equations, name), wrong) for name, wrong in changes.items()}
     return replace(equations, **fields)

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..reference import RIGHT, Array, Equations, sigmoid, sigmoid_prime
+from ..functions import sigmoid, sigmoid_prime
+from ..places import Array
+from ..reference import RIGHT, Equations
 from .base import Layers, patched
 
 

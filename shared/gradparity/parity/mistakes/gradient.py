@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ...contract import map_params
+from ...contract import Network, map_params
 from ..case import Case, oracle_dtype
-from ..reference import Array, Equations, Pass, sigmoid, sigmoid_prime
+from ..functions import sigmoid, sigmoid_prime
+from ..places import Array, Place
+from ..reference import Equations, Pass
 from .base import Layers, Mistake, Predict, by, patched, run
 from .losses import cross_entropy
 
@@ -18,7 +20,10 @@ from .losses import cross_entropy
 def _output(
     output: Callable[[Array, Array], Array], loss: Callable[[Array, Array], Any]
 ) -> Predict:
-    return lambda case, equations, _, __: run(case, replace(equations, output=output, loss=loss))
+    return lambda case, equations, _, __: run(
+        case,
+        replace(equations, output=lambda a, y, _: output(a, y), loss=lambda a, y, _: loss(a, y)),
+    )
 
 
 def _neighbour(offset: int) -> Predict:
@@ -40,7 +45,7 @@ def _neighbour(offset: int) -> Predict:
                 patched(
                     equations,
                     frozenset(other),
-                    slope=lambda _z, _a, at: other[at] * (1 - other[at]),
+                    slope=lambda _z, _a, at: other[at.index] * (1 - other[at.index]),
                 ),
             )
         )
@@ -84,14 +89,14 @@ def _updated_first(case: Case, equations: Equations, layers: Layers, scale: floa
     rate = oracle_dtype()(case.schedule.learning_rate * scale)
     weight_grads: dict[int, Array] = {}
 
-    def weight_grad(below: Array, d_a: Array, delta: Array, layer: int) -> Array:
-        weight_grads[layer] = equations.weight_grad(below, d_a, delta, layer)
-        return weight_grads[layer]
+    def weight_grad(below: Array, d_a: Array, delta: Array, at: Place) -> Array:
+        weight_grads[at.index] = equations.weight_grad(below, d_a, delta, at)
+        return weight_grads[at.index]
 
-    def passed_down(d_a: Array, delta: Array, weight: Array, layer: int) -> Array:
-        if layer in layers:
-            weight = weight - rate * weight_grads[layer]
-        return equations.passed_down(d_a, delta, weight, layer)
+    def passed_down(d_a: Array, delta: Array, weight: Array, at: Place) -> Array:
+        if at.index in layers:
+            weight = weight - rate * weight_grads[at.index]
+        return equations.passed_down(d_a, delta, weight, at)
 
     return run(case, replace(equations, weight_grad=weight_grad, passed_down=passed_down))
 
@@ -103,8 +108,8 @@ def _without(sample: int, *, keep_count: bool = False) -> Predict:
         rows = np.arange(len(case.inputs))[case.schedule.batch(case.update)]
         if keep_count:
 
-            def output(predictions: Array, targets: Array) -> Array:
-                d_a = equations.output(predictions, targets)
+            def output(predictions: Array, targets: Array, network: Network) -> Array:
+                d_a = equations.output(predictions, targets, network)
                 d_a[sample] = 0
                 return d_a
 
@@ -122,8 +127,8 @@ def _broadcast(case: Case, equations: Equations, _: Layers, __: float) -> Pass |
         case,
         replace(
             equations,
-            loss=lambda a, y: np.mean((a - y.T) ** 2),
-            output=lambda a, y: 2 * (a - np.mean(y)) / len(a),
+            loss=lambda a, y, _: np.mean((a - y.T) ** 2),
+            output=lambda a, y, _: 2 * (a - np.mean(y)) / len(a),
         ),
     )
 

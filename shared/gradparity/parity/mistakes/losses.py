@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..reference import Array
+from ..places import Array
 
 
 def cross_entropy(predictions: Array, targets: Array) -> Any:

@@ -11,7 +11,8 @@ import numpy as np
 
 from ...contract import map_params
 from ..case import Case, oracle_dtype
-from ..reference import Equations, Pass, cast, sgd_step
+from ..optimizing import apply_update
+from ..reference import Equations, Pass, cast
 from .base import Layers, Mistake, Predict, run
 
 
@@ -76,7 +77,8 @@ def _sample_by_sample(case: Case, equations: Equations, _: Layers, scale: float)
     start = params = cast(case.params, wide)
     for row in rows:
         grads = run(case, equations, params, [row]).grads
-        params = sgd_step(params, map_params(lambda g: g * wide(scale), grads), float(rate))
+        grads = map_params(lambda g: g * wide(scale), grads)
+        params, _arrays = apply_update(case.schedule, params, grads, {}, case.update + 1)
     return replace(
         run(case, equations),
         grads=map_params(lambda old, new: (old - new) / (rate * wide(scale)), start, params),
