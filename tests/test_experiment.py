@@ -120,7 +120,7 @@ def test_every_mistake_at_once_with_its_path() -> None:
             "dataset: .*'moons'.*'linear', 'xor', 'bars', 'digits'",
         ),
         ("[training]", "[trainning]", "training: field required"),
-        (LAYER, "3", r"network.layers\[0\]: .*dictionary"),
+        (LAYER, "3", r"network.layers\[0\]: .*found 3"),
         (LAYER, "{ channels = 5 }", r"network.layers\[0\]: a convolution needs images, .*\(2,\)"),
         (LAYER, "{ channels = 5, units = 3 }", r"network.layers\[0\].units: extra"),
         (

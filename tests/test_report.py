@@ -6,25 +6,27 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from gradparity.boundary import Guarded
 from gradparity.errors import InputError
 from gradparity.experiment import Experiment
 from gradparity.parity.campaign import agreement
 from gradparity.parity.judge import Verdict
 from gradparity.report.build import build
 
-from .helpers import implementation, small_experiment
+from .helpers import small_experiment
 
-HOSTILE = "<script>alert(1)</script>|*x*"
+HOSTILE = "<script>alert(1)|*x*"
 
 
 def _build(out: Path, *experiments: Experiment) -> Verdict:
-    hostile = Guarded(HOSTILE, implementation("numpy").implementation)
-    both = {"numpy": implementation("numpy"), HOSTILE: hostile}
-    return build(experiments or [small_experiment()], both, out, campaigns=out)
+    with TemporaryDirectory() as folder:
+        hostile = Path(folder) / f"{HOSTILE}.py"
+        hostile.write_text("from impl_numpy import *\n")
+        targets = ["numpy", str(hostile)]
+        return build(experiments or [small_experiment()], targets, out, campaigns=out)
 
 
 class Page(HTMLParser):

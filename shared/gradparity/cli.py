@@ -197,9 +197,11 @@ def report(
 ) -> None:
     """Train the experiments in every implementation, judge them, and write the report."""
     experiments = [experiment.load(name) for name in names or experiment.names()]
-    implementations = _implementations(impl)
-    with _progress(len(experiments) * (len(implementations) + 1) + 1) as advance:
-        verdict = build(experiments, implementations, out, campaigns, advance)
+    targets = impl or list(_implementations(None))
+    for target in targets:
+        registry.load(target)  # what is wrong with it is said before the work begins
+    with _progress(len(experiments) + 2) as advance:
+        verdict = build(experiments, targets, out, campaigns, advance)
     _out.print(f"written to {out}/index.html", highlight=False, markup=False)
     _finish(verdict)
 

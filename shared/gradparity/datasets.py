@@ -45,7 +45,10 @@ DIGITS = 1797
 """How many handwritten digits there are."""
 
 
-def digits(samples: int, seed: int) -> tuple[tuple[Inputs, Targets], tuple[Inputs, Targets]]:
+Digits = tuple[Float64[np.ndarray, "_ 8 8 1"], Float64[np.ndarray, "_ 10"]]
+
+
+def digits(samples: int, seed: int) -> tuple[Digits, Digits]:
     """scikit-learn's handwritten digits, `samples` of them drawn for training, and the rest (Alpaydin, Kaynak 1998).
 
     Inputs `(…, 8, 8, 1)` between 0 and 1; targets `(…, 10)`, one for the digit.

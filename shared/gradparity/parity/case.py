@@ -172,8 +172,12 @@ def steps_of(
         yield case, Step(recorded=losses[update - first], updated=after.params, state=arrays)
 
 
-def sampled_updates(updates: int, count: int = SAMPLED_STEPS) -> list[int]:
-    """About `count` of the update numbers 0 … updates - 1, the first and the last among them."""
+def sampled_updates(updates: int, count: int | None = None) -> list[int]:
+    """About `count` of the update numbers 0 … updates - 1, the first and the last among them.
+
+    By default one in 50, but no fewer than 24 and no more than `SAMPLED_STEPS`.
+    """
+    count = count or min(max(updates // 50, 24), SAMPLED_STEPS)
     even = np.linspace(0, updates - 1, count - count // 2)
     logarithmic = np.geomspace(1, updates, count // 2) - 1
     return sorted({int(k) for k in np.concatenate([even, logarithmic]).round()})

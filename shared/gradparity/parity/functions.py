@@ -17,12 +17,13 @@ def sigmoid(z: Array) -> Array:
     """1 / (1 + e^-z), with the exponential of a non-positive number only: it cannot overflow."""
     right = np.real(z) >= 0
     exp = np.exp(np.where(right, -z, z))
-    return np.where(right, 1 / (1 + exp), exp / (1 + exp))
+    return np.where(right, 1, exp) / (1 + exp)
 
 
 def sigmoid_prime(z: Array) -> Array:
-    """σ'(z) = σ(z) σ(-z): unlike a (1 - a), it does not cancel where a is close to 1."""
-    return sigmoid(z) * sigmoid(-z)
+    """σ'(z) = e^-|z| / (1 + e^-|z|)²: unlike a (1 - a), it does not cancel where a is close to 1."""
+    exp = np.exp(np.where(np.real(z) >= 0, -z, z))
+    return exp / (1 + exp) ** 2
 
 
 def softmax(z: Array) -> Array:
@@ -32,8 +33,7 @@ def softmax(z: Array) -> Array:
 
 
 def _tanh_prime(z: Array) -> Array:
-    q = np.exp(np.where(np.real(z) >= 0, -2 * z, 2 * z))
-    return 4 * q / (1 + q) ** 2
+    return 4 * sigmoid_prime(2 * z)
 
 
 def _positive(z: Array, right: Any, left: Any) -> Array:

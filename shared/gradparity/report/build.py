@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -13,17 +14,13 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
-from ..boundary import Guarded
 from ..errors import InputError
 from ..experiment import Experiment
 from ..files import replace_files
 from ..machine import machine, versions
 from ..parity.campaign import AGREEMENT, FAULTS
 from ..parity.judge import PHASES, Verdict
-from ..parity.witness import surroundings
-from . import figures
 from .results import Result, summarise, work_out
 from .scoreboard import scoreboard
 
@@ -33,22 +30,19 @@ CAMPAIGNS = Path("reports/campaigns")
 
 def build(
     experiments: Sequence[Experiment],
-    implementations: Mapping[str, Guarded],
+    targets: Sequence[str],
     out: Path = LATEST,
     campaigns: Path = CAMPAIGNS,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Verdict:
-    """Train every experiment in every implementation, judge, and write the report to `out`."""
-    # The envelopes take as long as a training; on another core they take no time.
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        around = [pool.submit(surroundings, experiment) for experiment in experiments]
-        results = [
-            work_out(experiment, implementations, future.result, progress)
-            for experiment, future in zip(experiments, around, strict=True)
-        ]
+    """Train every experiment in every implementation, judge, and write the report to `out`.
+
+    `targets` are names or paths of implementations, as the registry knows them.
+    """
+    results = _work_out_all(experiments, targets, progress)
     progress("write the report")
-    summary = summarise(results, list(implementations))
-    drawn = {f"{r.experiment.name}-{kind}": f for r in results for kind, f in _figures(r)}
+    summary = summarise(results, [run.implementation for run in results[0].runs])
+    drawn = {f"{r.experiment.name}-{kind}": f for r in results for kind, f in r.figures.items()}
     page = {
         "results": summary,
         "place": _place(results),
@@ -59,25 +53,30 @@ def build(
     templates = _environment()
     files = {
         "index.html": templates.get_template("index.html.j2")
-        .render(page, figures={name: _data_uri(figure) for name, figure in drawn.items()})
+        .render(page, figures={name: _data_uri(figure.svg) for name, figure in drawn.items()})
         .encode(),
         "README.md": templates.get_template("README.md.j2").render(page, figures=drawn).encode(),
         "machine.md": templates.get_template("machine.md.j2").render(page).encode(),
         "results.json": (json.dumps(summary, indent=1, allow_nan=False) + "\n").encode(),
     }
-    files |= {f"figures/{name}.png": figures.png(figure) for name, figure in drawn.items()}
+    files |= {f"figures/{name}.png": figure.png for name, figure in drawn.items()}
     replace_files(out, files)
     return Verdict(summary["verdict"])
 
 
-def _figures(result: Result) -> list[tuple[str, Figure]]:
-    found = [("losses", figures.losses(result.runs))]
-    if len(result.runs) > 1:
-        found.append(("differences", figures.differences(result.runs)))
-    problem = result.experiment.problem()
-    if problem.network.input_shape == (2,) and problem.targets.shape[1] == 1:
-        found.insert(0, ("predictions", figures.predictions(result.runs)))
-    return found
+def _work_out_all(
+    experiments: Sequence[Experiment], targets: Sequence[str], progress: Callable[[str], None]
+) -> list[Result]:
+    """Every experiment by itself, on all cores; those that train longest begin first."""
+    progress("train and judge")
+    longest = sorted(experiments, key=lambda one: -one.training.epochs)
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        futures = {pool.submit(work_out, one, tuple(targets)): one.name for one in longest}
+        found = {}
+        for future in as_completed(futures):
+            found[futures[future]] = future.result()
+            progress(f"{futures[future]}: done")
+    return [found[one.name] for one in experiments]
 
 
 def _place(results: Sequence[Result]) -> dict[str, Any]:
@@ -111,8 +110,8 @@ def _campaign(path: Path) -> dict[str, Any] | None:
     return campaign
 
 
-def _data_uri(figure: Figure) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(figures.svg(figure)).decode()
+def _data_uri(svg: bytes) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
 
 
 def _plain(text: str) -> Markup:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -18,6 +19,11 @@ from ..runner import Run
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _DASHES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 _CLASS_COLOURS, _CLASS_MARKERS = ("#D55E00", "#0072B2"), ("o", "s")
+_LOSSES = {
+    "mse": "MSE",
+    "binary_cross_entropy": "cross-entropy",
+    "softmax_cross_entropy": "cross-entropy",
+}
 _POINTS = 400
 
 _STYLE: Any = {
@@ -31,6 +37,37 @@ _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "gradparity",
 }
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure as SVG, with fixed ids and no date, and as PNG, at twice the usual resolution of a screen."""
+
+    svg: bytes
+    png: bytes
+
+    @classmethod
+    def of(cls, figure: Figure) -> Drawing:
+        """Draw a figure."""
+        with mpl.rc_context(_STYLE):
+            layout = figure.get_layout_engine()
+            assert layout is not None
+            layout.execute(figure)
+            figure.set_layout_engine("none")  # found once, not for each format
+        svg = _save(figure, "svg", metadata={"Date": None})
+        return cls(svg, _save(figure, "png", dpi=160, metadata={"Software": None}))
+
+
+def drawings(runs: Sequence[Run]) -> dict[str, Drawing]:
+    """The figures of one experiment, by kind."""
+    found = {}
+    problem = runs[0].experiment.problem()
+    if problem.network.input_shape == (2,) and problem.targets.shape[1] == 1:
+        found["predictions"] = predictions(runs)
+    found["losses"] = losses(runs)
+    if len(runs) > 1:
+        found["differences"] = differences(runs)
+    return {kind: Drawing.of(figure) for kind, figure in found.items()}
 
 
 def predictions(runs: Sequence[Run]) -> Figure:
@@ -76,6 +113,7 @@ def _scatter(axes: mpl.axes.Axes, inputs: np.ndarray, values: np.ndarray) -> Non
 
 def losses(runs: Sequence[Run]) -> Figure:
     """The learning curves over each other: the first is drawn widest, so that the others show on top of it."""
+    loss = runs[0].experiment.network.loss
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(5, 3.2), layout="constrained")
         axes = figure.subplots()
@@ -90,7 +128,8 @@ def losses(runs: Sequence[Run]) -> Figure:
                 lw=max(6 - 2 * index, 1.5),
                 label=run.implementation,
             )
-        axes.set(xscale="log", yscale="log", xlabel="epoch", ylabel="loss (MSE)")
+        axes.set(xscale="log", yscale="log", xlabel="epoch", ylabel=f"loss ({_LOSSES[loss]})")
+        axes.minorticks_off()
         axes.legend()
     return figure
 
@@ -118,6 +157,7 @@ def differences(runs: Sequence[Run]) -> Figure:
             xscale="log", yscale="log", xlabel="update", ylabel="relative difference of losses"
         )
         axes.set_ylim(bottom=u / 12)
+        axes.minorticks_off()
         axes.legend(loc="upper left")
     return figure
 
@@ -130,16 +170,6 @@ def epoch_losses(run: Run) -> tuple[np.ndarray, np.ndarray]:
 
 def _log_spaced(length: int) -> np.ndarray:
     return np.unique(np.geomspace(1, length, _POINTS).astype(int)) - 1
-
-
-def svg(figure: Figure) -> bytes:
-    """The figure as SVG, with fixed ids and no date."""
-    return _save(figure, "svg", metadata={"Date": None})
-
-
-def png(figure: Figure) -> bytes:
-    """The figure as PNG, at twice the usual resolution of a screen."""
-    return _save(figure, "png", dpi=160, metadata={"Software": None})
 
 
 def _save(figure: Figure, kind: str, **options: Any) -> bytes:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from .. import __version__
-from ..boundary import Guarded
+from .. import __version__, registry
 from ..comparison import loss_differences, weight_distances
 from ..experiment import Experiment
 from ..parity.agreement import Agreement, examine
 from ..parity.case import sampled_updates, teacher_forced
-from ..parity.envelope import Envelope
 from ..parity.judge import Verdict, combine
-from ..parity.witness import Testimony, witness
+from ..parity.witness import Testimony, surroundings, witness
 from ..runner import Run, accuracy, run
-from .figures import epoch_losses
+from .figures import Drawing, drawings, epoch_losses
 
 SCHEMA = 1
 DTYPES = ("float64", "float32")
@@ -38,6 +37,7 @@ class Result:
     runs: Sequence[Run]
     testimonies: Sequence[Testimony]
     agreement: Agreement
+    figures: dict[str, Drawing]
 
     @property
     def verdict(self) -> Verdict:
@@ -45,31 +45,24 @@ class Result:
         return combine([self.agreement.verdict, *(t.verdict for t in self.testimonies)])
 
 
-def work_out(
-    experiment: Experiment,
-    implementations: Mapping[str, Guarded],
-    around: Callable[[], Envelope],
-    progress: Callable[[str], None] = lambda _: None,
-) -> Result:
-    """Train `experiment` in each implementation, and judge; `progress` is told what is about to be done.
+_load = cache(registry.load)
 
-    `around` gives the envelope of its runs, once they are there.
-    """
-    runs = []
-    for name, implementation in implementations.items():
-        progress(f"{experiment.name}: train in {name}")
-        runs.append(run(implementation, experiment))
-    progress(f"{experiment.name}: judge")
+
+def work_out(experiment: Experiment, targets: Sequence[str]) -> Result:
+    """Train `experiment` in each implementation, and judge."""
+    implementations = {target.name: target for target in map(_load, targets)}
+    runs = [run(implementation, experiment) for implementation in implementations.values()]
     dtypes = sorted(DTYPES, key=lambda dtype: dtype != experiment.dtype)
     problems = [experiment.model_copy(update={"dtype": dtype}).problem() for dtype in dtypes]
-    envelope = around()
+    envelope = surroundings(experiment)
     snapshots = {
         update: envelope.reference[update]
         for update in sampled_updates(problems[0].schedule.updates)
     }
     cases = ((f"step {case.update}", case) for case in teacher_forced(problems, snapshots))
     agreement = examine(implementations, cases)
-    return Result(experiment, runs, [witness(run, envelope) for run in runs], agreement)
+    testimonies = [witness(run, envelope) for run in runs]
+    return Result(experiment, runs, testimonies, agreement, drawings(runs))
 
 
 def summarise(results: Sequence[Result], implementations: Sequence[str]) -> dict[str, Any]:
