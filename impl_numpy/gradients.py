@@ -5,25 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from jaxtyping import Float
 
 from gradparity.contract import LEAK, Batch, Conv, Dense, Layer, Network, Params
 
-from .model import forward, matrix, sigmoid, unfold
+from .model import Rows, forward, matrix, sigmoid, unfold
+
+Scalar = np.floating | Float[np.ndarray, " members"]  # in an ensemble, one for each member
 
 
-def mse(predictions: Batch, targets: Batch) -> np.floating:
+def mse(predictions: Batch, targets: Batch) -> Scalar:
     """The mean of the squared differences over all elements, samples and outputs alike."""
     return np.mean((predictions - targets) ** 2, axis=(-2, -1))
 
 
-def binary_cross_entropy(logits: Batch, targets: Batch) -> np.floating:
+def binary_cross_entropy(logits: Batch, targets: Batch) -> Scalar:
     """-(y log σ(z) + (1 - y) log σ(-z)), the mean over all elements."""
     # e^z would overflow: log(1 + e^z) = max(z, 0) + log(1 + e^-|z|).
     softplus = np.maximum(logits, 0.0) + np.log1p(np.exp(-np.abs(logits)))
     return np.mean(softplus - targets * logits, axis=(-2, -1))
 
 
-def softmax_cross_entropy(logits: Batch, targets: Batch) -> np.floating:
+def softmax_cross_entropy(logits: Batch, targets: Batch) -> Scalar:
     """-Σ y log softmax(z) over the classes, the mean over the samples."""
     shifted = logits - logits.max(-1, keepdims=True)  # so that e^z cannot overflow
     log_softmax = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
@@ -36,7 +39,7 @@ def softmax(z: Batch) -> Batch:
     return exp / exp.sum(-1, keepdims=True)
 
 
-LOSSES: dict[str, Callable[[Batch, Batch], np.floating]] = {
+LOSSES: dict[str, Callable[[Batch, Batch], Scalar]] = {
     "mse": mse,
     "binary_cross_entropy": binary_cross_entropy,
     "softmax_cross_entropy": softmax_cross_entropy,
@@ -59,7 +62,7 @@ DERIVATIVES: dict[str, Callable[[Batch], Batch]] = {
 }
 
 
-def fold(layer: Dense | Conv, rows: Batch, shape: tuple[int, ...]) -> Batch:
+def fold(layer: Dense | Conv, rows: Rows, shape: tuple[int, ...]) -> Batch:
     """The adjoint of `unfold`: each number of a row is added to where it was taken from."""
     if isinstance(layer, Dense):
         return rows.reshape(*rows.shape[:-1], *shape)
@@ -80,7 +83,7 @@ def fold(layer: Dense | Conv, rows: Batch, shape: tuple[int, ...]) -> Batch:
 
 def value_and_grad(
     network: Network, params: Params, inputs: Batch, targets: Batch
-) -> tuple[np.floating, Params]:
+) -> tuple[Scalar, Params]:
     """Back-propagation. In an ensemble, all arguments and results have a member axis in front."""
     activations = forward(network, params, inputs)
     predictions = activations[-1]

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from jaxtyping import Float
 
 from gradparity.contract import LEAK, Batch, Conv, Dense, Network, Params
+
+
+Rows = Float[np.ndarray, "... rows fan_in"]
 
 
 def sigmoid(z: Batch) -> Batch:
@@ -25,7 +29,7 @@ ACTIVATIONS: dict[str, Callable[[Batch], Batch]] = {
 }
 
 
-def unfold(layer: Dense | Conv, shape: tuple[int, ...], a: Batch) -> Batch:
+def unfold(layer: Dense | Conv, shape: tuple[int, ...], a: Batch) -> Rows:
     """The rows that a layer multiplies by its weight matrix; a sample has the shape `shape`.
 
     A convolution is a dense layer over patches: one row for each sample and place of the kernel.
@@ -41,7 +45,9 @@ def unfold(layer: Dense | Conv, shape: tuple[int, ...], a: Batch) -> Batch:
     return patches.reshape(*lead[:-1], -1, np.prod(patches.shape[-3:]))
 
 
-def matrix(layer: Dense | Conv, weight: Batch) -> Batch:
+def matrix(
+    layer: Dense | Conv, weight: Float[np.ndarray, "... fan_out"]
+) -> Float[np.ndarray, "... fan_in fan_out"]:
     """The weight as a matrix, `(fan_in, fan_out)`."""
     if isinstance(layer, Dense):
         return weight

@@ -119,7 +119,8 @@ def copied(params: Params) -> Params:
 
 def same_bits(a: Params, b: Params) -> bool:
     return all(
-        np.array_equal(one, other) for one, other in zip(tensors(a), tensors(b), strict=True)
+        np.array_equal(one, other, equal_nan=True)
+        for one, other in zip(tensors(a), tensors(b), strict=True)
     )
 
 

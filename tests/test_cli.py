@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gradparity.parity.campaign import judge_networks
+from gradparity.parity.randomized import OPTIMIZERS
 
 from .helpers import SMALL, command, gradparity
 
@@ -154,9 +155,14 @@ def test_bad_input(what: str, small: Path) -> None:
 
 
 def test_a_campaign_is_the_same_in_any_number_of_processes(tmp_path: Path) -> None:
-    done = gradparity("agreement", "--networks", "25", "--impl", "numpy", "--campaigns", tmp_path)
+    done = gradparity(
+        *("agreement", "--networks", "25", "--impl", "numpy", "--kind", "any"),
+        *("--campaigns", tmp_path),
+    )
     assert done.returncode == 0, done.stderr
-    stored = json.loads((tmp_path / "agreement.json").read_text())
-    agreement = judge_networks(["numpy"], 0, range(25)).summary()
-    assert json.loads(json.dumps(agreement)) == stored["agreement"]
+    stored = json.loads((tmp_path / "agreement-any.json").read_text())
+    agreement, features = judge_networks(["numpy"], 0, "any", range(25))
+    assert json.loads(json.dumps(agreement.summary())) == stored["agreement"]
+    assert json.loads(json.dumps(features.summary())) == stored["features"]
     assert stored["agreement"]["steps"] == 25 * 3 * 2
+    assert sum(f["configurations"] for f in stored["features"] if f["feature"] in OPTIMIZERS) == 150

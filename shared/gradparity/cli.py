@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich import box
@@ -280,14 +280,18 @@ def _say(line: str) -> None:
 def agreement(
     networks: Annotated[int, typer.Option(min=1, help="How many random networks.")] = 1700,
     seed: Annotated[int, typer.Option(min=0, help="Which ones.")] = 0,
+    kind: Annotated[
+        Literal["homework", "any"],
+        typer.Option(help="The homework's networks, or any activation, loss, optimizer, layer."),
+    ] = "homework",
     impl: Impls = None,
     campaigns: Annotated[Path, typer.Option(help="Where to write the result.")] = CAMPAIGNS,
 ) -> None:
     """Judge the implementations on random networks (a campaign: JAX compiles each one, half a second each)."""
     targets = impl or list(_implementations(None))
     with _progress(networks) as advance:
-        verdict = campaign.agreement(targets, networks, seed, campaigns, advance)
-    _out.print(f"written to {campaigns / campaign.AGREEMENT}", highlight=False, markup=False)
+        verdict = campaign.agreement(targets, networks, seed, campaigns, advance, kind)
+    _out.print(f"written to {campaigns / campaign.KINDS[kind][0]}", highlight=False, markup=False)
     _finish(verdict)
 
 

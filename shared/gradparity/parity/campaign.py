@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,19 +20,24 @@ import numpy as np
 from .. import registry
 from ..files import replace_files
 from ..machine import machine, versions
-from .agreement import Agreement, examine
-from .case import Case
+from .agreement import ORACLE, Agreement, examine
 from .faults import FAULTS as PLANTED
 from .faults import Fault, Plant
 from .faults import pairs as fault_pairs
 from .judge import Verdict
-from .randomized import random_setting
+from .randomized import Setting, random_setting, random_setting_of_any_kind
 from .scoreboard import Outcome, Score, score
 from .scoreboard import planted as layers_of
 from .suite import suite
 
-AGREEMENT = "agreement.json"
+KINDS: dict[str, tuple[str, Callable[[np.random.Generator], Setting]]] = {
+    "homework": ("agreement.json", random_setting),
+    "any": ("agreement-any.json", random_setting_of_any_kind),
+}
+"""Of random networks: the homework's, and those with any activation, loss, optimizer and layer."""
+
 FAULTS = "faults.json"
+DTYPES = ("float64", "float32")
 _DRAWS = 3
 _CHUNK = 20
 
@@ -40,26 +48,29 @@ def agreement(
     seed: int,
     folder: Path,
     progress: Callable[[str], None] = lambda _: None,
+    kind: str = "homework",
 ) -> Verdict:
     """Judge implementations on random networks, each with several draws in both dtypes, and store the result.
 
-    `targets` are names or paths, as the registry knows them. The networks are the same for the same seed,
-    however many processes share them.
+    `targets` are names or paths, as the registry knows them; `kind` is one of `KINDS`. The networks are the same for
+    the same seed, however many processes share them.
     """
-    found = Agreement()
+    found, features = Agreement(), Features()
     begin = time.perf_counter()
-    for chunk, part in _in_processes(judge_networks, networks, targets, seed):
+    for chunk, (part, counted) in _in_processes(judge_networks, networks, targets, seed, kind):
         found.merge(part)
+        features.merge(counted)
         for number in chunk:
             progress(f"network {number + 1}")
     _store(
         folder,
-        AGREEMENT,
+        KINDS[kind][0],
         begin,
-        command=f"gradparity agreement --networks {networks} --seed {seed}",
+        command=f"gradparity agreement --networks {networks} --seed {seed} --kind {kind}",
         networks=networks,
         seed=seed,
         agreement=found.summary(),
+        features=features.summary(),
     )
     return found.verdict
 
@@ -161,16 +172,74 @@ def _store(folder: Path, name: str, begin: float, **result: Any) -> None:
     replace_files(folder, {name: (json.dumps(common | result, indent=1) + "\n").encode()})
 
 
-def judge_networks(targets: Sequence[str], seed: int, numbers: Sequence[int]) -> Agreement:
+@dataclass
+class Features:
+    """What was found of the networks that have a feature, such as an activation, against the oracle.
+
+    Attributes:
+        configurations: judged, by feature.
+        alarms: of these, where an implementation disagrees with the oracle.
+        largest: share of the bound, by feature, dtype and phase.
+    """
+
+    configurations: Counter[str] = field(default_factory=Counter)
+    alarms: Counter[str] = field(default_factory=Counter)
+    largest: dict[tuple[str, str, str], float] = field(default_factory=dict)
+
+    def add(self, features: Iterable[str], found: Agreement) -> None:
+        """Count what was found on one configuration that has these features."""
+        judged = {key: phases for key, phases in found.tallies.items() if key[1] == ORACLE}
+        alarm = any(subject for subject, other in found.first if other == ORACLE)
+        for feature in features:
+            self.configurations[feature] += 1
+            self.alarms[feature] += alarm
+            for (_, _, dtype), phases in judged.items():
+                for phase, tally in phases.items():
+                    self._raise((feature, dtype, phase), max(tally.shares, default=0.0))
+
+    def merge(self, other: Features) -> None:
+        """Take in what was found on further configurations."""
+        self.configurations += other.configurations
+        self.alarms += other.alarms
+        for key, share in other.largest.items():
+            self._raise(key, share)
+
+    def _raise(self, key: tuple[str, str, str], share: float) -> None:
+        self.largest[key] = max(self.largest.get(key, 0.0), share)
+
+    def summary(self) -> list[dict[str, Any]]:
+        """In plain numbers, for JSON; an infinite share is None."""
+        return [
+            {
+                "feature": feature,
+                "configurations": count,
+                "alarms": self.alarms[feature],
+                "largest_share": {
+                    dtype: {
+                        phase: share if math.isfinite(share) else None
+                        for (name, of, phase), share in sorted(self.largest.items())
+                        if (name, of) == (feature, dtype)
+                    }
+                    for dtype in DTYPES
+                },
+            }
+            for feature, count in sorted(self.configurations.items())
+        ]
+
+
+def judge_networks(
+    targets: Sequence[str], seed: int, kind: str, numbers: Sequence[int]
+) -> tuple[Agreement, Features]:
     """Judge implementations on the random networks of these numbers."""
     implementations = {target.name: target for target in map(registry.load, targets)}
-
-    def cases() -> Iterator[tuple[str, Case]]:
-        for number in numbers:
-            rng = np.random.default_rng([seed, number])
-            setting = random_setting(rng)
-            for draw in range(_DRAWS):
-                for dtype in ("float64", "float32"):
-                    yield f"network {number} draw {draw} {dtype}", setting.draw(rng, dtype)
-
-    return examine(implementations, cases())
+    found, features = Agreement(), Features()
+    for number in numbers:
+        rng = np.random.default_rng([seed, number])
+        setting = KINDS[kind][1](rng)
+        for draw in range(_DRAWS):
+            for dtype in DTYPES:
+                where = f"network {number} draw {draw} {dtype}"
+                one = examine(implementations, [(where, setting.draw(rng, dtype))])
+                features.add(setting.features, one)
+                found.merge(one)
+    return found, features

@@ -19,7 +19,7 @@ from ..errors import InputError
 from ..experiment import Experiment
 from ..files import replace_files
 from ..machine import machine, versions
-from ..parity.campaign import AGREEMENT, FAULTS
+from ..parity.campaign import FAULTS, KINDS
 from ..parity.judge import PHASES, Verdict
 from .results import Result, summarise, work_out
 from .scoreboard import scoreboard
@@ -46,7 +46,8 @@ def build(
     page = {
         "results": summary,
         "place": _place(results),
-        "campaign": _campaign(campaigns / AGREEMENT),
+        "campaign": _campaign(campaigns / KINDS["homework"][0]),
+        "any_kind": _campaign(campaigns / KINDS["any"][0]),
         "faults": scoreboard(_campaign(campaigns / FAULTS)),
         "phases": PHASES,
     }

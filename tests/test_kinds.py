@@ -1,0 +1,336 @@
+"""Every activation, loss, optimizer, weight decay and layer: right by construction, the same in three frameworks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gradparity.boundary import Guarded
+from gradparity.contract import (
+    SGD,
+    Adam,
+    Ensemble,
+    Layer,
+    Params,
+    Schedule,
+    Snapshot,
+    State,
+    map_params,
+    tensors,
+)
+from gradparity.errors import ContractError
+from gradparity.parity.agreement import examine
+from gradparity.parity.case import Case, steps_of
+from gradparity.parity.judge import Finding, Verdict, judge
+from gradparity.parity.optimizing import update_tensor
+from gradparity.parity.randomized import (
+    DECAYS,
+    OPTIMIZERS,
+    Setting,
+    random_setting_of_any_kind,
+)
+from gradparity.registry import PLAIN
+
+from .helpers import implementation, informative_case, same_bits
+from .test_reference import complex_step, verdicts
+
+TWO = {name: implementation(name) for name in ("numpy", "torch")}
+
+
+def small_setting(rng: np.random.Generator, weights: int) -> Setting:
+    setting = random_setting_of_any_kind(rng)
+    while sum(map(prod, setting.network.weight_shapes)) > weights:
+        setting = random_setting_of_any_kind(rng)
+    return setting
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32))
+def test_gradients_are_the_complex_steps(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    case = small_setting(rng, 200).draw(rng, "float64")
+    with np.errstate(all="ignore"):
+        assert Verdict.DISAGREE not in verdicts(case, complex_step(case))
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from(["float64", "float32"]))
+def test_random_networks(seed: int, dtype: str) -> None:
+    rng = np.random.default_rng(seed)
+    case = random_setting_of_any_kind(rng).draw(rng, dtype)
+    assert not examine(TWO, [("", case)]).first
+
+
+@settings(max_examples=3, deadline=None)
+@given(st.integers(0, 2**32))
+def test_random_networks_in_jax(seed: int) -> None:
+    """Few, as each network is compiled; `gradparity agreement --kind any` judges a thousand."""
+    rng = np.random.default_rng(seed)
+    setting = random_setting_of_any_kind(rng)
+    cases = [("", setting.draw(rng, dtype)) for dtype in ("float64", "float32")]
+    assert not examine({name: implementation(name) for name in PLAIN}, cases).first
+
+
+def with_rule(optimizer: str, decay: str, dtype: str = "float64") -> Case:
+    case = informative_case(dtype, update=0)
+    weight_decay, decoupled = DECAYS[decay]
+    schedule = replace(
+        case.schedule,
+        learning_rate=0.05,
+        optimizer=OPTIMIZERS[optimizer],
+        weight_decay=weight_decay,
+        decoupled=decoupled,
+    )
+    return replace(case, schedule=schedule)
+
+
+def judged(case: Case, kept: dict[int, Snapshot], losses: Any) -> list[Finding]:
+    """Every step between consecutive kept weights."""
+    found = []
+    for one, seen in steps_of(case, kept, losses):
+        expected, bound = one.expect()
+        found += judge(one.params, seen, expected, bound, slack=one.oracle_slack)
+    return found
+
+
+@pytest.mark.parametrize("decay", DECAYS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("name", PLAIN)
+def test_training_keeps_to_the_convention_and_can_be_restarted(
+    name: str, optimizer: str, decay: str
+) -> None:
+    case = with_rule(optimizer, decay)
+    schedule = replace(case.schedule, keep=tuple(range(9)))
+    target, data = implementation(name), (case.inputs, case.targets)
+    whole = target.train(case.network, case.params, *data, schedule)
+    assert set(whole.kept[3].state.arrays) == set(OPTIMIZERS[optimizer].arrays)
+    found = judged(case, dict(whole.kept), whole.losses)
+    assert len(found) == 8 * (1 + 5 * (1 + len(OPTIMIZERS[optimizer].arrays)))
+    assert {f.verdict for f in found} == {Verdict.AGREE}
+    params, state = whole.kept[3]
+    rest = target.train(case.network, params, *data, schedule, state)
+    assert sorted(rest.kept) == list(range(3, 9))
+    found = judged(case, dict(rest.kept), rest.losses)
+    assert {f.verdict for f in found} == {Verdict.AGREE}
+    if name != "jax":  # compiled as one scan or as single steps, JAX may round differently
+        assert same_bits(rest.final.params, whole.final.params)
+        assert np.array_equal(rest.losses, whole.losses[3:])
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_state_is_seen_to_be_wrong(name: str) -> None:
+    """Half the velocity, and nothing else, is a disagreement of the state after the next update."""
+    case = with_rule("momentum", "none")
+    schedule = replace(case.schedule, keep=(0, 1, 2))
+    run = implementation(name).train(case.network, case.params, case.inputs, case.targets, schedule)
+    params, state = run.kept[2]
+    halved = {"velocity": map_params(lambda tensor: tensor / 2, state.arrays["velocity"])}
+    kept = {**run.kept, 2: Snapshot(params, State(2, halved))}
+    wrong = [f for f in judged(case, kept, run.losses) if f.verdict is Verdict.DISAGREE]
+    assert {f.tensor for f in wrong} == {"velocity of weight", "velocity of bias"}
+
+
+def test_a_run_that_hides_its_state_is_judged_where_it_can_be() -> None:
+    """From the zero state at the start, and from there on no further; the weights after it are seen all the same."""
+    case = with_rule("Adam", "none")
+    schedule = replace(case.schedule, keep=tuple(range(5)))
+    run = implementation("numpy").train(
+        case.network, case.params, case.inputs, case.targets, schedule
+    )
+    hidden = {k: Snapshot(kept.params, State(k)) for k, kept in run.kept.items()}
+    found = judged(case, hidden, run.losses)
+    assert [f.tensor for f in found] == [
+        "recorded loss",
+        *["weight", "bias", "weight", "weight", "bias"],
+    ]
+    assert {f.verdict for f in found} == {Verdict.AGREE}
+
+
+def ensemble_of(
+    rng: np.random.Generator, dtype: str, *, own_data: bool
+) -> tuple[Case, Any, Any, Params]:
+    """Three members of one random network: with data of their own or the same, and learning rates of their own."""
+    setting = small_setting(rng, 400)
+    cases = [setting.draw(rng, dtype) for _ in range(3)]
+    first = cases[0]
+    rates = np.array([0.01, 0.03, 0.01])
+    schedule = replace(
+        first.schedule, learning_rate=rates, keep=tuple(range(first.schedule.updates + 1))
+    )
+    params = map_params(lambda *parts: np.stack(parts), *(case.params for case in cases))
+    inputs, targets = first.inputs, first.targets
+    if own_data:
+        inputs, targets = (np.stack([getattr(c, d) for c in cases]) for d in ("inputs", "targets"))
+    return replace(first, schedule=schedule, update=0, state={}), inputs, targets, params
+
+
+def member(ensemble: Ensemble, k: int) -> dict[int, Snapshot]:
+    def of(params: Params) -> Params:
+        return map_params(itemgetter(k), params)
+
+    return {
+        count: Snapshot(of(params), State(count, {n: of(a) for n, a in state.arrays.items()}))
+        for count, (params, state) in ensemble.kept.items()
+    }
+
+
+def judge_members(case: Case, inputs: Any, targets: Any, ensemble: Ensemble) -> set[Verdict]:
+    found: set[Verdict] = set()
+    own_data = inputs.ndim > case.inputs.ndim
+    for k, rate in enumerate(case.schedule.learning_rate):
+        one = replace(
+            case,
+            schedule=replace(case.schedule, learning_rate=float(rate)),
+            inputs=inputs[k] if own_data else inputs,
+            targets=targets[k] if own_data else targets,
+        )
+        found |= {f.verdict for f in judged(one, member(ensemble, k), ensemble.losses[k])}
+    return found
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32), st.booleans(), st.sampled_from(["float64", "float32"]))
+def test_every_member_of_an_ensemble_is_trained_rightly(
+    seed: int, own_data: bool, dtype: str
+) -> None:
+    rng = np.random.default_rng(seed)
+    case, inputs, targets, params = ensemble_of(rng, dtype, own_data=own_data)
+    with np.errstate(all="ignore"):
+        for name in TWO:
+            found = implementation(name).train_ensemble(
+                case.network, params, inputs, targets, case.schedule
+            )
+            assert same_bits(found.kept[0].params, params)
+            assert same_bits(found.kept[case.schedule.updates].params, found.final.params)
+            assert Verdict.DISAGREE not in judge_members(case, inputs, targets, found)
+
+
+@pytest.mark.parametrize("own_data", [False, True])
+def test_every_member_of_an_ensemble_in_jax(own_data: bool) -> None:
+    for seed in (1, 2):
+        rng = np.random.default_rng(seed)
+        case, inputs, targets, params = ensemble_of(rng, "float64", own_data=own_data)
+        found = implementation("jax").train_ensemble(
+            case.network, params, inputs, targets, case.schedule
+        )
+        assert Verdict.DISAGREE not in judge_members(case, inputs, targets, found)
+
+
+def test_a_member_that_is_trained_wrongly_is_seen() -> None:
+    rng = np.random.default_rng(1)
+    case, inputs, targets, params = ensemble_of(rng, "float64", own_data=True)
+    swapped = np.ascontiguousarray(inputs[::-1])
+    found = implementation("numpy").train_ensemble(
+        case.network, params, swapped, targets, case.schedule
+    )
+    assert Verdict.DISAGREE in judge_members(case, inputs, targets, found)
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_member_is_its_own_single_run(name: str) -> None:
+    """On a problem that is not chaotic, they end as near each other as a few hundred roundings can take them."""
+    case = with_rule("Adam", "decoupled")
+    seeds = [informative_case("float64").params, case.params]
+    scaled = [map_params(lambda t, f=f: f * t, p) for p, f in zip(seeds, (1.0, 0.5), strict=True)]
+    params = map_params(lambda *parts: np.stack(parts), *scaled)
+    schedule = replace(case.schedule, keep=(0, 8))
+    target = implementation(name)
+    together = target.train_ensemble(case.network, params, case.inputs, case.targets, schedule)
+    for k, one in enumerate(scaled):
+        alone = target.train(case.network, one, case.inputs, case.targets, schedule)
+        np.testing.assert_allclose(together.losses[k], alone.losses, rtol=1e-12)
+        for a, b in zip(tensors(together.final.params), tensors(alone.final.params), strict=True):
+            np.testing.assert_allclose(a[k], b, rtol=1e-11)
+
+
+def test_without_train_ensemble_the_members_are_trained_one_by_one() -> None:
+    class Plain:
+        forward = staticmethod(implementation("numpy").implementation.forward)
+        loss_and_grads = staticmethod(implementation("numpy").implementation.loss_and_grads)
+        train = staticmethod(implementation("numpy").implementation.train)
+
+    rng = np.random.default_rng(3)
+    case, inputs, targets, params = ensemble_of(rng, "float64", own_data=True)
+    arguments = case.network, params, inputs, targets, case.schedule
+    looped = Guarded("plain", Plain()).train_ensemble(*arguments)
+    together = implementation("numpy").train_ensemble(*arguments)
+    assert looped.losses.shape == together.losses.shape
+    assert sorted(looped.kept) == sorted(together.kept)
+    assert Verdict.DISAGREE not in judge_members(case, inputs, targets, looped)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda e: replace(e, losses=e.losses[:, 1:]), r"losses \(3, \d+\) in float64"),
+        (lambda e: replace(e, losses=e.losses.astype("float32")), "losses .* in float64"),
+        (lambda e: replace(e, kept={}), "params kept at update counts"),
+        (lambda e: None, "an Ensemble"),
+    ],
+)
+def test_a_broken_ensemble_is_refused(change: Any, message: str) -> None:
+    class Broken:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(implementation("numpy"), name)
+
+        def train_ensemble(self, *arguments: Any) -> Any:
+            return change(implementation("numpy").train_ensemble(*arguments))
+
+    case, inputs, targets, params = ensemble_of(np.random.default_rng(1), "float64", own_data=True)
+    with pytest.raises(ContractError, match=message):
+        Guarded("broken", Broken()).train_ensemble(
+            case.network, params, inputs, targets, case.schedule
+        )
+
+
+@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize(("activation", "slope"), [("relu", 0.0), ("leaky_relu", 0.01)])
+def test_at_the_kink_the_derivative_is_that_of_the_left(
+    name: str, activation: Any, slope: float
+) -> None:
+    """An exact 0 in front of the activation: the weight below it gets the left side's gradient."""
+    case = informative_case("float64")
+    layers = tuple(
+        replace(layer, activation=activation, bias=False) for layer in case.network.layers
+    )
+    network = replace(case.network, layers=(layers[0], replace(layers[2], activation="identity")))
+    first = np.zeros((3, 5))
+    first[:, 0] = 1.0
+    params = (Layer(first, None), Layer(np.ones((5, 2)), None))
+    inputs, targets = np.ones((1, 3)), np.zeros((1, 2))
+    _, grads = implementation(name).loss_and_grads(network, params, inputs, targets)
+    passed_down = 2 * 3.0  # 2 (a - y) / 2 for each of two outputs, a = 3
+    np.testing.assert_array_equal(grads[0].weight[:, 0], passed_down)
+    np.testing.assert_allclose(grads[0].weight[:, 1:], slope * passed_down, rtol=1e-15)
+
+
+def test_sgd_is_its_own_formula() -> None:
+    """The reference's optimizers once more, by hand, for two updates of one number."""
+    schedule = Schedule(0.1, 2, optimizer=SGD(0.9, nesterov=True), weight_decay=0.5)
+    w, v = 2.0, 0.0
+    array: tuple[np.ndarray, ...] = (np.array(v),)
+    for t in (1, 2):
+        g = 3.0 + t + 0.5 * w
+        found = update_tensor(schedule, np.array(w), np.array(3.0 + t), array, t)
+        v = 0.9 * v + g
+        w -= 0.1 * (g + 0.9 * v)
+        array = found.arrays
+        assert found.weight == pytest.approx(w, rel=1e-15)
+    schedule = replace(schedule, optimizer=Adam(0.8, 0.9, 0.01), decoupled=True)
+    w, m, s = 2.0, 0.0, 0.0
+    arrays: tuple[np.ndarray, ...] = (np.array(0.0), np.array(0.0))
+    for t in (1, 2):
+        g = 3.0 + t
+        found = update_tensor(schedule, np.array(w), np.array(g), arrays, t)
+        m, s = 0.8 * m + 0.2 * g, 0.9 * s + 0.1 * g * g
+        step = m / (1 - 0.8**t) / ((s / (1 - 0.9**t)) ** 0.5 + 0.01)
+        w = w - 0.1 * 0.5 * w - 0.1 * step
+        arrays = found.arrays
+        assert found.weight == pytest.approx(w, rel=1e-14)
