@@ -28,12 +28,17 @@ from .check import process
 from .check.examine import Report
 from .errors import ContractError, InputError
 from .machine import versions
+from .outcome import accuracy, predictions
 from .parity import campaign
 from .parity.judge import Verdict, combine
 from .parity.witness import Testimony
 from .report.build import CAMPAIGNS, LATEST, build
-from .runner import accuracy
 from .runner import run as train
+from .sweep.engines import in_this_process, on_dask
+from .sweep.grid import parse as parse_grid
+from .sweep.plan import make_plan
+from .sweep.run import default_folder, sweep
+from .sweep.summary import HEADINGS, row
 
 EXIT_CODES = {Verdict.AGREE: 0, Verdict.DISAGREE: 1, Verdict.ABSTAIN: 3}
 BAD_INPUT = 2
@@ -125,7 +130,8 @@ def run_(
         advance(f"{chosen.name}: train in {target.name}")
         result = train(target, chosen)
     folder = store.save(result, runs)
-    rates = accuracy(result.predictions, chosen.problem().targets)
+    problem = chosen.problem()
+    rates = accuracy(predictions(problem.network, result.predictions), problem.targets)
     seconds = result.seconds
     _out.print(
         f"{chosen.name} in {target.name}: loss {result.trajectory.final_loss:.6g} "
@@ -274,6 +280,54 @@ def _print_report(report: Report) -> None:
 
 def _say(line: str) -> None:
     _out.print(line, highlight=False, markup=False)
+
+
+@app.command("sweep")
+def sweep_(
+    name: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="A name, or a .toml file.")],
+    seeds: Annotated[int, typer.Option(min=1, help="Members in each setting.")] = 64,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="PATH=VALUE,...",
+            help="Values of a setting, such as learning_rate=0.5,1.05 or network.layers[0].units=4,10; "
+            "repeat for every combination.",
+        ),
+    ] = None,
+    fresh_data: Annotated[
+        bool, typer.Option("--fresh-data", help="Draw the data from each member's seed, too.")
+    ] = False,
+    impl: Impl = "numpy",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where to keep it; if it was stopped, where to go on.", show_default=False
+        ),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Train on Dask: local, or tcp://scheduler:8786."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Train from many seeds: how often does it succeed, and how soon? The same command goes on where it was stopped."""
+    chosen = experiment.load(name)
+    grid = parse_grid(chosen, settings or [])
+    plan = make_plan(chosen, impl, seeds, grid, fresh_data=fresh_data)
+    engine = on_dask(dask) if dask else in_this_process
+    registry.load(impl)  # what is wrong with it is said before the work begins
+    folder = out or default_folder(plan)
+    with _progress(len(plan.chunks)) as advance:
+        results = sweep(plan, folder, engine, advance)
+    if as_json:
+        _out.print_json(data=[one.summary() for one in results])
+        return
+    table = _table(*HEADINGS)
+    for one in results:
+        table.add_row(*map(escape, row(one)))
+    _out.print(table)
+    _say(f"written to {folder}")
 
 
 @app.command()

@@ -77,11 +77,3 @@ def run(implementation: Guarded, experiment: Experiment) -> Run:
         machine=machine(),
         started=started,
     )
-
-
-def accuracy(predictions: Batch, targets: Batch) -> dict[str, float]:
-    """The share of samples classified rightly: by the homework's |ŷ - y| < 0.1, and by the threshold 0.5."""
-    return {
-        "within_0.1": float(np.mean(np.all(np.abs(predictions - targets) < 0.1, axis=1))),
-        "threshold_0.5": float(np.mean(np.all((predictions > 0.5) == (targets > 0.5), axis=1))),
-    }

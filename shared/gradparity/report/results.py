@@ -13,11 +13,12 @@ import numpy as np
 from .. import __version__, registry
 from ..comparison import loss_differences, weight_distances
 from ..experiment import Experiment
+from ..outcome import accuracy, predictions
 from ..parity.agreement import Agreement, examine
 from ..parity.case import sampled_updates, teacher_forced
 from ..parity.judge import Verdict, combine
 from ..parity.witness import Testimony, surroundings, witness
-from ..runner import Run, accuracy, run
+from ..runner import Run, run
 from .figures import Drawing, drawings, epoch_losses
 
 SCHEMA = 1
@@ -100,7 +101,9 @@ def _experiment(result: Result) -> dict[str, Any]:
             {
                 "implementation": run.implementation,
                 "final_loss": _digits(run.trajectory.final_loss),
-                "accuracy": accuracy(run.predictions, problem.targets),
+                "accuracy": accuracy(
+                    predictions(problem.network, run.predictions), problem.targets
+                ),
                 "verdict": testimony.verdict.value,
                 "judged_tensors": len(testimony.findings),
                 "free_run": {

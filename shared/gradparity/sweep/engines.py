@@ -1,0 +1,75 @@
+"""Who trains the chunks: this process, or workers of Dask."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ..errors import InputError
+from .members import Job, Member, train_chunk
+from .plan import Chunk
+
+Engine = Callable[[Mapping[Chunk, Job]], Iterator[tuple[Chunk, list[Member]]]]
+"""Yields each chunk as soon as it is done, in any order."""
+
+LOCAL = "local"
+_WORKERS = 2
+_RETRIES = 3
+_PATIENCE = "10s"
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+def in_this_process(jobs: Mapping[Chunk, Job]) -> Iterator[tuple[Chunk, list[Member]]]:
+    """One chunk after the other."""
+    for chunk, job in jobs.items():
+        yield chunk, train_chunk(job)
+
+
+def on_dask(address: str) -> Engine:
+    """On the workers of the scheduler at `address`; "local": on two of this machine, started for the purpose.
+
+    A chunk whose worker dies is trained on another one.
+
+    Raises:
+        InputError: Dask is not installed; or, when it is used, there is no scheduler.
+    """
+    try:
+        import distributed  # noqa: PLC0415 - an optional dependency
+    except ImportError:
+        raise InputError(
+            "Dask is not installed: pip install 'gradparity[cluster]', or leave --dask out"
+        ) from None
+
+    def engine(jobs: Mapping[Chunk, Job]) -> Iterator[tuple[Chunk, list[Member]]]:
+        if not jobs:
+            return
+        if address != LOCAL:
+            yield from _submit(distributed, address, jobs)
+            return
+        with distributed.LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=_WORKERS,
+            threads_per_worker=1,
+            env=_ONE_THREAD,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        ) as cluster:
+            yield from _submit(distributed, cluster, jobs)
+
+    return engine
+
+
+def _submit(
+    distributed: Any, cluster: Any, jobs: Mapping[Chunk, Job]
+) -> Iterator[tuple[Chunk, list[Member]]]:
+    try:
+        client = distributed.Client(cluster, timeout=_PATIENCE)
+    except (OSError, ValueError) as error:
+        raise InputError(f"no Dask scheduler at '{cluster}': {error}") from None
+    with client:
+        chunks = {
+            client.submit(train_chunk, job, pure=False, retries=_RETRIES): chunk
+            for chunk, job in jobs.items()
+        }
+        for future, members in distributed.as_completed(list(chunks), with_results=True):
+            yield chunks.pop(future), members

@@ -1,0 +1,175 @@
+"""The members of one chunk: trained at once, judged by the reference, and reduced to a few numbers each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from math import prod
+from operator import itemgetter
+from typing import NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from .. import registry
+from ..boundary import Guarded
+from ..contract import Batch, Network, Params, map_params, tensors
+from ..experiment import Experiment, Problem
+from ..initial import initial_params
+from ..outcome import predictions, succeeded
+from ..parity.reference import evaluate
+
+_STRIDE, _FEWEST, _MOST = 100, 20, 500
+_KEPT = 2**24  # numbers: of all check points of one chunk, so that memory stays bounded
+_JUDGED = 2**22  # numbers: of one layer, for the members judged at once
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that one chunk needs; sent to whoever trains it."""
+
+    experiment: Experiment
+    implementation: str
+    seeds: range
+    fresh_data: bool
+
+
+@dataclass(frozen=True)
+class Member:
+    """What is left of one training run. Losses are those on all data, by the reference; None where not finite.
+
+    Attributes:
+        succeeded: at the end, every sample is within 0.1 of its label.
+        epochs_to_success: the first check point at which that is so.
+        diverged: at the end, a weight or the loss is not finite.
+        dead: at the end, the outputs are the same for every sample.
+        losses: at the epochs `loss_epochs` of the setting's experiment.
+    """
+
+    seed: int
+    succeeded: bool
+    epochs_to_success: int | None
+    diverged: bool
+    dead: bool
+    final_loss: float | None
+    losses: tuple[float | None, ...]
+
+
+def loss_epochs(experiment: Experiment) -> tuple[int, ...]:
+    """The epochs whose losses are kept: the homework's, or 8 evenly spaced ones; the start and the end."""
+    epochs = experiment.training.epochs
+    table = experiment.homework.losses if experiment.homework else {}
+    chosen = {int(epoch) for epoch in table if int(epoch) <= epochs}
+    chosen = chosen or {epochs * part // 8 for part in range(1, 8)}
+    return tuple(sorted({0, *chosen, epochs}))
+
+
+def check_epochs(experiment: Experiment, numbers: int) -> tuple[int, ...]:
+    """The epochs at which members are judged: every 100, but at least 20 times and at most 500.
+
+    Where `numbers`, those of weights and state of a whole chunk, are many, it is less often.
+    """
+    epochs = experiment.training.epochs
+    most = min(max(_KEPT // numbers, _FEWEST), _MOST)
+    stride = max(min(_STRIDE, epochs // _FEWEST), -(-epochs // most), 1)
+    return tuple(sorted({*range(0, epochs, stride), *loss_epochs(experiment)}))
+
+
+def train_chunk(job: Job) -> list[Member]:
+    """Train and judge the members of one chunk, on one thread."""
+    target = _load(job.implementation)  # before threads are limited: it brings some of its own
+    problem = _stacked(job)
+    schedule = problem.schedule
+    copies = 1 + len(schedule.optimizer.arrays)
+    numbers = copies * sum(tensor.size for tensor in tensors(problem.params))
+    updates = {
+        epoch: epoch * schedule.updates_per_epoch for epoch in check_epochs(job.experiment, numbers)
+    }
+    with threadpool_limits(limits=1), np.errstate(all="ignore"):
+        ensemble = target.train_ensemble(
+            problem.network,
+            problem.params,
+            problem.inputs,
+            problem.targets,
+            replace(schedule, keep=tuple(updates.values())),
+        )
+        judged = {
+            epoch: _judge(problem, ensemble.kept[update].params)
+            for epoch, update in updates.items()
+        }
+    return [_member(job, at, judged) for at in range(len(job.seeds))]
+
+
+@cache
+def _load(implementation: str) -> Guarded:
+    return registry.load(implementation)
+
+
+def _stacked(job: Job) -> Problem:
+    """The members' problems in one: params, and data if each has its own, with a member axis in front."""
+    one, initial = job.experiment.problem(), job.experiment.initial
+    params = [
+        initial_params(one.network, initial.scheme, seed, job.experiment.dtype, scale=initial.scale)
+        for seed in job.seeds
+    ]
+    inputs, targets = one.inputs, one.targets
+    if job.fresh_data:
+        dataset = job.experiment.dataset
+        drawn = [dataset.model_copy(update={"seed": seed}).load() for seed in job.seeds]
+        inputs, targets = (
+            np.stack(arrays).astype(inputs.dtype) for arrays in zip(*drawn, strict=True)
+        )
+    stacked = map_params(lambda *members: np.stack(members), *params)
+    return replace(one, params=stacked, inputs=inputs, targets=targets)
+
+
+class _Judged(NamedTuple):
+    """Of each member, `(members,)`, at one check point."""
+
+    loss: np.ndarray
+    succeeded: np.ndarray
+    diverged: np.ndarray
+    dead: np.ndarray
+
+
+def _judge(problem: Problem, params: Params) -> _Judged:
+    """One and the same judge for all frameworks; as many members at once as memory allows."""
+    network, inputs, targets = problem.network, problem.inputs, problem.targets
+    samples = problem.targets.shape[-2]
+    at_once = max(_JUDGED // (samples * max(map(prod, network.shapes))), 1)
+    parts = []
+    for first in range(0, len(params[0].weight), at_once):
+        some = itemgetter(slice(first, first + at_once))
+        data = (some(inputs), some(targets)) if targets.ndim > 2 else (inputs, targets)
+        parts.append(_judge_some(network, map_params(some, params), *data))
+    return _Judged(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _judge_some(network: Network, params: Params, inputs: Batch, targets: Batch) -> _Judged:
+    done = evaluate(network, params, inputs, targets)
+    outputs = done.activations[-1]
+    finite = np.isfinite(done.loss)
+    for tensor in tensors(params):
+        finite &= np.isfinite(tensor).reshape(len(tensor), -1).all(axis=1)
+    return _Judged(
+        loss=np.where(finite, done.loss, np.nan),
+        succeeded=finite & succeeded(predictions(network, outputs), targets),
+        diverged=~finite,
+        dead=finite & (outputs == outputs[:, :1]).all(axis=(-2, -1)),
+    )
+
+
+def _member(job: Job, at: int, judged: Mapping[int, _Judged]) -> Member:
+    end = judged[job.experiment.training.epochs]
+    losses = {epoch: float(one.loss[at]) for epoch, one in judged.items()}
+    finite = {epoch: loss if np.isfinite(loss) else None for epoch, loss in losses.items()}
+    return Member(
+        seed=job.seeds[at],
+        succeeded=bool(end.succeeded[at]),
+        epochs_to_success=next((epoch for epoch, one in judged.items() if one.succeeded[at]), None),
+        diverged=bool(end.diverged[at]),
+        dead=bool(end.dead[at]),
+        final_loss=finite[job.experiment.training.epochs],
+        losses=tuple(finite[epoch] for epoch in loss_epochs(job.experiment)),
+    )

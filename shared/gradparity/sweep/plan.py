@@ -1,0 +1,124 @@
+"""What a sweep computes: members, by seed, in every setting, cut into chunks at fixed places."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import InputError
+from ..experiment import Experiment
+from .grid import Grid, change
+
+FORMAT = 1
+CHUNK = 128
+"""Members trained at once: enough to make little of the cost of a call, few enough to lose little when stopped."""
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """One point of the grid.
+
+    Attributes:
+        values: by path of the experiment's file.
+        experiment: with these values; its seed is not used.
+        label: what varies, such as "learning_rate=0.5, scheme=he"; the experiment's name where nothing does.
+    """
+
+    values: Mapping[str, Any]
+    experiment: Experiment
+    label: str
+
+
+class Chunk(NamedTuple):
+    """Members of one setting that are trained at once."""
+
+    setting: int
+    seeds: range
+
+    @property
+    def name(self) -> str:
+        """Its file's."""
+        return f"chunks/{self.setting:04d}-{self.seeds.start:08d}.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """All that decides about a sweep's results.
+
+    Attributes:
+        implementation: its name, or its path.
+        seeds: members with the seeds 0 … seeds - 1 in each setting.
+        fresh_data: each member's dataset is drawn from its seed, too.
+        chunk_size: members trained at once; it may change the last bits.
+    """
+
+    experiment: Experiment
+    implementation: str
+    seeds: int
+    settings: tuple[Setting, ...]
+    fresh_data: bool = False
+    chunk_size: int = CHUNK
+
+    @property
+    def chunks(self) -> list[Chunk]:
+        """Every member once."""
+        every = range(self.seeds)
+        return [
+            Chunk(setting, every[first : first + self.chunk_size])
+            for setting in range(len(self.settings))
+            for first in range(0, self.seeds, self.chunk_size)
+        ]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over all that determines the results: settings, data and, of a file, the implementation's text."""
+        path = Path(self.implementation.partition(":")[0])
+        source = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        decides = [
+            FORMAT,
+            self.implementation,
+            source,
+            self.seeds,
+            self.fresh_data,
+            self.chunk_size,
+            [[dict(one.values), one.experiment.fingerprint] for one in self.settings],
+        ]
+        return hashlib.sha256(json.dumps(decides, default=str).encode()).hexdigest()
+
+
+def make_plan(
+    experiment: Experiment,
+    implementation: str,
+    seeds: int,
+    grid: Grid | None = None,
+    *,
+    fresh_data: bool = False,
+    chunk_size: int = CHUNK,
+) -> Plan:
+    """The plan of a sweep over `seeds` members in every setting of `grid`.
+
+    Raises:
+        InputError: a setting is none, or there is no data to be drawn afresh.
+    """
+    grid = grid or {}
+    own = ["initial.seed"]
+    if fresh_data:
+        if "seed" not in type(experiment.dataset).model_fields:
+            raise InputError(f"the dataset '{experiment.dataset.name}' is not drawn from a seed")
+        own.append("dataset.seed")
+    if taken := [path for path in own if path in grid]:
+        raise InputError(f"{taken[0]} is each member's own: it cannot be set")
+    varying = {path: path.partition(".")[2] or path for path in grid if len(grid[path]) > 1}
+    settings = []
+    for values in product(*grid.values()):
+        point = dict(zip(grid, values, strict=True))
+        label = ", ".join(f"{name}={point[path]}" for path, name in varying.items())
+        changed = change(experiment, point) if point else experiment
+        settings.append(Setting(point, changed, label or experiment.name))
+    return Plan(experiment, implementation, seeds, tuple(settings), fresh_data, chunk_size)

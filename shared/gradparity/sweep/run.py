@@ -1,0 +1,122 @@
+"""Carry out a sweep, or go on with one that was stopped, and write down what came of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from ..files import replace_files
+from ..report.figures import Drawing
+from . import figures
+from .engines import Engine, in_this_process
+from .folder import Folder, as_json
+from .members import Job, Member, loss_epochs
+from .plan import FORMAT, Chunk, Plan
+from .summary import SettingResult
+
+SWEEPS = Path("reports/sweeps")
+"""Where sweeps are kept, from the folder that the command is given in."""
+
+
+def default_folder(plan: Plan, parent: Path = SWEEPS) -> Path:
+    """A folder of the plan's own."""
+    implementation = re.sub(r"[^\w.-]", "_", plan.implementation)
+    return parent / f"{plan.experiment.name}-{implementation}-{plan.fingerprint[:8]}"
+
+
+def sweep(
+    plan: Plan,
+    folder: Path | None = None,
+    engine: Engine = in_this_process,
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[SettingResult]:
+    """Train what `folder` does not hold yet, write results and figures beside it, and return the settings in order.
+
+    Args:
+        plan: what to compute.
+        folder: where chunks are kept; a folder of the plan's own if not given.
+        engine: who trains.
+        progress: called once at the beginning and once for every chunk that is done, with what comes next.
+
+    Raises:
+        InputError: the folder holds another sweep, or a damaged file.
+    """
+    store = Folder(folder or default_folder(plan), plan)
+    store.claim()
+    what = f"{plan.experiment.name} in {plan.implementation}: chunks of members"
+    progress(what)
+    done: dict[Chunk, list[Member]] = {}
+    for chunk in plan.chunks:
+        if (members := store.read(chunk)) is not None:
+            done[chunk] = members
+            progress(what)
+    missing = {
+        chunk: Job(
+            plan.settings[chunk.setting].experiment,
+            plan.implementation,
+            chunk.seeds,
+            plan.fresh_data,
+        )
+        for chunk in plan.chunks
+        if chunk not in done
+    }
+    for chunk, members in engine(missing):
+        store.write(chunk, members)
+        done[chunk] = members
+        progress(what)
+    results = [
+        SettingResult(
+            setting,
+            [member for chunk in plan.chunks if chunk.setting == at for member in done[chunk]],
+        )
+        for at, setting in enumerate(plan.settings)
+    ]
+    replace_files(store.path, _files(plan, results))
+    return results
+
+
+def _files(plan: Plan, results: Sequence[SettingResult]) -> dict[str, bytes]:
+    table = {
+        "format": FORMAT,
+        "experiment": plan.experiment.name,
+        "implementation": plan.implementation,
+        "seeds": plan.seeds,
+        "fresh_data": plan.fresh_data,
+        "settings": [
+            {
+                "summary": one.summary(),
+                "loss_epochs": loss_epochs(one.setting.experiment),
+                "members": [asdict(member) for member in one.members],
+            }
+            for one in results
+        ],
+    }
+    return {
+        "results.json": as_json(table),
+        "results.csv": _csv(results).encode(),
+        "figures/success.png": Drawing.of(figures.success(results)).png,
+        "figures/losses.png": Drawing.of(figures.losses(results)).png,
+    }
+
+
+def _csv(results: Sequence[SettingResult]) -> str:
+    """A row for each member; settings may keep losses at different epochs."""
+    paths = list(results[0].setting.values)
+    kept = [loss_epochs(one.setting.experiment) for one in results]
+    epochs = sorted(set().union(*kept))
+    single = [field.name for field in fields(Member) if field.name != "losses"]
+    text = io.StringIO()
+    writer = csv.DictWriter(
+        text, [*paths, *single, *(f"loss_{epoch}" for epoch in epochs)], lineterminator="\n"
+    )
+    writer.writeheader()
+    for result, at in zip(results, kept, strict=True):
+        for member in result.members:
+            losses = {f"loss_{e}": loss for e, loss in zip(at, member.losses, strict=True)}
+            rest = {name: getattr(member, name) for name in single}
+            writer.writerow({**result.setting.values, **rest, **losses})
+    return text.getvalue()
