@@ -34,10 +34,13 @@ from .parity.judge import Verdict, combine
 from .parity.witness import Testimony
 from .report.build import CAMPAIGNS, LATEST, build
 from .runner import run as train
+from .study.rows import SEEDS
+from .study.run import STUDY, steps
+from .study.run import study as carry_out
 from .sweep.engines import in_this_process, on_dask
 from .sweep.grid import parse as parse_grid
 from .sweep.plan import make_plan
-from .sweep.run import default_folder, sweep
+from .sweep.run import SWEEPS, default_folder, sweep
 from .sweep.summary import HEADINGS, row
 
 EXIT_CODES = {Verdict.AGREE: 0, Verdict.DISAGREE: 1, Verdict.ABSTAIN: 3}
@@ -347,6 +350,24 @@ def agreement(
         verdict = campaign.agreement(targets, networks, seed, campaigns, advance, kind)
     _out.print(f"written to {campaigns / campaign.KINDS[kind][0]}", highlight=False, markup=False)
     _finish(verdict)
+
+
+@app.command()
+def study(
+    impl: Impls = None,
+    seeds: Annotated[int, typer.Option(min=2, help="Members of each sweep.")] = SEEDS,
+    campaigns: Annotated[Path, typer.Option(help="Where to write the result.")] = CAMPAIGNS,
+    sweeps: Annotated[Path, typer.Option(help="Where sweeps are kept.")] = SWEEPS,
+) -> None:
+    """What the homework did and what it left blank, over many initial seeds (a campaign).
+
+    The homework's table is made in every implementation, all else in the first. A study that was stopped goes on
+    where it was.
+    """
+    targets = impl or [name for name in ("jax", "numpy", "torch") if name in _implementations(None)]
+    with _progress(steps(targets)) as advance:
+        carry_out(targets, campaigns, seeds, sweeps, advance)
+    _out.print(f"written to {campaigns / STUDY}", highlight=False, markup=False)
 
 
 @app.command()

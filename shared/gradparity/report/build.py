@@ -21,8 +21,10 @@ from ..files import replace_files
 from ..machine import machine, versions
 from ..parity.campaign import FAULTS, KINDS
 from ..parity.judge import PHASES, Verdict
+from ..study.run import STUDY
 from .results import Result, summarise, work_out
 from .scoreboard import scoreboard
+from .study import parts
 
 LATEST = Path("reports/latest")
 CAMPAIGNS = Path("reports/campaigns")
@@ -42,8 +44,13 @@ def build(
     results = _work_out_all(experiments, targets, progress)
     progress("write the report")
     summary = summarise(results, [run.implementation for run in results[0].runs])
+    stored = _campaign(campaigns / STUDY)
+    study = parts(stored)
     drawn = {f"{r.experiment.name}-{kind}": f for r in results for kind, f in r.figures.items()}
+    drawn |= {f"study-{part.name}": part.drawing for part in study}
     page = {
+        "study": study,
+        "study_place": stored,
         "results": summary,
         "place": _place(results),
         "campaign": _campaign(campaigns / KINDS["homework"][0]),

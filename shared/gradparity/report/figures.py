@@ -16,8 +16,8 @@ from ..comparison import loss_differences
 from ..runner import Run
 
 # Okabe and Ito's palette: told apart with any colour vision; never colour alone.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_DASHES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+DASHES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 _CLASS_COLOURS, _CLASS_MARKERS = ("#D55E00", "#0072B2"), ("o", "s")
 _LOSSES = {
     "mse": "MSE",
@@ -26,7 +26,7 @@ _LOSSES = {
 }
 _POINTS = 400
 
-_STYLE: Any = {
+STYLE: Any = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -49,13 +49,12 @@ class Drawing:
     @classmethod
     def of(cls, figure: Figure) -> Drawing:
         """Draw a figure."""
-        with mpl.rc_context(_STYLE):
+        with mpl.rc_context(STYLE):
             layout = figure.get_layout_engine()
             assert layout is not None
             layout.execute(figure)
             figure.set_layout_engine("none")  # found once, not for each format
-        svg = _save(figure, "svg", metadata={"Date": None})
-        return cls(svg, _save(figure, "png", dpi=160, metadata={"Software": None}))
+        return cls(_save(figure, "svg", metadata={"Date": None}), png(figure))
 
 
 def drawings(runs: Sequence[Run]) -> dict[str, Drawing]:
@@ -80,7 +79,7 @@ def predictions(runs: Sequence[Run]) -> Figure:
         ("ground truth", problem.targets, None)
     ]
     panels += [(run.implementation, run.predictions, problem.targets) for run in runs]
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(2.5 * len(panels), 2.9), layout="constrained")
         for axes, (title, values, targets) in zip(
             figure.subplots(1, len(panels), sharex=True, sharey=True), panels, strict=True
@@ -114,7 +113,7 @@ def _scatter(axes: mpl.axes.Axes, inputs: np.ndarray, values: np.ndarray) -> Non
 def losses(runs: Sequence[Run]) -> Figure:
     """The learning curves over each other: the first is drawn widest, so that the others show on top of it."""
     loss = runs[0].experiment.network.loss
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5, 3.2), layout="constrained")
         axes = figure.subplots()
         for index, run in enumerate(runs):
@@ -123,8 +122,8 @@ def losses(runs: Sequence[Run]) -> Figure:
             axes.plot(
                 epochs[chosen],
                 values[chosen],
-                color=_COLOURS[index % len(_COLOURS)],
-                ls=_DASHES[index % len(_DASHES)],
+                color=COLOURS[index % len(COLOURS)],
+                ls=DASHES[index % len(DASHES)],
                 lw=max(6 - 2 * index, 1.5),
                 label=run.implementation,
             )
@@ -137,7 +136,7 @@ def losses(runs: Sequence[Run]) -> Figure:
 def differences(runs: Sequence[Run]) -> Figure:
     """|a - b| / |b| of the losses of every two runs. Equal losses are drawn at the lower edge, u / 10."""
     u = float(np.finfo(runs[0].experiment.dtype).eps) / 2
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5, 3.2), layout="constrained")
         axes = figure.subplots()
         for index, (a, b) in enumerate(combinations(runs, 2)):
@@ -146,8 +145,8 @@ def differences(runs: Sequence[Run]) -> Figure:
             axes.plot(
                 chosen + 1,
                 np.maximum(values[chosen], u / 10),
-                color=_COLOURS[index % len(_COLOURS)],
-                ls=_DASHES[index % len(_DASHES)],
+                color=COLOURS[index % len(COLOURS)],
+                ls=DASHES[index % len(DASHES)],
                 lw=1.2,
                 label=f"{a.implementation} – {b.implementation}",
             )
@@ -172,8 +171,13 @@ def _log_spaced(length: int) -> np.ndarray:
     return np.unique(np.geomspace(1, length, _POINTS).astype(int)) - 1
 
 
+def png(figure: Figure) -> bytes:
+    """The figure as PNG, at twice the usual resolution of a screen."""
+    return _save(figure, "png", dpi=160, metadata={"Software": None})
+
+
 def _save(figure: Figure, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure.savefig(buffer, format=kind, **options)
     return buffer.getvalue()

@@ -9,7 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..report.figures import _COLOURS, _DASHES, _STYLE
+from ..report.figures import COLOURS, DASHES, STYLE
 from .summary import SettingResult, quantiles, wilson
 
 _COLUMNS = 3
@@ -17,7 +17,7 @@ _COLUMNS = 3
 
 def success(results: Sequence[SettingResult]) -> Figure:
     """The share of members that have succeeded by each epoch, with the 95 % interval: a line for each setting."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 3.6 + 0.1 * len(results)), layout="constrained")
         axes = figure.subplots()
         for index, result in enumerate(results):
@@ -26,13 +26,13 @@ def success(results: Sequence[SettingResult]) -> Figure:
             epochs = np.unique([0.0, *reached[np.isfinite(reached)], end])
             counts = np.searchsorted(reached, epochs, side="right")
             low, high = np.transpose([wilson(int(count), members) for count in counts])
-            colour = _COLOURS[index % len(_COLOURS)]
+            colour = COLOURS[index % len(COLOURS)]
             axes.step(
                 epochs,
                 counts / members,
                 where="post",
                 color=colour,
-                ls=_DASHES[index % len(_DASHES)],
+                ls=DASHES[index % len(DASHES)],
                 label=result.setting.label,
             )
             axes.fill_between(epochs, low, high, step="post", color=colour, alpha=0.15, lw=0)
@@ -44,26 +44,34 @@ def success(results: Sequence[SettingResult]) -> Figure:
 
 
 def losses(results: Sequence[SettingResult]) -> Figure:
-    """The median of the losses, and the range of the middle 80 % of members, over epochs: a panel for each setting."""
+    """The median of the losses, and the range of the middle 80 % of members, over epochs: a panel for each setting.
+
+    What is above ten times all losses at the start has left the picture.
+    """
     columns = min(len(results), _COLUMNS)
     rows = -(-len(results) // columns)
-    with mpl.rc_context(_STYLE):
+    ceiling = 10 * max(result.losses[0].max() for result in results)
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(max(2.9 * columns, 5.0), 2.6 * rows + 0.4), layout="constrained")
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat
+        highest = 0.0
         for result, axes in zip(results, panels, strict=False):
-            curves = {epoch: quantiles(values) for epoch, values in result.losses.items()}
+            epochs = list(result.losses)
+            found = [quantiles(values).values() for values in result.losses.values()]
             low, median, high = (
-                [math.nan if value is None else value for value in curve]
-                for curve in zip(*(one.values() for one in curves.values()), strict=True)
+                np.array([math.inf if value is None else value for value in curve]).clip(
+                    max=10 * ceiling
+                )
+                for curve in zip(*found, strict=True)
             )
-            epochs = list(curves)
-            axes.fill_between(
-                epochs, low, high, color=_COLOURS[0], alpha=0.2, lw=0, label="10-90 %"
-            )
-            axes.plot(epochs, median, "o-", ms=3, color=_COLOURS[0], label="median")
+            highest = max(highest, high.max())
+            axes.fill_between(epochs, low, high, color=COLOURS[0], alpha=0.2, lw=0, label="10-90 %")
+            axes.plot(epochs, median, "o-", ms=3, color=COLOURS[0], label="median")
             axes.set_title(result.setting.label.replace(", ", "\n"), fontsize=9)
-            axes.set_yscale("log")
             axes.tick_params(labelbottom=True)  # the panel below may be a hidden one
+        figure.axes[0].set_yscale("log")
+        if highest > ceiling:
+            figure.axes[0].set_ylim(top=ceiling)
         for axes in panels:
             axes.set_visible(False)
         figure.supxlabel("epoch", fontsize=10)

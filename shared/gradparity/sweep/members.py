@@ -20,6 +20,7 @@ from ..initial import initial_params
 from ..outcome import predictions, succeeded
 from ..parity.reference import evaluate
 
+_ROUND = (1000, 2000, 5000, 10_000)
 _STRIDE, _FEWEST, _MOST = 100, 20, 500
 _KEPT = 2**24  # numbers: of all check points of one chunk, so that memory stays bounded
 _JUDGED = 2**22  # numbers: of one layer, for the members judged at once
@@ -57,12 +58,12 @@ class Member:
 
 
 def loss_epochs(experiment: Experiment) -> tuple[int, ...]:
-    """The epochs whose losses are kept: the homework's, or 8 evenly spaced ones; the start and the end."""
+    """The epochs whose losses are kept: `_ROUND` ones, the homework's or 8 evenly spaced; the start and the end."""
     epochs = experiment.training.epochs
     table = experiment.homework.losses if experiment.homework else {}
     chosen = {int(epoch) for epoch in table if int(epoch) <= epochs}
     chosen = chosen or {epochs * part // 8 for part in range(1, 8)}
-    return tuple(sorted({0, *chosen, epochs}))
+    return tuple(sorted({0, *chosen, *(epoch for epoch in _ROUND if epoch < epochs), epochs}))
 
 
 def check_epochs(experiment: Experiment, numbers: int) -> tuple[int, ...]:

@@ -1,0 +1,332 @@
+"""The study as the report shows it: for each section a few sentences, a table and a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from . import study_figures as draw
+from .figures import Drawing
+
+Study = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One section of the study.
+
+    Attributes:
+        name: its id in the page.
+        number: of the homework's section; empty where it has none.
+        text: what it shows, in a few sentences.
+        table: headings and rows.
+        drawing: and what to see in it.
+    """
+
+    name: str
+    number: str
+    title: str
+    text: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    drawing: Drawing
+    caption: str
+
+
+def parts(study: Study | None) -> list[Part]:
+    """The study's sections, in the homework's order; none without a study."""
+    if study is None:
+        return []
+    return [make(study) for make in _PARTS]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def _rate(result: Mapping[str, Any]) -> str:
+    low, high = result["interval_95"]
+    return f"{_percent(result['success_rate'])} ({100 * low:.0f}–{100 * high:.0f})"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def _loss(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2g}"
+
+
+def _epochs(result: Mapping[str, Any]) -> str:
+    return " / ".join(map(_number, result["epochs_to_success"].values()))
+
+
+def _inside(result: Mapping[str, Any], known: float) -> bool:
+    low, high = result["interval_95"]
+    return bool(low <= known <= high)
+
+
+def _part(
+    name: str,
+    number: str,
+    title: str,
+    text: str,
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    figure: Figure,
+    caption: str,
+) -> Part:
+    return Part(name, number, title, text, headings, rows, Drawing.of(figure), caption)
+
+
+_CHECKED = ("1000", "2000", "5000", "10000")
+
+
+def _homework(study: Study) -> Part:
+    targets, rows = study["implementations"], study["tables"]["homework"][:6]
+    table, inside, cells = [], 0, 0
+    for row in rows:
+        known = row["known"]
+        for target in targets:
+            result = row["results"][target]
+            within = _inside(result, known["success"])
+            inside, cells = inside + within, cells + 1
+            medians = [_loss(result["median_loss"].get(epoch)) for epoch in _CHECKED]
+            table.append(
+                [row["label"], target, _rate(result), _epochs(result), " / ".join(medians)]
+            )
+        before = " / ".join(_loss(known["losses"][epoch]) for epoch in _CHECKED)
+        table.append([row["label"], "measured before", _percent(known["success"]), "", before])
+    results = {row["label"]: row["results"][targets[0]] for row in rows}
+    text = (
+        f"Each row is {study['seeds']} initial seeds; linear's points are drawn anew for each. At the homework's learning "
+        f"rate 0.1, {_percent(results['XOR, rate 0.1']['success_rate'])} of the seeds solve XOR and "
+        f"{_percent(results['linear, rate 0.1']['success_rate'])} solve linear, the easier-looking problem, as its points may "
+        "lie as near to the diagonal as chance has it. Half the rate takes about twice the epochs and succeeds as often; ten "
+        f"hidden units in place of four bring {_percent(results['XOR, 10/10 hidden units']['success_rate'])} and "
+        f"{_percent(results['linear, 10/10 hidden units']['success_rate'])}. Of {cells} rates, {inside} have the one that was "
+        "measured before this program was written inside their 95 % interval."
+    )
+    return _part(
+        "learning-rates", "4-1, 4-2", "Learning rates and hidden units", text,
+        ["setting", "", "success (95 %)", "epochs to success, 10 / 50 / 90 %", "median loss at 1000 / 2000 / 5000 / 10000"],
+        table,
+        draw.success(rows, targets[0]),
+        f"The share of seeds that have come within 0.1 of every label, by epoch ({targets[0]}).",
+    )  # fmt: skip
+
+
+def _no_activation(study: Study) -> Part:
+    targets, rows = study["implementations"], study["tables"]["homework"][6:]
+    limits = study["least_squares"]
+    table = [
+        [row["label"], target, _rate(row["results"][target]), *(_loss3(row["results"][target]["median_loss"].get(e)) for e in _CHECKED), _loss3(limits[row["experiment"]])]
+        for row in rows
+        for target in targets
+    ]  # fmt: skip
+    text = (
+        "Without activations the three layers are one linear map, and no training can do better than least squares: on XOR "
+        f"{limits['xor-no-activation']:.3f}, as any line is as wrong there as any other; on linear, for the points of seed 0, "
+        f"{limits['linear-no-activation']:.3f}, which splits them only roughly. No seed ever succeeds."
+    )
+    return _part(
+        "no-activation", "4-3", "No activation, and its limit", text,
+        ["setting", "", "success (95 %)", *(f"median loss at {epoch}" for epoch in _CHECKED), "least squares"],
+        table,
+        draw.losses_and_limits(rows, targets[0], limits),
+        f"Median loss over the seeds, and the least-squares limit (dashed; of linear, for the points of seed 0). {targets[0]}.",
+    )  # fmt: skip
+
+
+def _loss3(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _table(rows: Sequence[Mapping[str, Any]], target: str, known: str) -> list[list[str]]:
+    """Label, success, epochs to success, median final loss, and what was measured before."""
+    table = []
+    for row in rows:
+        result, before = row["results"][target], row["known"].get(known)
+        shown = _percent(before) if before is not None and known == "success" else _number(before)
+        *_, loss = result["median_loss"].values()
+        table.append([row["label"], _rate(result), _epochs(result), _loss(loss), shown])
+    return table
+
+
+_HEADINGS = ["setting", "success (95 %)", "epochs to success, 10 / 50 / 90 %", "median final loss"]
+
+
+def _optimizers(study: Study) -> Part:
+    rows, target = study["tables"]["optimizers"], study["implementations"][0]
+    found = {row["label"]: row["results"][target]["epochs_to_success"]["50%"] for row in rows}
+    fastest = min((e, label) for label, e in found.items() if e is not None)
+    text = (
+        "XOR with the true gradient of the MSE, in six optimizers. Half of the seeds have succeeded after "
+        f"{_number(found['gradient descent, rate 1'])} epochs of gradient descent at rate 1; momentum 0.9 gets there in "
+        f"{_number(found['momentum 0.9, rate 1'])} at the same rate, and in {_number(found['momentum 0.9, rate 0.1'])} at a tenth "
+        f"of it, as its steps add up to ten times the gradient. The fastest is {fastest[1]}, with {_number(fastest[0])}."
+    )
+    return _part(
+        "optimizers", "5-1", "Optimizers", text,
+        [*_HEADINGS, "median epochs measured before"],
+        _table(rows, target, "epochs"),
+        draw.success(rows, target, log=True),
+        f"The share of seeds that have succeeded, by epoch ({target}).",
+    )  # fmt: skip
+
+
+def _conventions(study: Study) -> Part:
+    rows = study["conventions"]
+    table = [
+        [row["subject"], row["ours"], row["theirs"], _loss(row["losses"]["ours"][-1]), _loss(row["losses"]["theirs"][-1])]
+        for row in rows
+    ]  # fmt: skip
+    text = (
+        "One name, several formulas. All three implementations follow the first convention of each row, which is torch's; "
+        "optax is set to it, and where it cannot be (Adagrad) the transformation is written out. A port that takes the other "
+        "library's default trains another way, from the same start and with the same gradients."
+    )
+    return _part(
+        "conventions", "5-1", "Where the libraries' defaults differ", text,
+        ["what", "here", "elsewhere", "loss at the end, here", "elsewhere"],
+        table,
+        draw.conventions(rows),
+        "Losses on XOR under both conventions from the same initial weights, seed 0.",
+    )  # fmt: skip
+
+
+def _relu(study: Study) -> Part:
+    rows, target = study["tables"]["relu"], study["implementations"][0]
+    results = {row["label"]: row["results"][target] for row in rows}
+    dead = study["dead"]
+    text = (
+        f"With ReLU on every layer, {_percent(dead['xor']['0'])} of the XOR networks and {_percent(dead['linear']['0'])} of linear's "
+        "begin with an output and a gradient of exactly zero, and the first steps overshoot: after five updates "
+        f"{_percent(dead['linear']['5'])} of linear's are dead, after one already {_percent(dead['linear']['1'])}. Nor could the rest "
+        "have succeeded: without biases f(t·x) = t·f(x), so the network cannot say 1 along a ray at every distance. He's initial "
+        f"weights or a smaller rate alone mend nothing ({_percent(results[rows[1]['label']]['success_rate'])}, "
+        f"{_percent(results['rate 0.01']['success_rate'])}); biases, a sigmoid on the output and ten units do: "
+        f"{_percent(results['sigmoid on the output, biases, width 10']['success_rate'])}."
+    )
+    return _part(
+        "relu", "5-2", "Why ReLU failed, and what mends it", text,
+        [*_HEADINGS, "success measured before"],
+        _table(rows, target, "success"),
+        draw.rates(rows, target),
+        f"Success on XOR with its 95 % interval, one thing mended after the other ({target}).",
+    )  # fmt: skip
+
+
+def _deaths(study: Study) -> Part:
+    dead = study["dead"]
+    table = [
+        [name, *(_percent(share) for share in shares.values())] for name, shares in dead.items()
+    ]
+    text = (
+        "ReLU on every layer, the homework's network and learning rate: the share of seeds whose output is zero on every sample "
+        "and whose gradient is exactly zero, so that nothing will ever change."
+    )
+    return _part(
+        "dead-relu", "5-2", "How fast ReLU networks die", text,
+        ["dataset", *(f"after {step} updates" for step in next(iter(dead.values())))],
+        table,
+        draw.deaths(dead),
+        "Dead networks by the number of updates done.",
+    )  # fmt: skip
+
+
+def _digits(study: Study) -> Part:
+    rows = study["digits"]
+    found = {row["label"]: median(row["accuracy"]) for row in rows}
+    table = [
+        [row["label"], str(row["parameters"]), f"{row['rate']:g}", _percent(found[row["label"]]), f"{100 * min(row['accuracy']):.1f}–{100 * max(row['accuracy']):.1f} %"]
+        for row in rows
+    ]  # fmt: skip
+    text = (
+        f"scikit-learn's 8 × 8 digits, 1200 to train on and 597 to test, 300 full-batch epochs of gradient descent, "
+        f"{len(rows[0]['accuracy'])} initial seeds. A convolution with 810 parameters reads {_percent(found['convolution, cross-entropy'])} "
+        f"of the unseen digits, an MLP with nearly twice as many {_percent(found['MLP, cross-entropy'])}; with the MSE in place of the "
+        f"cross-entropy it is {_percent(found['convolution, MSE'])} and {_percent(found['MLP, MSE'])}. What it is here for is parity: a "
+        "layer whose layout differs in every framework."
+    )
+    return _part(
+        "convolution", "5-3", "Convolution", text,
+        ["network and loss", "parameters", "learning rate", "median test accuracy", "range over seeds"],
+        table,
+        draw.accuracies(rows),
+        "Test accuracy of each initial seed (circles) and the median (bar).",
+    )  # fmt: skip
+
+
+def _gradient(study: Study) -> Part:
+    rows, target = study["tables"]["gradient"], study["implementations"][0]
+    found = [row["results"][target]["epochs_to_success"]["50%"] for row in rows]
+    text = (
+        "The homework left the mean's 2/N out of its gradient, so its learning rate 0.1 is 1.05 on XOR's 21 points and 5 on linear's "
+        f"100 in units of the true gradient. With the true gradient at 0.1, half of the seeds need {_number(found[1])} epochs in place of "
+        f"{_number(found[0])} on XOR, and {_number(found[3])} in place of {_number(found[2])} on linear: the factor by which the rate is smaller."
+    )
+    return _part(
+        "gradient", "2-3", "N/2 times the gradient, and the true one", text,
+        [*_HEADINGS, "median epochs measured before"],
+        _table(rows, target, "epochs"),
+        draw.success(rows, target, log=True),
+        f"The share of seeds that have succeeded, by epoch ({target}).",
+    )  # fmt: skip
+
+
+def _scale(study: Study) -> Part:
+    rows, target = study["tables"]["initial_scale"], study["implementations"][0]
+    results = {row["label"]: row["results"][target] for row in rows}
+    text = (
+        f"XOR begins on a plateau, and small initial weights stay on it for long: standard-normal ones succeed in "
+        f"{_percent(results['standard normal']['success_rate'])} of the seeds within 12,000 epochs, PyTorch's default in "
+        f"{_percent(results['torch default']['success_rate'])}, standard-normal ones of a quarter the size in "
+        f"{_percent(results['standard normal × 0.25']['success_rate'])}."
+    )
+    return _part(
+        "initial-scale", "", "How large the initial weights are", text,
+        [*_HEADINGS, "success measured before"],
+        _table(rows, target, "success"),
+        draw.rates(rows, target),
+        f"Success on XOR after 12,000 epochs with its 95 % interval ({target}).",
+    )  # fmt: skip
+
+
+def _chaos(study: Study) -> Part:
+    rows = study["chaos"]
+    epochs = list(rows[0]["parted"])
+    table = [[row["label"], *(_percent(row["parted"][epoch]) for epoch in epochs)] for row in rows]
+    pair = " and ".join(rows[0]["implementations"])
+    text = (
+        f"The same weights, points and formulas in {pair}: on linear at rate 0.1 the losses of {_percent(rows[0]['parted']['1000'])} of the "
+        "seeds have come to differ by more than a thousandth within 1000 epochs, though every single step of both lies within "
+        f"what rounding can do. At rate 0.02 it is {_percent(rows[2]['parted']['1000'])}, on XOR {_percent(rows[3]['parted']['1000'])}: the "
+        "learning rate is so large there that training is chaotic, and doubles a difference every few epochs. No tolerance for a free run "
+        "could tell this from a mistake."
+    )
+    return _part(
+        "chaos", "", "How two correct implementations part ways", text,
+        ["setting", *(f"parted by epoch {epoch}" for epoch in epochs)],
+        table,
+        draw.parting(rows),
+        "Relative difference of the two implementations' losses, of the seed that parts first; the line is a thousandth.",
+    )  # fmt: skip
+
+
+_PARTS: tuple[Callable[[Study], Part], ...] = (
+    _gradient,
+    _homework,
+    _no_activation,
+    _optimizers,
+    _conventions,
+    _relu,
+    _deaths,
+    _digits,
+    _scale,
+    _chaos,
+)

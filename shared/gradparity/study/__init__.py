@@ -1,0 +1,1 @@
+"""What the homework did and what it left blank, over many initial seeds: `gradparity study`."""
