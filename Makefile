@@ -50,4 +50,4 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis reports/latest reports/runs
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis reports/latest reports/runs reports/sweeps

@@ -118,7 +118,11 @@ def make_plan(
     settings = []
     for values in product(*grid.values()):
         point = dict(zip(grid, values, strict=True))
-        label = ", ".join(f"{name}={point[path]}" for path, name in varying.items())
+        label = ", ".join(f"{name}={_short(point[path])}" for path, name in varying.items())
         changed = change(experiment, point) if point else experiment
         settings.append(Setting(point, changed, label or experiment.name))
     return Plan(experiment, implementation, seeds, tuple(settings), fresh_data, chunk_size)
+
+
+def _short(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -10,7 +10,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from ..files import replace_files
-from ..report.figures import Drawing
+from ..report.figures import png
 from . import figures
 from .engines import Engine, in_this_process
 from .folder import Folder, as_json
@@ -98,8 +98,8 @@ def _files(plan: Plan, results: Sequence[SettingResult]) -> dict[str, bytes]:
     return {
         "results.json": as_json(table),
         "results.csv": _csv(results).encode(),
-        "figures/success.png": Drawing.of(figures.success(results)).png,
-        "figures/losses.png": Drawing.of(figures.losses(results)).png,
+        "figures/success.png": png(figures.success(results)),
+        "figures/losses.png": png(figures.losses(results)),
     }
 
 
