@@ -13,6 +13,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..comparison import loss_differences
+from ..outcome import predictions as interpreted
+from ..parity.reference import evaluate
 from ..runner import Run
 
 # Okabe and Ito's palette: told apart with any colour vision; never colour alone.
@@ -25,6 +27,7 @@ _LOSSES = {
     "softmax_cross_entropy": "cross-entropy",
 }
 _POINTS = 400
+_GRID = 81
 
 STYLE: Any = {
     "font.size": 10,
@@ -63,6 +66,9 @@ def drawings(runs: Sequence[Run]) -> dict[str, Drawing]:
     problem = runs[0].experiment.problem()
     if problem.network.input_shape == (2,) and problem.targets.shape[1] == 1:
         found["predictions"] = predictions(runs)
+        homework = runs[0].experiment.homework
+        if homework is not None and homework.losses:
+            found["boundaries"] = boundaries(runs)
     found["losses"] = losses(runs)
     if len(runs) > 1:
         found["differences"] = differences(runs)
@@ -78,7 +84,10 @@ def predictions(runs: Sequence[Run]) -> Figure:
     panels: list[tuple[str, np.ndarray, np.ndarray | None]] = [
         ("ground truth", problem.targets, None)
     ]
-    panels += [(run.implementation, run.predictions, problem.targets) for run in runs]
+    panels += [
+        (run.implementation, interpreted(problem.network, run.predictions), problem.targets)
+        for run in runs
+    ]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(2.5 * len(panels), 2.9), layout="constrained")
         for axes, (title, values, targets) in zip(
@@ -98,13 +107,56 @@ def predictions(runs: Sequence[Run]) -> Figure:
     return figure
 
 
-def _scatter(axes: mpl.axes.Axes, inputs: np.ndarray, values: np.ndarray) -> None:
+def boundaries(runs: Sequence[Run]) -> Figure:
+    """The output over the plane as training goes on: a row for each of a few epochs, a column for each framework.
+
+    Computed by the reference from the weights that each run kept. Only for two inputs and one output.
+    """
+    experiment = runs[0].experiment
+    problem = experiment.problem()
+    per_epoch = problem.schedule.updates_per_epoch
+    kept = sorted(runs[0].trajectory.kept)
+    starts = [update for update in kept if update == 0 or update - 1 not in kept]
+    chosen = [starts[at] for at in (0, 1, len(starts) // 2, -1)]
+    ticks = np.linspace(-0.1, 1.1, _GRID)
+    points = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(2.1 * len(runs) + 0.9, 2.0 * len(chosen)), layout="constrained")
+        panels = figure.subplots(len(chosen), len(runs), sharex=True, sharey=True, squeeze=False)
+        for row, update in zip(panels, chosen, strict=True):
+            for axes, run in zip(row, runs, strict=True):
+                params = run.trajectory.kept[update].params
+                nothing = np.zeros((len(points), 1))
+                done = evaluate(problem.network, params, points.astype(experiment.dtype), nothing)
+                plane = interpreted(problem.network, done.activations[-1]).reshape(_GRID, _GRID)
+                image = axes.imshow(
+                    plane,
+                    origin="lower",
+                    extent=(-0.1, 1.1, -0.1, 1.1),
+                    cmap="PuOr",
+                    vmin=0,
+                    vmax=1,
+                )
+                if plane.min() < 0.5 < plane.max():
+                    axes.contour(ticks, ticks, plane, [0.5], colors="black", linewidths=1)
+                _scatter(axes, problem.inputs, problem.targets[:, 0], size=3)
+                axes.grid(visible=False)
+            row[0].set_ylabel(f"epoch {update // per_epoch}")
+        for axes, run in zip(panels[0], runs, strict=True):
+            axes.set_title(run.implementation)
+        figure.colorbar(image, ax=panels, label="output", shrink=0.5)
+    return figure
+
+
+def _scatter(axes: mpl.axes.Axes, inputs: np.ndarray, values: np.ndarray, size: float = 4) -> None:
     for label in (0, 1):
         chosen = (values > 0.5) == label
         axes.plot(
             *inputs[chosen].T,
             _CLASS_MARKERS[label],
-            ms=4,
+            ms=size,
+            mec="white",
+            mew=size / 10,
             color=_CLASS_COLOURS[label],
             label=f"class {label}",
         )

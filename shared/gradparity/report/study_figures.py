@@ -101,7 +101,7 @@ def deaths(dead: Mapping[str, Mapping[str, float]]) -> Figure:
             )
         axes.set(xlabel="updates", ylabel="dead networks", ylim=(0, 1.03))
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-        axes.legend()
+        axes.legend(loc="lower right")
     return figure
 
 
@@ -143,7 +143,7 @@ def conventions(rows: Sequence[Row]) -> Figure:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.6, 2.1 * lines + 0.5), layout="constrained")
         panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).flat
-        for axes, row in zip(panels, rows, strict=False):
+        for row, axes in zip(rows, panels, strict=False):
             losses = row["losses"]
             for index, (name, label) in enumerate(
                 (("ours", "this project's"), ("theirs", "the other"))
@@ -158,5 +158,5 @@ def conventions(rows: Sequence[Row]) -> Figure:
         figure.supxlabel("epoch", fontsize=9)
         figure.supylabel("loss", fontsize=9)
         handles = figure.axes[0].get_legend_handles_labels()
-        figure.legend(*handles, loc="outside lower center", ncols=2, fontsize=8)
+        figure.legend(*handles, loc="outside upper center", ncols=2, fontsize=8)
     return figure
