@@ -9,7 +9,6 @@ from jaxtyping import Float
 
 from gradparity.contract import LEAK, Batch, Conv, Dense, Network, Params
 
-
 Rows = Float[np.ndarray, "... rows fan_in"]
 
 

@@ -58,9 +58,8 @@ def _train(
 ) -> tuple[np.ndarray, dict[int, Snapshot]]:
     members = range(len(params[0].weight))
     models = [MLP(network, map_params(itemgetter(k), params)) for k in members]
-    stacked, _ = stack_module_state(
-        models
-    )  # one tensor for all members, by the name of the parameter
+    # One tensor for all members, by the name of the parameter.
+    stacked, _ = stack_module_state(models)
     # grad_and_value finds the gradients: no second graph beside it.
     weights = {name: tensor.detach() for name, tensor in stacked.items()}
     optimizer = make_optimizer(schedule, rate, list(weights.values()))
@@ -75,11 +74,9 @@ def _train(
     def to_params(of: Callable[[Any], Tensor] = Tensor.detach) -> Params:
         def numpy(name: str) -> np.ndarray:
             tensor = of(weights[name])
-            return (
-                (torch.vmap(to_numpy)(tensor) if tensor.ndim > 2 else tensor)
-                .numpy()
-                .copy(order="C")
-            )
+            if tensor.ndim > 2:  # members of weights
+                tensor = torch.vmap(to_numpy)(tensor)
+            return tensor.numpy().copy(order="C")
 
         return tuple(
             Layer(numpy(f"layers.{k}.weight"), numpy(f"layers.{k}.bias") if layer.bias else None)

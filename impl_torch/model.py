@@ -64,9 +64,8 @@ class MLP(nn.Module):
         a = inputs
         for layer, activation in zip(self.layers, self.activations, strict=True):
             if isinstance(layer, nn.Conv2d):
-                z = layer(a.permute(0, 3, 1, 2)).permute(
-                    0, 2, 3, 1
-                )  # torch has the channels second
+                channels_second = a.permute(0, 3, 1, 2)  # as torch has them
+                z = layer(channels_second).permute(0, 2, 3, 1)
             else:
                 z = layer(a.flatten(1))
             a = activation(z)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -133,12 +133,9 @@ class Target:
             activations = self._activations(result, case, len(inputs))
             step = Step(activations, step.loss, step.grads)
         if self.trains:
-            first, *following = case.observe_training(Guarded(self.name, self.trainer()))
-            recorded, updated = first[1].recorded, first[1].updated
-            return [
-                (case, Step(step.activations, step.loss, step.grads, recorded, updated)),
-                *following,
-            ]
+            (_, trained), *following = case.observe_training(Guarded(self.name, self.trainer()))
+            shown = replace(trained, activations=step.activations, loss=step.loss, grads=step.grads)
+            return [(case, shown), *following]
         if "step" in self.functions:
             rate = case.schedule.learning_rate
             result = self._call("step", network, params, inputs, targets, learning_rate=rate)

@@ -22,8 +22,10 @@ from ..files import replace_files
 from ..machine import machine, versions
 from .agreement import ORACLE, Agreement, examine
 from .faults import FAULTS as PLANTED
+from .faults import FEATURES as PLANTED_IN_FEATURES
 from .faults import Fault, Plant
 from .faults import pairs as fault_pairs
+from .features import features
 from .judge import Verdict
 from .randomized import Setting, random_setting, random_setting_of_any_kind
 from .scoreboard import Outcome, Score, score
@@ -78,25 +80,25 @@ def agreement(
 def faults(
     networks: int, seed: int, folder: Path, progress: Callable[[str], None] = lambda _: None
 ) -> Verdict:
-    """Plant every fault, on the vetted suite and on random networks, and store what was caught and how it was called.
+    """Plant every fault, on the vetted suites and on random networks, and store what was caught and how it was called.
 
-    Agree: on the suite every fault was caught, and nowhere was one called by a wrong name.
+    Agree: on the suites every fault was caught, and nowhere was one called by a wrong name.
     """
     begin = time.perf_counter()
-    suites: dict[str, dict[str, Score]] = {"single": {}, "pairs": {}}
-    random: dict[str, Score] = {}
-    for chunk, (single, pairs) in _in_processes(on_suite, len(planted_faults()), chunk=60):
-        suites["single"] |= single
-        suites["pairs"] |= pairs
-        progress(f"faults on the suite, {chunk[-1] + 1}")
+    suites: dict[str, dict[str, Score]] = {"single": {}, "pairs": {}, "features": {}}
+    random: dict[str, dict[str, Score]] = {"random": {}, "random_features": {}}
+    for chunk, part in _in_processes(on_suites, len(planted_faults()), chunk=60):
+        for name, table in part.items():
+            suites[name] |= table
+        progress(f"faults on the suites, {chunk[-1] + 1}")
     for chunk, part in _in_processes(on_random_networks, networks, seed):
-        for name, one in part.items():
-            random.setdefault(name, Score()).merge(one)
+        for name, table in part.items():
+            for fault, one in table.items():
+                random[name].setdefault(fault, Score()).merge(one)
         for number in chunk:
             progress(f"faults in network {number + 1}")
-    tables = suites | {"random": random}
-    everything = [one for table in tables.values() for one in table.values()]
-    misnamed = sum(one.outcomes[Outcome.MISNAMED] for one in everything)
+    scores = [one for table in (suites | random).values() for one in table.values()]
+    misnamed = sum(one.outcomes[Outcome.MISNAMED] for one in scores)
     missed = sum(one.missed for table in suites.values() for one in table.values())
     _store(
         folder,
@@ -107,42 +109,51 @@ def faults(
         seed=seed,
         **{
             name: {fault: one.summary() for fault, one in table.items()}
-            for name, table in tables.items()
+            for name, table in (suites | random).items()
         },
     )
     return Verdict.DISAGREE if misnamed or missed else Verdict.AGREE
 
 
 def planted_faults() -> list[tuple[str, Fault]]:
-    """All faults that are planted on the suite: single ones and pairs."""
-    return [*(("single", f) for f in PLANTED), *(("pairs", f) for f in fault_pairs())]
+    """All faults that are planted on a suite: single ones and pairs on the homework's, those of all else on theirs."""
+    return [
+        *(("single", fault) for fault in PLANTED),
+        *(("pairs", fault) for fault in fault_pairs()),
+        *(("features", fault) for fault in PLANTED_IN_FEATURES),
+    ]
 
 
-def on_suite(numbers: Sequence[int]) -> tuple[dict[str, Score], dict[str, Score]]:
-    """Score the faults of these numbers on the vetted suite, in float64."""
-    found: dict[str, dict[str, Score]] = {"single": {}, "pairs": {}}
-    cases = [case for _, case in suite("float64")]
+def on_suites(numbers: Sequence[int]) -> dict[str, dict[str, Score]]:
+    """Score the faults of these numbers on the vetted suite that is theirs, in float64."""
+    found: dict[str, dict[str, Score]] = {}
+    homework, beyond = ([case for _, case in cases("float64")] for cases in (suite, features))
     with Plant() as plant:
         for kind, fault in [planted_faults()[number] for number in numbers]:
-            found[kind][str(fault)] = score(fault, plant.plant(fault), cases, visibility=False)
-    return found["single"], found["pairs"]
+            cases = beyond if kind == "features" else homework
+            one = score(fault, plant.plant(fault), cases, visibility=False)
+            found.setdefault(kind, {})[str(fault)] = one
+    return found
 
 
-def on_random_networks(seed: int, numbers: Sequence[int]) -> dict[str, Score]:
+def on_random_networks(seed: int, numbers: Sequence[int]) -> dict[str, dict[str, Score]]:
     """Score every single fault on the random networks of these numbers, in float64, each network by itself."""
-    found: dict[str, Score] = {}
+    found: dict[str, dict[str, Score]] = {"random": {}, "random_features": {}}
     with Plant() as plant:
-        planted = [(fault, plant.plant(fault)) for fault in PLANTED]
-        for number in numbers:
-            rng = np.random.default_rng([seed, number])
-            setting = random_setting(rng)
-            cases = [setting.draw(rng, "float64") for _ in range(_DRAWS)]
-            depth = len(setting.network.layers)
-            for fault, faulty in planted:
-                if not layers_of(fault, depth):
-                    continue
-                one = score(fault, faulty, cases, visibility=True)
-                found.setdefault(str(fault), Score()).merge(one)
+        for table, drawn, faults in (
+            ("random", random_setting, PLANTED),
+            ("random_features", random_setting_of_any_kind, PLANTED_IN_FEATURES),
+        ):
+            planted = [(fault, plant.plant(fault)) for fault in faults]
+            for number in numbers:
+                rng = np.random.default_rng([seed, number])
+                setting = drawn(rng)
+                cases = [setting.draw(rng, "float64") for _ in range(_DRAWS)]
+                depth = len(setting.network.layers)
+                for fault, faulty in planted:
+                    if layers_of(fault, depth):
+                        one = score(fault, faulty, cases, visibility=True)
+                        found[table].setdefault(str(fault), Score()).merge(one)
     return found
 
 

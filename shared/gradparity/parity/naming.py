@@ -6,30 +6,36 @@ bound: it is a proof that on these data the program computes what the mistake wo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..contract import map_params, tensors
+from ..contract import Params, Schedule, map_params, tensors
+from .case import Case
 from .judge import Phase
 from .mistakes import (
     FACTORS,
     FORWARD,
     GRADIENT,
-    TRAINING,
     UNIT,
+    UPDATE,
+    Applies,
     Factor,
     ForwardMistake,
     Layers,
     Mistake,
+    layers_where,
+    plain,
     run,
     scopes,
 )
 from .observation import Observation, deviation
+from .optimizing import Update, apply_update, update_tensor
 from .places import Array
-from .reference import RIGHT, Equations
+from .reference import RIGHT, Equations, cast
 
 Place = Callable[[int], Layers]
 
@@ -126,7 +132,7 @@ def gradient_names(
     yield from plain
     if plain:
         return
-    catalogue = GRADIENT if phase == "gradient" else (*TRAINING, *GRADIENT)
+    catalogue = GRADIENT if phase == "gradient" else (*UPDATE, *GRADIENT)
     for base in bases:
         named = set()
         for mistake, where, layers in _places(catalogue, [o for o, _ in usable]):
@@ -158,11 +164,9 @@ def same_factor(factor: Factor, name: str, observations: Sequence[Observation]) 
     )
 
 
-def _usable(
-    observations: Sequence[Observation], phase: Phase
-) -> list[tuple[Observation, _Gradients]]:
+def _usable(observations: Sequence[Observation], phase: Phase) -> list[tuple[Observation, _Shown]]:
     """What can be held against predictions; first what is wrong, and of that the best resolved: it tells most."""
-    pairs = [(observation, _Gradients.of(observation, phase)) for observation in observations]
+    pairs = [(observation, _Shown.of(observation, phase)) for observation in observations]
     usable = [(observation, grads) for observation, grads in pairs if grads is not None]
     return sorted(usable, key=lambda pair: (not pair[0].wrong(phase), pair[1].blur))
 
@@ -175,43 +179,92 @@ def _places(
     catalogue: Sequence[Any], observations: Sequence[Observation]
 ) -> Iterator[tuple[Any, str, Place]]:
     """Each mistake in each place that these networks have, no two of them in the same layers throughout."""
-    depths = [observation.depth for observation in observations]
-    places: dict[tuple[Layers, ...], tuple[str, Place]] = {}
-    for where, layers in scopes(max(depths)):
-        places.setdefault(tuple(layers(depth) for depth in depths), (where, layers))
-    places.pop(tuple(frozenset() for _ in depths), None)
+    networks = list(dict.fromkeys(observation.case.network for observation in observations))
+    depths = [len(network.layers) for network in networks]
+    everywhere = [
+        (where, layers, list(map(layers, depths))) for where, layers in scopes(max(depths))
+    ]
+    kinds: dict[Applies, list[Layers]] = {}
     for mistake in catalogue:
         if isinstance(mistake, Mistake) and not mistake.by_layer:
             yield mistake, "", _nowhere
-        else:
-            for where, layers in places.values():
-                yield mistake, where, layers
+            continue
+        if mistake.applies not in kinds:
+            kinds[mistake.applies] = [layers_where(n, mistake.applies) for n in networks]
+        places: dict[tuple[Layers, ...], tuple[str, Place]] = {}
+        for where, layers, found in everywhere:
+            made = zip(found, kinds[mistake.applies], strict=True)
+            places.setdefault(tuple(one & kind for one, kind in made), (where, layers))
+        places.pop(tuple(frozenset() for _ in depths), None)
+        for where, layers in places.values():
+            yield mistake, where, layers
 
 
 @dataclass(frozen=True, eq=False)
-class _Gradients:
-    """The gradients of an observation beside the exact ones and their bound."""
+class _Shown:
+    """What of an observation is held against predictions, beside what is exact and its bound.
 
+    Gradients, shown or, of plain SGD, recovered from the update; of other optimizers, new weights and state.
+    """
+
+    case: Case
     seen: list[Array]
     exact: list[Array]
     bound: list[Array]
+    of_gradients: bool = True
 
     @classmethod
-    def of(cls, observation: Observation, phase: Phase) -> _Gradients | None:
+    def of(cls, observation: Observation, phase: Phase) -> _Shown | None:
         """None where the observation shows none, or they cannot be judged."""
         case, seen = observation.case, observation.seen
         expected, bound = observation.answer
         grads, e = seen.grads, bound.grads
         if phase == "update" and seen.updated is not None:
+            if not plain(case.schedule):
+                return cls._of_update(observation)
             wide = expected.loss.dtype.type
             rate = wide(case.schedule.learning_rate)
             grads = map_params(
                 lambda old, new: (old.astype(wide) - new) / rate, case.params, seen.updated
             )
             e = map_params(lambda tensor: tensor / float(rate), bound.updated or ())
-        if grads is None or e is None or not all(np.all(np.isfinite(b)) for b in tensors(e)):
+        if grads is None or e is None or not _finite(tensors(e)):
             return None
-        return cls(tensors(grads), tensors(expected.grads or ()), tensors(e))
+        return cls(case, tensors(grads), tensors(expected.grads or ()), tensors(e))
+
+    @classmethod
+    def _of_update(cls, observation: Observation) -> _Shown | None:
+        names = tuple(observation.seen.state or ())
+        seen, exact, bound = (
+            _after(step.updated or (), step.state or {}, names)
+            for step in (observation.seen, *observation.answer)
+        )
+        if not _finite(bound):
+            return None
+        return cls(observation.case, seen, exact, bound, of_gradients=False)
+
+    def predicted(self, grads: Params, mistake: Mistake | None) -> list[Array]:
+        """What would be seen with these gradients, and with the mistake if it is one of the optimizer."""
+        if self.of_gradients:
+            return tensors(grads)
+        case = self.case
+        wide = tensors(grads)[0].dtype
+
+        def step(
+            schedule: Schedule, w: Array, g: Array, arrays: tuple[Array, ...], t: int
+        ) -> Update:
+            wrong = mistake.step(schedule, w, g, arrays, t) if mistake and mistake.step else None
+            return wrong or update_tensor(schedule, w, g, arrays, t)
+
+        initial = 0.0 if mistake is None else mistake.initial
+        start = map_params(lambda tensor: np.full_like(tensor, initial), case.params)
+        state = {
+            name: cast(case.state.get(name, start), wide) for name in case.schedule.optimizer.arrays
+        }
+        params = cast(case.params, wide)
+        after = apply_update(case.schedule, params, grads, state, case.update + 1, step)
+        names = [name for name in state if len(self.seen) > len(tensors(grads))]
+        return _after(*after, names)
 
     @property
     def blur(self) -> float:
@@ -227,8 +280,17 @@ class _Gradients:
         return k if np.isfinite(k) and k != 0 else None
 
 
+def _finite(arrays: Sequence[Array]) -> bool:
+    return all(np.all(np.isfinite(array)) for array in arrays)
+
+
+def _after(params: Params, state: Mapping[str, Params], names: Iterable[str]) -> list[Array]:
+    """All tensors of the weights, then of the optimizer's arrays."""
+    return [*tensors(params), *(tensor for name in names for tensor in tensors(state[name]))]
+
+
 def _fitting(
-    usable: Sequence[tuple[Observation, _Gradients]],
+    usable: Sequence[tuple[Observation, _Shown]],
     base: ForwardName | None,
     mistake: Mistake | None,
     where: str,
@@ -236,12 +298,12 @@ def _fitting(
 ) -> Iterator[Name]:
     """The name of this mistake with the simplest factor that fits everywhere, if any does."""
 
-    def predict(observation: Observation, scale: float) -> list[Array] | None:
+    def predict(observation: Observation, scale: float) -> Params | None:
         equations = RIGHT if base is None else base.equations(observation.depth)
         if mistake is None:
-            return tensors(run(observation.case, equations).grads)
+            return run(observation.case, equations).grads
         found = mistake.predict(observation.case, equations, layers(observation.depth), scale)
-        return None if found is None else tensors(found.grads)
+        return None if found is None else found.grads
 
     linear = mistake is None or mistake.linear
     left: dict[Factor, float] | None = None
@@ -256,10 +318,11 @@ def _fitting(
             prediction = once if linear else predict(observation, value)
             if prediction is None:
                 # It cannot be made here. Where what is seen shows a fault, it is another one.
-                prediction = tensors(run(observation.case, RIGHT).grads)
+                prediction, wrong = run(observation.case, RIGHT).grads, None
             else:
-                made = True
-            scaled = [value * h for h in prediction]
+                made, wrong = True, mistake
+            times = partial(np.multiply, prediction[0].weight.dtype.type(value))
+            scaled = grads.predicted(map_params(times, prediction), wrong)
             share = observation.left_over(grads.seen, scaled, grads.exact, grads.bound, roundings)
             if share <= 1:
                 left[factor] = max(left[factor], share)
@@ -274,14 +337,16 @@ def _fitting(
 
 def _factors(
     observation: Observation,
-    grads: _Gradients,
-    prediction: list[Array] | None,
+    grads: _Shown,
+    prediction: Params | None,
     mistake: Mistake | None,
 ) -> Sequence[Factor]:
     """The factors worth trying, going by the first observation."""
     known = (*FACTORS, *map(_negative, FACTORS))
+    if not grads.of_gradients:
+        return [UNIT]
     if prediction is not None:
-        k = grads.fit(prediction)
+        k = grads.fit(tensors(prediction))
     elif mistake is not None and mistake.by_layer:
         # Whatever depends on the factor, the output layer's gradient does not: it shows the factor.
         last = observation.case.network.layers[-1]

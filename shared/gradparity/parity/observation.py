@@ -64,12 +64,15 @@ class Observation:
 
         That is the largest bound of the tensor, in proportion to the prediction's size: which entries rounding
         touches most, only the right equations tell. Where what is seen is wrong, the prediction must be wrong as
-        well. Above 1, not the largest share but the first that was found.
+        well. Entries that are no finite numbers, as predicted, leave nothing over. Above 1, not the largest share but
+        the first that was found.
         """
         slack = self.case.oracle_slack * STEEPER**self.depth * roundings
         eps = float(np.finfo(self.case.dtype).eps)
         largest = 0.0
-        for c, h, g, e in zip(seen, predicted, exact, bound, strict=True):
+        for one, other, g, e in zip(seen, predicted, exact, bound, strict=True):
+            as_predicted = ~np.isfinite(one) & ~np.isfinite(other)
+            c, h = (np.where(as_predicted, g, values) for values in (one, other))
             with np.errstate(all="ignore"):
                 ratio = _norm(h) / _norm(g)
                 grown = max(1.0, ratio) if np.isfinite(ratio) else 1.0

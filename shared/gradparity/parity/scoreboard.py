@@ -18,7 +18,7 @@ from .case import Case, oracle_dtype
 from .diagnosis import Diagnosis, diagnose
 from .faults import Fault
 from .judge import PHASES
-from .mistakes import FORWARD, GRADIENT, TRAINING, Layers
+from .mistakes import FORWARD, GRADIENT, UPDATE, Layers, layers_where
 from .naming import ForwardName, Name, fits, same_factor
 from .observation import Observation
 from .reference import cast
@@ -117,6 +117,7 @@ def visible(faulty: Guarded, cases: Sequence[Case]) -> bool:
             case.targets.astype(wide),
             case.schedule,
             case.update,
+            state={name: cast(array, wide) for name, array in case.state.items()},
         )
         try:
             pairs = exactly.observe_steps(faulty)
@@ -130,6 +131,7 @@ def visible(faulty: Guarded, cases: Sequence[Case]) -> bool:
                 wide_case.targets,
                 case.schedule,
                 wide_case.update,
+                state={name: cast(array, wide) for name, array in wide_case.state.items()},
             )
             expected, bound = narrow.expect(case.precision)
             if _outside(step, expected, bound):
@@ -158,13 +160,20 @@ def _outside(step: Step, expected: Step, bound: Step) -> bool:
                 *(tensors(getattr(s, params)) for s in (step, expected, bound)), strict=True
             )
         ),
+        *(
+            triple
+            for name in step.state or {}
+            for triple in zip(
+                *(tensors((s.state or {})[name]) for s in (step, expected, bound)), strict=True
+            )
+        ),
     ]
     return any(bool(np.any(np.abs(value - exact) > e)) for value, exact, e in shown)
 
 
 def classify(fault: Fault, diagnosis: Diagnosis, observations: Sequence[Observation]) -> Outcome:
     """Hold what a fault was called against what it is."""
-    catalogue = {mistake.name: mistake for mistake in (*GRADIENT, *TRAINING)}
+    catalogue = {mistake.name: mistake for mistake in (*GRADIENT, *UPDATE)}
     if diagnosis.phase == "gradient":
         observations = [o for o in observations if o.seen.grads is not None]
     names: Sequence[Any] = diagnosis.gradient
@@ -193,9 +202,7 @@ def classify(fault: Fault, diagnosis: Diagnosis, observations: Sequence[Observat
 
 
 def _is_forward(name: ForwardName, fault: Fault, observations: Sequence[Observation]) -> bool:
-    return name.mistake.name == fault.mistake and all(
-        name.layers(o.depth) == planted(fault, o.depth) for o in observations
-    )
+    return name.mistake.name == fault.mistake and _there(name, fault, observations)
 
 
 def planted(fault: Fault, depth: int) -> Layers:
@@ -206,13 +213,19 @@ def planted(fault: Fault, depth: int) -> Layers:
     return frozenset({layer} if layer < depth else ())
 
 
+def _there(name: Name | ForwardName, fault: Fault, observations: Sequence[Observation]) -> bool:
+    """Whether the name is of the layers that the fault is in, of those where its mistake can be made."""
+    assert name.mistake is not None
+    kinds = [layers_where(o.case.network, name.mistake.applies) for o in observations]
+    return all(
+        name.layers(o.depth) & kind == planted(fault, o.depth) & kind
+        for o, kind in zip(observations, kinds, strict=True)
+    )
+
+
 def _is(name: Name, fault: Fault, observations: Sequence[Observation]) -> bool:
     called = "" if name.mistake is None else name.mistake.name
-    where = (
-        name.mistake is None
-        or not name.mistake.by_layer
-        or all(name.layers(o.depth) == planted(fault, o.depth) for o in observations)
-    )
+    where = name.mistake is None or not name.mistake.by_layer or _there(name, fault, observations)
     return (
         called == fault.mistake and where and same_factor(name.factor, fault.factor, observations)
     )

@@ -6,14 +6,46 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...contract import Params
+from ...contract import SGD, Activation, Conv, Network, Params, Schedule, tensors
 from ..case import Case, oracle_dtype
+from ..optimizing import Update
+from ..places import Array, Place, places
 from ..reference import Equations, Pass, cast, evaluate
 
 Layers = frozenset[int]
 
-
 Predict = Callable[[Case, Equations, Layers, float], Pass | None]
+
+WrongStep = Callable[[Schedule, Array, Array, tuple[Array, ...], int], Update | None]
+"""As `optimizing.Step`; None where the schedule has nothing that the mistake could be made in."""
+
+Applies = Callable[[Place], bool]
+"""Whether a layer is of the kind that a mistake can be made in."""
+
+
+def every(_: Place) -> bool:
+    """Any layer."""
+    return True
+
+
+def of(activation: Activation) -> Applies:
+    """Layers with this activation."""
+    return lambda at: at.layer.activation == activation
+
+
+def convolution(at: Place) -> bool:
+    """Convolutions."""
+    return isinstance(at.layer, Conv)
+
+
+def after_image(at: Place) -> bool:
+    """Dense layers that take an image."""
+    return not isinstance(at.layer, Conv) and len(at.shape_in) > 1
+
+
+def layers_where(network: Network, applies: Applies) -> Layers:
+    """The layers of a network that are of a kind."""
+    return frozenset(at.index for at in places(network) if applies(at))
 
 
 @dataclass(frozen=True)
@@ -30,6 +62,9 @@ class Mistake:
         by_layer: it can be made in some layers and not in others.
         linear: its gradients do not depend on `scale`.
         roundings: how many times the roundings of one update it takes, by case.
+        applies: the kind of layers that it can be made in.
+        step: the optimizer's update of a tensor, where that is what is wrong.
+        initial: what the optimizer's arrays start at.
     """
 
     name: str
@@ -39,6 +74,14 @@ class Mistake:
     by_layer: bool = True
     linear: bool = True
     roundings: Callable[[Case], int] = lambda _: 1
+    applies: Applies = every
+    step: WrongStep | None = None
+    initial: float = 0.0
+
+
+def plain(schedule: Schedule) -> bool:
+    """Whether an update is w - learning_rate · g, and nothing else."""
+    return schedule.optimizer == SGD() and not schedule.weight_decay
 
 
 def run(case: Case, equations: Equations, params: Params | None = None, rows: Any = None) -> Pass:
@@ -54,26 +97,43 @@ def run(case: Case, equations: Equations, params: Params | None = None, rows: An
     )
 
 
-def patched(equations: Equations, layers: Layers, **changes: Callable[..., Any]) -> Equations:
+def patched(
+    equations: Equations, layers: Layers, applies: Applies = every, **changes: Callable[..., Any]
+) -> Equations:
     """`equations`, with others in these layers; each takes the arguments of the one that it replaces."""
 
     def switch(right: Callable[..., Any], wrong: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda *arguments: (wrong if arguments[-1].index in layers else right)(*arguments)
+        def either(*arguments: Any) -> Any:
+            at = arguments[-1]
+            return (wrong if at.index in layers and applies(at) else right)(*arguments)
+
+        return either
 
     fields = {name: switch(getattr(equations, name), wrong) for name, wrong in changes.items()}
     return replace(equations, **fields)
 
 
-def by(**changes: Callable[..., Any]) -> Predict:
+def by(applies: Applies = every, **changes: Callable[..., Any]) -> Predict:
     """Predict by replacing equations in the mistaken layers."""
 
     def predict(case: Case, equations: Equations, layers: Layers, _: float) -> Pass | None:
+        if not layers & layers_where(case.network, applies):
+            return None
         try:
-            return run(case, patched(equations, layers, **changes))
+            found = run(case, patched(equations, layers, applies, **changes))
         except ValueError:  # shapes that do not fit
             return None
+        fits = zip(tensors(found.grads), tensors(case.params), strict=True)
+        return found if all(grad.shape == tensor.shape for grad, tensor in fits) else None
 
     return predict
+
+
+def mistake(
+    name: str, wrong: str, right: str, applies: Applies = every, **changes: Callable[..., Any]
+) -> Mistake:
+    """One that is made by replacing equations, in layers of a kind."""
+    return Mistake(name, wrong, right, by(applies, **changes), applies=applies)
 
 
 def scopes(depth: int) -> Sequence[tuple[str, Callable[[int], Layers]]]:

@@ -13,17 +13,25 @@ from ..case import Case, oracle_dtype
 from ..functions import sigmoid, sigmoid_prime
 from ..places import Array, Place
 from ..reference import Equations, Pass
-from .base import Layers, Mistake, Predict, by, patched, run
+from .base import Layers, Mistake, Predict, layers_where, mistake, of, patched, plain, run
 from .losses import cross_entropy
 
 
 def _output(
     output: Callable[[Array, Array], Array], loss: Callable[[Array, Array], Any]
 ) -> Predict:
-    return lambda case, equations, _, __: run(
-        case,
-        replace(equations, output=lambda a, y, _: output(a, y), loss=lambda a, y, _: loss(a, y)),
-    )
+    def predict(case: Case, equations: Equations, _: Layers, __: float) -> Pass | None:
+        if case.network.loss != "mse":
+            return None
+        changed = replace(
+            equations, output=lambda a, y, _: output(a, y), loss=lambda a, y, _: loss(a, y)
+        )
+        return run(case, changed)
+
+    return predict
+
+
+_SIGMOID = of("sigmoid")
 
 
 def _neighbour(offset: int) -> Predict:
@@ -33,7 +41,7 @@ def _neighbour(offset: int) -> Predict:
         a = [case.batch[0].astype(oracle_dtype()), *run(case, equations).activations[1:]]
         other = {
             layer: a[layer + 1 + offset]
-            for layer in layers
+            for layer in layers & layers_where(case.network, _SIGMOID)
             if 0 <= layer + 1 + offset < len(a)
             and a[layer + 1 + offset].shape == a[layer + 1].shape
         }
@@ -55,7 +63,10 @@ def _neighbour(offset: int) -> Predict:
 
 def _transposed(case: Case, equations: Equations, layers: Layers, _: float) -> Pass | None:
     """δ W for δ Wᵀ, in those of the layers that are square."""
-    square = frozenset(at for at in layers if len(set(case.params[at].weight.shape)) == 1)
+    shapes = [layer.weight.shape for layer in case.params]
+    square = frozenset(
+        at for at in layers if shapes[at] == shapes[at][:1] * 2 == case.network.shapes[at] * 2
+    )
     changed = patched(equations, square, passed_down=lambda _d_a, delta, weight, _: delta @ weight)
     return run(case, changed) if square - {0} else None
 
@@ -84,7 +95,7 @@ def _frozen(case: Case, equations: Equations, layers: Layers, _: float) -> Pass 
 
 def _updated_first(case: Case, equations: Equations, layers: Layers, scale: float) -> Pass | None:
     """δ Wᵀ with the W that has just been updated."""
-    if layers <= {0}:
+    if layers <= {0} or not plain(case.schedule):
         return None
     rate = oracle_dtype()(case.schedule.learning_rate * scale)
     weight_grads: dict[int, Array] = {}
@@ -121,7 +132,7 @@ def _without(sample: int, *, keep_count: bool = False) -> Predict:
 
 def _broadcast(case: Case, equations: Equations, _: Layers, __: float) -> Pass | None:
     """(N, 1) - (N,) is (N, N): every prediction is compared with every target."""
-    if case.targets.shape[1] != 1:
+    if case.targets.shape[1] != 1 or case.network.loss != "mse":
         return None
     return run(
         case,
@@ -147,24 +158,27 @@ _RIGHT_DOWN = "∂L/∂a_below = δ Wᵀ"
 _RIGHT_WEIGHT = "∂L/∂W = a_belowᵀ δ"
 
 GRADIENT: tuple[Mistake, ...] = (
-    Mistake("σ' is missing", "δ = ∂L/∂a", _RIGHT_DELTA, by(slope=lambda z, _a, _: z * 0 + 1)),
-    Mistake(
+    mistake("σ' is missing", "δ = ∂L/∂a", _RIGHT_DELTA, _SIGMOID, slope=lambda z, _a, _: z * 0 + 1),
+    mistake(
         "σ' is applied twice",
         "δ = ∂L/∂a ⊙ (a (1 - a))²",
         _RIGHT_DELTA,
-        by(slope=lambda z, _a, _: sigmoid_prime(z) ** 2),
+        _SIGMOID,
+        slope=lambda z, _a, _: sigmoid_prime(z) ** 2,
     ),
-    Mistake(
+    mistake(
         "σ' = a (1 - a) is given z for a",
         "δ = ∂L/∂a ⊙ z (1 - z)",
         _RIGHT_DELTA,
-        by(slope=lambda z, _a, _: z * (1 - z)),
+        _SIGMOID,
+        slope=lambda z, _a, _: z * (1 - z),
     ),
-    Mistake(
+    mistake(
         "σ'(z) is given a for z",
         "δ = ∂L/∂a ⊙ σ'(a)",
         _RIGHT_DELTA,
-        by(slope=lambda _z, a, _: sigmoid_prime(a)),
+        _SIGMOID,
+        slope=lambda _z, a, _: sigmoid_prime(a),
     ),
     Mistake(
         "σ' of the layer below", "δ = ∂L/∂a ⊙ a_below (1 - a_below)", _RIGHT_DELTA, _neighbour(-1)
@@ -172,42 +186,46 @@ GRADIENT: tuple[Mistake, ...] = (
     Mistake(
         "σ' of the layer above", "δ = ∂L/∂a ⊙ a_above (1 - a_above)", _RIGHT_DELTA, _neighbour(+1)
     ),
-    Mistake(
+    mistake(
         "tanh' in place of σ'",
         "δ = ∂L/∂a ⊙ (1 - a²)",
         _RIGHT_DELTA,
-        by(slope=lambda _z, a, _: 1 - a * a),
+        _SIGMOID,
+        slope=lambda _z, a, _: 1 - a * a,
     ),
-    Mistake(
+    mistake(
         "ReLU' in place of σ'",
         "δ = ∂L/∂a ⊙ [z > 0]",
         _RIGHT_DELTA,
-        by(slope=lambda z, _a, _: (z > 0) + z * 0),
+        _SIGMOID,
+        slope=lambda z, _a, _: (z > 0) + z * 0,
     ),
-    Mistake(
+    mistake(
         "σ' has the wrong sign",
         "δ = ∂L/∂a ⊙ a (a - 1)",
         _RIGHT_DELTA,
-        by(slope=lambda z, _a, _: -sigmoid_prime(z)),
+        _SIGMOID,
+        slope=lambda z, _a, _: -sigmoid_prime(z),
     ),
-    Mistake("σ' is a alone", "δ = ∂L/∂a ⊙ a", _RIGHT_DELTA, by(slope=lambda _z, a, _: a)),
-    Mistake(
+    mistake("σ' is a alone", "δ = ∂L/∂a ⊙ a", _RIGHT_DELTA, _SIGMOID, slope=lambda _z, a, _: a),
+    mistake(
         "σ' is 1 - a alone",
         "δ = ∂L/∂a ⊙ (1 - a)",
         _RIGHT_DELTA,
-        by(slope=lambda z, _a, _: sigmoid(-z)),
+        _SIGMOID,
+        slope=lambda z, _a, _: sigmoid(-z),
     ),
-    Mistake(
+    mistake(
         "σ' is missing in the weight gradient only",
         "∂L/∂W = a_belowᵀ ∂L/∂a",
         _RIGHT_WEIGHT,
-        by(weight_grad=lambda below, d_a, _delta, _: below.T @ d_a),
+        weight_grad=lambda below, d_a, _delta, at: at.weight_grad(below, d_a),
     ),
-    Mistake(
+    mistake(
         "σ' is missing in what is passed down",
         "∂L/∂a_below = ∂L/∂a Wᵀ",
         _RIGHT_DOWN,
-        by(passed_down=lambda d_a, _delta, weight, _: d_a @ weight.T),
+        passed_down=lambda d_a, _delta, weight, at: at.passed_down(d_a, weight),
     ),
     Mistake(
         "the weight is transposed in back-propagation",
@@ -222,47 +240,47 @@ GRADIENT: tuple[Mistake, ...] = (
         _updated_first,
         linear=False,
     ),
-    Mistake(
+    mistake(
         "the bias gradient is missing",
         "∂L/∂b = 0",
         _RIGHT_BIAS,
-        by(bias_grad=lambda delta, _: np.zeros_like(delta[0])),
+        bias_grad=lambda delta, at: 0 * at.bias_grad(delta),
     ),
-    Mistake(
+    mistake(
         "the bias gradient is averaged over the samples",
         "∂L/∂b = mean over samples of δ",
         _RIGHT_BIAS,
-        by(bias_grad=lambda delta, _: np.mean(delta, axis=0)),
+        bias_grad=lambda delta, at: at.bias_grad(delta) / len(delta),
     ),
-    Mistake(
+    mistake(
         "the bias gradient is the last sample's",
         "∂L/∂b = δ of the last sample",
         _RIGHT_BIAS,
-        by(bias_grad=lambda delta, _: delta[-1]),
+        bias_grad=lambda delta, at: at.bias_grad(delta[-1:]),
     ),
-    Mistake(
+    mistake(
         "the bias gradient is the first sample's",
         "∂L/∂b = δ of the first sample",
         _RIGHT_BIAS,
-        by(bias_grad=lambda delta, _: delta[0]),
+        bias_grad=lambda delta, at: at.bias_grad(delta[:1]),
     ),
-    Mistake(
+    mistake(
         "the bias gradient has the wrong sign",
         "∂L/∂b = -Σ over samples of δ",
         _RIGHT_BIAS,
-        by(bias_grad=lambda delta, _: -np.sum(delta, axis=0)),
+        bias_grad=lambda delta, at: -at.bias_grad(delta),
     ),
-    Mistake(
+    mistake(
         "the weight gradient has the wrong sign",
         "∂L/∂W = -a_belowᵀ δ",
         _RIGHT_WEIGHT,
-        by(weight_grad=lambda below, _d_a, delta, _: -below.T @ delta),
+        weight_grad=lambda below, _d_a, delta, at: -at.weight_grad(below, delta),
     ),
-    Mistake(
+    mistake(
         "the weight gradient is averaged over the samples",
         "∂L/∂W = a_belowᵀ δ / N",
         _RIGHT_WEIGHT,
-        by(weight_grad=lambda below, _d_a, delta, _: below.T @ delta / len(delta)),
+        weight_grad=lambda below, _d_a, delta, at: at.weight_grad(below, delta) / len(delta),
     ),
     Mistake(
         "the layer is detached: no gradient reaches the layers below",

@@ -13,7 +13,7 @@ from ...contract import map_params
 from ..case import Case, oracle_dtype
 from ..optimizing import apply_update
 from ..reference import Equations, Pass, cast
-from .base import Layers, Mistake, Predict, run
+from .base import Layers, Mistake, Predict, plain, run
 
 
 def _on(rows: Callable[[Case], Any]) -> Predict:
@@ -70,7 +70,7 @@ def _accumulated(case: Case, equations: Equations, _: Layers, __: float) -> Pass
 def _sample_by_sample(case: Case, equations: Equations, _: Layers, scale: float) -> Pass | None:
     """An update after every sample, in the order of the batch; `scale` is the factor on each sample's gradient."""
     rows = np.arange(len(case.inputs))[case.schedule.batch(case.update)]
-    if len(rows) < 2:
+    if len(rows) < 2 or not plain(case.schedule):
         return None
     wide = oracle_dtype()
     rate = wide(case.schedule.learning_rate)
