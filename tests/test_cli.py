@@ -104,7 +104,9 @@ def test_report_with_a_wrong_implementation(small: Path) -> None:
         "    return loss, grads\n"
     )
     out = small.parent / "out"
-    done = gradparity("report", small, "--impl", "numpy", "--impl", wrong, "--out", out)
+    done = gradparity(
+        "report", small, "--impl", "numpy", "--impl", wrong, "--out", out, "--campaigns", out
+    )
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1] == "verdict: disagree"
     results = json.loads((out / "results.json").read_text())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from gradparity.parity import case as case_module
 from gradparity.parity import scoreboard as scoreboard_module
 from gradparity.parity.case import Case
 from gradparity.parity.diagnosis import Diagnosis, diagnose
-from gradparity.parity.faults import FACTORS, FAULTS, WHOLE, Fault, Patch, Plant, pairs
+from gradparity.parity.faults import FACTORS, FAULTS, FEATURES, WHOLE, Fault, Patch, Plant, pairs
 from gradparity.parity.judge import PHASES, Verdict
 from gradparity.parity.mistakes import GRADIENT, base, gradient, training
 from gradparity.parity.naming import fits
@@ -167,14 +168,18 @@ def named(faulty: Guarded, cases: Sequence[Case]) -> Diagnosis:
 
 
 def test_the_campaign_counts_and_stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    chosen = [("single", FAULTS[0]), ("pairs", PAIRS[0])]
+    chosen = [("single", FAULTS[0]), ("pairs", PAIRS[0]), ("features", FEATURES[0])]
     monkeypatch.setattr(campaign, "planted_faults", lambda: chosen)
     monkeypatch.setattr(campaign, "PLANTED", [FAULTS[1]])
+    monkeypatch.setattr(campaign, "PLANTED_IN_FEATURES", [FEATURES[1]])
     monkeypatch.setattr(campaign, "ProcessPoolExecutor", InThisProcess)
     assert campaign.faults(2, 0, tmp_path) is Verdict.AGREE
-    text = (tmp_path / "faults.json").read_text()
-    assert '"named": 2' in text
-    assert '"missed": 0' in text
+    stored = json.loads((tmp_path / "faults.json").read_text())
+    for table, fault in chosen:
+        assert stored[table][str(fault)]["named"] == 1
+    for table, fault in (("random", FAULTS[1]), ("random_features", FEATURES[1])):
+        assert stored[table][str(fault)]["planted"] == 2
+        assert stored[table][str(fault)]["missed"] == 0
 
 
 class InThisProcess:

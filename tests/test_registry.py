@@ -96,7 +96,7 @@ def test_by_entry_point(fourth: Path, tmp_path: Path) -> None:
     small = tmp_path / "small.toml"
     small.write_text(SMALL)
     done = gradparity(
-        "report", small, "--impl", "numpy", "--impl", "fourth", "--out", out,
+        "report", small, "--impl", "numpy", "--impl", "fourth", "--out", out, "--campaigns", out,
         PYTHONPATH=str(tmp_path),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -141,13 +141,14 @@ def test_without_a_framework_the_others_work(
 ) -> None:
     small = tmp_path / "small.toml"
     small.write_text(SMALL)
-    done = command("-c", WITHOUT.format(missing), "report", small, "--out", tmp_path / "out")
+    out = tmp_path / "out"
+    done = command("-c", WITHOUT.format(missing), "report", small, "--out", out, "--campaigns", out)
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines() == [
         f"note: implementation '{missing}' is left out: it needs {missing}, which is not installed "
         f"(pip install {missing})"
     ]
-    assert f"# {', '.join(left)}: agree" in (tmp_path / "out" / "README.md").read_text()
+    assert f"# {', '.join(left)}: agree" in (out / "README.md").read_text()
     asked = command("-c", WITHOUT.format(missing), "run", small, "--impl", missing)
     assert asked.returncode == 2
     assert f"needs {missing}, which is not installed" in asked.stderr

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich import box
@@ -31,6 +31,7 @@ from .machine import versions
 from .outcome import accuracy, predictions
 from .parity import campaign
 from .parity.judge import Verdict, combine
+from .parity.suite import Kind
 from .parity.witness import Testimony
 from .report.build import CAMPAIGNS, LATEST, build
 from .runner import run as train
@@ -63,6 +64,10 @@ Impls = Annotated[
         "--impl",
         help="An implementation, by name or path; repeat for several.  [default: numpy, torch, jax]",
     ),
+]
+Kinds = Annotated[
+    Kind,
+    typer.Option(help="The homework's networks, or any activation, loss, optimizer and layer."),
 ]
 Runs = Annotated[Path, typer.Option(help="Where runs are kept.")]
 
@@ -228,11 +233,19 @@ def check(
         str | None, typer.Option(help="A file that wraps every target in the same way.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds that a target may take.")] = 60,
+    kind: Kinds = "homework",
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            min=1, help="Seconds that a target may take.  [default: 60; with --kind any, 300]"
+        ),
+    ] = None,
 ) -> None:
     """Is this implementation right? If not, where does it go wrong first, and why?"""
     with _progress(len(targets)) as advance:
-        reports = list(process.check(targets, adapter, timeout=timeout, progress=advance))
+        reports = list(
+            process.check(targets, adapter, kind=kind, timeout=timeout, progress=advance)
+        )
     if as_json:
         _out.print_json(data=[one.as_json() for one in reports])
         raise typer.Exit(EXIT_CODES[combine(Verdict(one.verdict) for one in reports)])
@@ -337,10 +350,7 @@ def sweep_(
 def agreement(
     networks: Annotated[int, typer.Option(min=1, help="How many random networks.")] = 1700,
     seed: Annotated[int, typer.Option(min=0, help="Which ones.")] = 0,
-    kind: Annotated[
-        Literal["homework", "any"],
-        typer.Option(help="The homework's networks, or any activation, loss, optimizer, layer."),
-    ] = "homework",
+    kind: Kinds = "homework",
     impl: Impls = None,
     campaigns: Annotated[Path, typer.Option(help="Where to write the result.")] = CAMPAIGNS,
 ) -> None:

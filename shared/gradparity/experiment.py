@@ -206,10 +206,8 @@ def _describe(mistake: Mapping[str, Any], table: Any) -> str:
             here = here[part] if part < len(here) else None
         elif isinstance(here, dict) and part in here:
             path, here = f"{path}.{part}", here[part]
-        elif (
-            part == mistake["loc"][-1]
-        ):  # a missing key; pydantic's own tags inside a path are left out
-            path = f"{path}.{part}"
+        elif part == mistake["loc"][-1] and isinstance(here, dict):
+            path = f"{path}.{part}"  # a missing key; pydantic's own tags are left out
     path = mistake.get("ctx", {}).get("path") or path.lstrip(".") or "the file"
     message = mistake["msg"][0].lower() + mistake["msg"][1:]
     found = "" if mistake["type"] in {"missing", "mistake"} else f", found {mistake['input']!r}"

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from ..errors import InputError
 from ..parity.agreement import Tally
 from ..parity.diagnosis import diagnose
 from ..parity.judge import PHASES, Verdict, combine
 from ..parity.mistakes import FACTORS, UNIT
 from ..parity.observation import Observation
+from ..parity.suite import Kind
 from .explain import Explanation, explain
 from .observing import Seen, look
 from .target import Target
@@ -57,14 +59,23 @@ class Report:
         return asdict(self)
 
 
-def examine(target: Target) -> Report:
-    """Judge a target on everything it offers."""
+def examine(target: Target, kind: Kind = "homework") -> Report:
+    """Judge a target on everything it offers, on networks of this kind.
+
+    Raises:
+        InputError: "any" is asked of a target that is no implementation of the contract.
+    """
+    if kind == "any" and not target.contract:
+        raise InputError(
+            f"'{target.name}' is {target.kind}: only an implementation of the contract is told which activations, loss "
+            "and optimizer to use; leave --kind any out"
+        )
     begin = time.perf_counter()
     report = Report(target.name, target.kind, offered=sorted(target.functions))
     # As in the runner: the networks are tiny, and what overflows is judged, not warned of.
     with threadpool_limits(limits=1), np.errstate(all="ignore"):
-        wide = look(target, "float64")
-        narrow = look(target, "float32")
+        wide = look(target, "float64", kind)
+        narrow = look(target, "float32", kind)
         if target.narrow and not target.contract:
             report.notes.append("it returns float32 for float64, so it is judged in float32 only")
             wide = Seen()

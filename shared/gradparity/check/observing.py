@@ -14,10 +14,11 @@ from ..errors import ContractError
 from ..experiment import Problem
 from ..parity.case import Case, oracle_dtype, steps_of
 from ..parity.envelope import envelope, judge_free_run
+from ..parity.features import features
 from ..parity.judge import Verdict, combine
 from ..parity.mistakes import UNIT, Factor
 from ..parity.observation import Observation
-from ..parity.suite import SUITE, Configuration
+from ..parity.suite import SUITE, Configuration, Kind
 from .target import Limits, Target, TargetRaisedError
 
 FREE_RUN_EPOCHS = 30
@@ -88,10 +89,10 @@ def _convert(observation: Observation, factor: Factor, loss_factor: Factor) -> O
     )
 
 
-def look(target: Target, dtype: str) -> Seen:
+def look(target: Target, dtype: str, kind: Kind) -> Seen:
     """Have a target do all that it can; in float64 also the same again, and a training run if it trains."""
     seen = Seen()
-    for where, case in configurations(target.limits, dtype):
+    for where, case in configurations(target.limits, dtype, kind):
         try:
             seen.observations += [
                 (f"{where}, update {one.case.update}", one) for one in observations(target, case)
@@ -123,8 +124,10 @@ def observations(target: Target, case: Case) -> list[Observation]:
     return [Observation(*pair) for pair in target.observe(case)]
 
 
-def configurations(limits: Limits, dtype: str) -> Iterator[tuple[str, Case]]:
-    """The vetted suite, or what the target can run in its place."""
+def configurations(
+    limits: Limits, dtype: str, kind: Kind = "homework"
+) -> Iterator[tuple[str, Case]]:
+    """The vetted suites, or what the target can run in their place."""
     chosen: Sequence[Configuration] = SUITE
     if limits.widths is not None:
         biases = (True,) if limits.biases is None else limits.biases
@@ -139,6 +142,8 @@ def configurations(limits: Limits, dtype: str) -> Iterator[tuple[str, Case]]:
     for seed, configuration in enumerate(chosen):
         case = configuration.case(dtype, seed, limits.learning_rate)
         yield str(configuration), case
+    if kind == "any":
+        yield from features(dtype)
 
 
 def _look_again(target: Target, seen: Seen) -> None:

@@ -14,7 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..errors import InputError
+from ..parity.suite import Kind
 from .examine import Report
+
+PATIENCE: dict[Kind, float] = {"homework": 60.0, "any": 300.0}
+"""Seconds that a target may take, by default: JAX compiles every network."""
 
 _OUTPUT = 2000
 """Characters of a target's output that are kept, from its end."""
@@ -32,7 +36,8 @@ def check(
     targets: Sequence[str],
     adapter: str | None = None,
     *,
-    timeout: float = 60.0,
+    kind: Kind = "homework",
+    timeout: float | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Report]:
     """Judge each target, in the order given; as many at once as there are cores.
@@ -40,18 +45,22 @@ def check(
     Args:
         targets: names or paths, as the registry knows them.
         adapter: the path of a file that wraps every one of them.
-        timeout: seconds that each may take.
+        kind: of the networks that they are judged on.
+        timeout: seconds that each may take; None for those of `PATIENCE`.
         progress: is told each target when its turn comes to be reported.
 
     Raises:
-        InputError: a file that is not there; an only target that offers nothing to be judged.
+        InputError: a file that is not there; an only target that cannot be judged as asked.
     """
     for path in [*targets, *([adapter] if adapter else [])]:
         file = path.partition(":")[0]
         if file.endswith(".py") and not Path(file).is_file():
             raise InputError(f"no file '{file}'")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        futures = [pool.submit(_run, target, adapter, timeout) for target in targets]
+        futures = [
+            pool.submit(_run, target, adapter, kind, timeout or PATIENCE[kind])
+            for target in targets
+        ]
         for target, future in zip(targets, futures, strict=True):
             progress(target)
             try:
@@ -64,7 +73,7 @@ def check(
                 )  # the others are not lost for it
 
 
-def _run(name: str, adapter: str | None, timeout: float) -> Report:
+def _run(name: str, adapter: str | None, kind: Kind, timeout: float) -> Report:
     with tempfile.TemporaryDirectory(prefix="gradparity-check-") as folder:
         output = Path(folder) / "output.txt"
         # The target's own folder: what it writes is not strewn over the user's.
@@ -74,7 +83,7 @@ def _run(name: str, adapter: str | None, timeout: float) -> Report:
         command = [sys.executable, "-m", "gradparity.check.worker"]
         with output.open("wb") as stream:
             process = subprocess.Popen(
-                [*command, _absolute(name), _absolute(adapter or ""), folder],
+                [*command, _absolute(name), _absolute(adapter or ""), kind, folder],
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,

@@ -9,11 +9,12 @@ from typing import Any
 
 from ..errors import InputError, TargetImportError
 from ..files import replace_files
+from ..parity.suite import Kind
 from .examine import Report, examine
 from .loading import load
 
 
-def main(name: str, adapter: str, folder: str) -> None:
+def main(name: str, adapter: str, kind: Kind, folder: str) -> None:
     """Judge a target; leave `result.json` in `folder`, and there in `stage.txt` what is being done."""
     stage = Path(folder) / "stage.txt"
     path = name.partition(":")[0]
@@ -24,7 +25,7 @@ def main(name: str, adapter: str, folder: str) -> None:
     try:
         target = load(name, adapter or None)
         stage.write_text("it was judged")
-        result = examine(target).as_json()
+        result = examine(target, kind).as_json()
     except TargetImportError as error:
         result = Report(name, headline=f"not judged: {error}").as_json()
     except InputError as error:
@@ -33,4 +34,4 @@ def main(name: str, adapter: str, folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*sys.argv[1:])  # type: ignore[arg-type]  # `process` passes them on

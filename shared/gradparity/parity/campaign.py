@@ -30,13 +30,13 @@ from .judge import Verdict
 from .randomized import Setting, random_setting, random_setting_of_any_kind
 from .scoreboard import Outcome, Score, score
 from .scoreboard import planted as layers_of
-from .suite import suite
+from .suite import Kind, suite
 
-KINDS: dict[str, tuple[str, Callable[[np.random.Generator], Setting]]] = {
+KINDS: dict[Kind, tuple[str, Callable[[np.random.Generator], Setting]]] = {
     "homework": ("agreement.json", random_setting),
     "any": ("agreement-any.json", random_setting_of_any_kind),
 }
-"""Of random networks: the homework's, and those with any activation, loss, optimizer and layer."""
+"""The file for the result, and the networks that are drawn."""
 
 FAULTS = "faults.json"
 DTYPES = ("float64", "float32")
@@ -50,12 +50,12 @@ def agreement(
     seed: int,
     folder: Path,
     progress: Callable[[str], None] = lambda _: None,
-    kind: str = "homework",
+    kind: Kind = "homework",
 ) -> Verdict:
     """Judge implementations on random networks, each with several draws in both dtypes, and store the result.
 
-    `targets` are names or paths, as the registry knows them; `kind` is one of `KINDS`. The networks are the same for
-    the same seed, however many processes share them.
+    `targets` are names or paths, as the registry knows them. The networks are the same for the same seed, however many
+    processes share them.
     """
     found, features = Agreement(), Features()
     begin = time.perf_counter()
@@ -239,7 +239,7 @@ class Features:
 
 
 def judge_networks(
-    targets: Sequence[str], seed: int, kind: str, numbers: Sequence[int]
+    targets: Sequence[str], seed: int, kind: Kind, numbers: Sequence[int]
 ) -> tuple[Agreement, Features]:
     """Judge implementations on the random networks of these numbers."""
     implementations = {target.name: target for target in map(registry.load, targets)}

@@ -209,7 +209,7 @@ def _optimized(name: str, number: int) -> Iterator[Feature]:
     """The first update, a later one, and later ones with weight decay, coupled and decoupled."""
     network = Network((3,), _dense((4, "tanh"), (2, "sigmoid")))
     common = Feature(
-        name, network, samples=11 + number, batch_size=7, optimizer=_OPTIMIZERS[name], fresh=True
+        name, network, samples=15 + number, batch_size=7, optimizer=_OPTIMIZERS[name], fresh=True
     )
     if name != "SGD":
         yield replace(common, name=f"{name}, the first update", update=0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from ..contract import Dense, Network, Schedule
 from ..initial import batch_order, initial_params
 from .case import Case
 from .reference import cast
+
+Kind = Literal["homework", "any"]
+"""Of networks: the homework's, sigmoid, MSE and plain SGD; or those and every activation, loss, optimizer and layer."""
 
 
 @dataclass(frozen=True)

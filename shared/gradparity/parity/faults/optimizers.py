@@ -9,8 +9,6 @@ _SGD_STEP = "w -= rate * (g + momentum * velocity if nesterov else velocity)"
 _ADAGRAD = "w -= rate * g / (np.sqrt(square_sum) + epsilon)"
 _RMS_AVERAGE = "square_average[:] = decay * square_average + (1 - decay) * g**2"
 _RMS = "w -= rate * g / (np.sqrt(square_average) + epsilon)"
-_FIRST = "first[:] = beta1 * first + (1 - beta1) * g"
-_SECOND = "second[:] = beta2 * second + (1 - beta2) * g**2"
 _CORRECTED = "mean, square = first / (1 - beta1**t), second / (1 - beta2**t)"
 _ADAM = "w -= rate * mean / (np.sqrt(square) + epsilon)"
 _T = "_update(schedule, w, g, a, t=state.updates + 1)"
@@ -30,6 +28,7 @@ def _two(name: str, first: tuple[str, str], second: tuple[str, str], mistake: st
 
 
 MOMENTUM: tuple[Fault, ...] = (
+    Fault("no step", (Patch("train", "state = update(schedule, params, grads, state)", "state = state._replace(updates=state.updates + 1)"),), "the update is skipped"),
     _one("dampened momentum", _VELOCITY, "velocity[:] = momentum * velocity + (1 - momentum) * g", "momentum: the velocity takes (1 - momentum) g"),
     _one("dampened in the first update only", _VELOCITY, "velocity[:] = momentum * velocity + (g if t > 1 else (1 - momentum) * g)", "momentum: the first velocity is (1 - momentum) g"),
     _two("learning rate in the velocity", (_VELOCITY, "velocity[:] = momentum * velocity + rate * g"), (_SGD_STEP, _SGD_STEP.replace("rate * (g", "(rate * g")), "momentum: the learning rate is in the velocity"),

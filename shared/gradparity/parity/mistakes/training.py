@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ...contract import map_params
+from ...contract import Schedule, map_params
 from ..case import Case, oracle_dtype
-from ..optimizing import apply_update
+from ..optimizing import Update, apply_update
+from ..places import Array
 from ..reference import Equations, Pass, cast
 from .base import Layers, Mistake, Predict, plain, run
 
@@ -46,6 +47,10 @@ def _first_order(case: Case) -> Any:
 def _skipped(case: Case, equations: Equations, _: Layers, __: float) -> Pass | None:
     found = run(case, equations)
     return replace(found, grads=map_params(np.zeros_like, found.grads))
+
+
+def _unchanged(_: Schedule, w: Array, g: Array, arrays: tuple[Array, ...], __: int) -> Update:
+    return Update(g, np.zeros_like(g), w, arrays)
 
 
 def _earlier(case: Case, equations: Equations, *, rows: int) -> Pass | None:
@@ -99,7 +104,7 @@ _RIGHT_UPDATE = "W ← W - lr ∂L/∂W"
 _training = partial(Mistake, by_layer=False)
 
 TRAINING: tuple[Mistake, ...] = (
-    _training("the update is skipped", "W ← W", _RIGHT_UPDATE, _skipped),
+    _training("the update is skipped", "W ← W", _RIGHT_UPDATE, _skipped, step=_unchanged),
     _training(
         "the gradient is accumulated: it is not set to zero between updates",
         "W ← W - lr (∂L/∂W + ∂L/∂W of the update before)",
