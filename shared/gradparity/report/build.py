@@ -23,7 +23,7 @@ from ..parity.campaign import FAULTS, KINDS
 from ..parity.judge import PHASES, Verdict
 from ..study.run import STUDY
 from .results import Result, summarise, work_out
-from .scoreboard import scoreboard
+from .scoreboard import RANDOM_COUNTS, SUITE_COUNTS, scoreboard
 from .study import parts
 
 LATEST = Path("reports/latest")
@@ -45,7 +45,7 @@ def build(
     progress("write the report")
     summary = summarise(results, [run.implementation for run in results[0].runs])
     stored = _campaign(campaigns / STUDY)
-    study = parts(stored)
+    study = _shown(campaigns / STUDY, parts)
     drawn = {f"{r.experiment.name}-{kind}": f for r in results for kind, f in r.figures.items()}
     drawn |= {f"study-{part.name}": part.drawing for part in study}
     page = {
@@ -55,7 +55,9 @@ def build(
         "place": _place(results),
         "campaign": _campaign(campaigns / KINDS["homework"][0]),
         "any_kind": _campaign(campaigns / KINDS["any"][0]),
-        "faults": scoreboard(_campaign(campaigns / FAULTS)),
+        "faults": _shown(campaigns / FAULTS, scoreboard),
+        "suite_counts": SUITE_COUNTS,
+        "random_counts": RANDOM_COUNTS,
         "phases": PHASES,
     }
     templates = _environment()
@@ -116,6 +118,16 @@ def _campaign(path: Path) -> dict[str, Any] | None:
             f"'{path}' is not a campaign's result ({error}); renew or remove it"
         ) from None
     return campaign
+
+
+def _shown(path: Path, show: Callable[[Any], Any]) -> Any:
+    """What `show` makes of a campaign's result."""
+    try:
+        return show(_campaign(path))
+    except (LookupError, TypeError) as error:
+        raise InputError(
+            f"'{path}' was made by another version of gradparity ({error!r}); renew or remove it"
+        ) from None
 
 
 def _data_uri(svg: bytes) -> str:

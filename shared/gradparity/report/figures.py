@@ -21,10 +21,10 @@ from ..runner import Run
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DASHES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 _CLASS_COLOURS, _CLASS_MARKERS = ("#D55E00", "#0072B2"), ("o", "s")
-_LOSSES = {
+LOSSES = {
     "mse": "MSE",
-    "binary_cross_entropy": "cross-entropy",
-    "softmax_cross_entropy": "cross-entropy",
+    "binary_cross_entropy": "binary cross-entropy",
+    "softmax_cross_entropy": "softmax cross-entropy",
 }
 _POINTS = 400
 _GRID = 81
@@ -179,7 +179,7 @@ def losses(runs: Sequence[Run]) -> Figure:
                 lw=max(6 - 2 * index, 1.5),
                 label=run.implementation,
             )
-        axes.set(xscale="log", yscale="log", xlabel="epoch", ylabel=f"loss ({_LOSSES[loss]})")
+        axes.set(xscale="log", yscale="log", xlabel="epoch", ylabel=f"loss ({LOSSES[loss]})")
         axes.minorticks_off()
         axes.legend()
     return figure

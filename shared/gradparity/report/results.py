@@ -19,7 +19,8 @@ from ..parity.case import sampled_updates, teacher_forced
 from ..parity.judge import Verdict, combine
 from ..parity.witness import Testimony, surroundings, witness
 from ..runner import Run, run
-from .figures import Drawing, drawings, epoch_losses
+from ..sections import TrainingSection
+from .figures import LOSSES, Drawing, drawings, epoch_losses
 
 SCHEMA = 1
 DTYPES = ("float64", "float32")
@@ -90,7 +91,9 @@ def _experiment(result: Result) -> dict[str, Any]:
         "settings": {
             "dataset": f"{experiment.dataset.name}, {len(problem.inputs)} points",
             "network": str(problem.network),
+            "loss": LOSSES[experiment.network.loss],
             "dtype": experiment.dtype,
+            "optimizer": _rule(experiment.training),
             "learning_rate": experiment.training.learning_rate,
             "epochs": experiment.training.epochs,
             "batch_size": experiment.training.batch_size,
@@ -119,6 +122,18 @@ def _experiment(result: Result) -> dict[str, Any]:
         "free_run": [_apart(a, b) for a, b in combinations(runs, 2)],
         "parity": result.agreement.summary(),
     }
+
+
+def _rule(training: TrainingSection) -> str:
+    """Optimizer and weight decay in words: such as "sgd (momentum 0.9), weight decay 0.01, decoupled"."""
+    optimizer = training.optimizer
+    given = optimizer.model_dump(exclude={"name"}, exclude_defaults=True)
+    words = [name if value is True else f"{name} {value:g}" for name, value in given.items()]
+    rule = f"{optimizer.name} ({', '.join(words)})" if words else optimizer.name
+    if training.weight_decay:
+        kind = "decoupled" if training.decoupled else "coupled"
+        rule += f", {kind} weight decay {training.weight_decay:g}"
+    return rule
 
 
 def _loss_table(result: Result) -> list[dict[str, Any]]:

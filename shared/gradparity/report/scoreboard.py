@@ -6,38 +6,44 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-_COUNTS = (
-    "planted",
-    "visible",
-    "caught",
-    "missed",
-    "named",
-    "synonym",
-    "class",
-    "unknown",
-    "misnamed",
+_CALLED = ("named", "synonym", "class", "unknown", "misnamed")
+_COUNTS = ("planted", "visible", "caught", "missed", *_CALLED)
+SUITE_COUNTS = ("planted", "caught", "named", "class", "unknown")
+"""What is shown of the vetted suite: all of it is visible there, and no two mistakes are alike."""
+RANDOM_COUNTS = ("planted", "visible", "caught", *_CALLED)
+"""What is shown of random networks."""
+
+
+_BOARDS = (
+    ("The homework’s networks: sigmoid, MSE, gradient descent", "single", "random"),
+    ("Activations, losses, optimizers, convolutions", "features", "random_features"),
 )
 
 
 def scoreboard(campaign: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Rows by fault, on the vetted suite and on random networks, and the sums; None without a campaign."""
+    """For each kind of networks the rows by fault, on the vetted suite and on random networks, and their sums.
+
+    None without a campaign.
+    """
     if campaign is None:
         return None
-    suite, random = (_by_name(campaign[table]) for table in ("single", "random"))
-    return {
-        **{
-            key: campaign[key]
-            for key in ("command", "date", "networks", "seed", "minutes", "machine")
-        },
-        "rows": [
+    boards = []
+    for title, on_suite, on_random in _BOARDS:
+        suite, random = (_by_name(campaign[table]) for table in (on_suite, on_random))
+        rows = [
             {"fault": name, "suite": counts, "random": random.get(name, Counter())}
             for name, counts in suite.items()
-        ],
-        "totals": {
-            "suite": _sum(campaign["single"]),
-            "pairs": _sum(campaign["pairs"]),
-            "random": _sum(campaign["random"]),
-        },
+        ]
+        total = {
+            "fault": "all",
+            "suite": _sum(campaign[on_suite]),
+            "random": _sum(campaign[on_random]),
+        }
+        boards.append({"title": title, "rows": [*rows, total], **total})
+    common = ("command", "date", "networks", "seed", "minutes", "machine")
+    return {key: campaign[key] for key in common} | {
+        "boards": boards,
+        "pairs": _sum(campaign["pairs"]),
     }
 
 

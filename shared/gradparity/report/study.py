@@ -9,6 +9,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from ..sweep.summary import differ, wilson
 from . import study_figures as draw
 from .figures import Drawing
 
@@ -53,6 +54,11 @@ def _rate(result: Mapping[str, Any]) -> str:
     return f"{_percent(result['success_rate'])} ({100 * low:.0f}–{100 * high:.0f})"
 
 
+def _of_before(rate: float) -> str:
+    low, high = wilson(round(rate * _BEFORE), _BEFORE)
+    return f"{_percent(rate)} ({100 * low:.0f}–{100 * high:.0f})"
+
+
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}"
 
@@ -65,9 +71,12 @@ def _epochs(result: Mapping[str, Any]) -> str:
     return " / ".join(map(_number, result["epochs_to_success"].values()))
 
 
-def _inside(result: Mapping[str, Any], known: float) -> bool:
-    low, high = result["interval_95"]
-    return bool(low <= known <= high)
+_BEFORE = 512
+"""Seeds of what was measured before this program was written; other seeds than here."""
+
+
+def _differs(result: Mapping[str, Any], known: float) -> bool:
+    return differ((result["successes"], result["members"]), (round(known * _BEFORE), _BEFORE))
 
 
 def _part(
@@ -88,19 +97,19 @@ _CHECKED = ("1000", "2000", "5000", "10000")
 
 def _homework(study: Study) -> Part:
     targets, rows = study["implementations"], study["tables"]["homework"][:6]
-    table, inside, cells = [], 0, 0
+    table: list[list[str]] = []
+    differing: list[str] = []
     for row in rows:
         known = row["known"]
         for target in targets:
             result = row["results"][target]
-            within = _inside(result, known["success"])
-            inside, cells = inside + within, cells + 1
+            differing += [row["label"]] if _differs(result, known["success"]) else []
             medians = [_loss(result["median_loss"].get(epoch)) for epoch in _CHECKED]
             table.append(
                 [row["label"], target, _rate(result), _epochs(result), " / ".join(medians)]
             )
         before = " / ".join(_loss(known["losses"][epoch]) for epoch in _CHECKED)
-        table.append([row["label"], "measured before", _percent(known["success"]), "", before])
+        table.append([row["label"], "measured before", _of_before(known["success"]), "", before])
     results = {row["label"]: row["results"][targets[0]] for row in rows}
     text = (
         f"Each row is {study['seeds']} initial seeds; linear's points are drawn anew for each. At the homework's learning "
@@ -108,8 +117,9 @@ def _homework(study: Study) -> Part:
         f"{_percent(results['linear, rate 0.1']['success_rate'])} solve linear, the easier-looking problem, as its points may "
         "lie as near to the diagonal as chance has it. Half the rate takes about twice the epochs and succeeds as often; ten "
         f"hidden units in place of four bring {_percent(results['XOR, 10/10 hidden units']['success_rate'])} and "
-        f"{_percent(results['linear, 10/10 hidden units']['success_rate'])}. Of {cells} rates, {inside} have the one that was "
-        "measured before this program was written inside their 95 % interval."
+        f"{_percent(results['linear, 10/10 hidden units']['success_rate'])}. The same was measured before this program was written, "
+        f"with {_BEFORE} other seeds: of the {len(rows) * len(targets)} rates here, {len(differing) or 'none'} differ from those by more than "
+        f"chance (95 % interval of the difference of two rates){': ' if differing else ''}{', '.join(dict.fromkeys(differing))}."
     )
     return _part(
         "learning-rates", "4-1, 4-2", "Learning rates and hidden units", text,
@@ -123,6 +133,7 @@ def _homework(study: Study) -> Part:
 def _no_activation(study: Study) -> Part:
     targets, rows = study["implementations"], study["tables"]["homework"][6:]
     limits = study["least_squares"]
+    diverged = {row["experiment"]: row["results"][targets[0]]["diverged"] for row in rows}
     table = [
         [row["label"], target, _rate(row["results"][target]), *(_loss3(row["results"][target]["median_loss"].get(e)) for e in _CHECKED), _loss3(limits[row["experiment"]])]
         for row in rows
@@ -130,15 +141,17 @@ def _no_activation(study: Study) -> Part:
     ]  # fmt: skip
     text = (
         "Without activations the three layers are one linear map, and no training can do better than least squares: on XOR "
-        f"{limits['xor-no-activation']:.3f}, as any line is as wrong there as any other; on linear, for the points of seed 0, "
-        f"{limits['linear-no-activation']:.3f}, which splits them only roughly. No seed ever succeeds."
+        f"{limits['xor-no-activation']:.3f}, as any line is as wrong there as any other; on linear "
+        f"{limits['linear-no-activation']:.3f} (the median over the seeds' points), which splits them only roughly. No seed succeeds, and "
+        f"the learning rate is still too large for some: {diverged['linear-no-activation']} of linear's and "
+        f"{diverged['xor-no-activation']} of XOR's {rows[0]['results'][targets[0]]['members']} diverge; the medians count them as infinite."
     )
     return _part(
         "no-activation", "4-3", "No activation, and its limit", text,
         ["setting", "", "success (95 %)", *(f"median loss at {epoch}" for epoch in _CHECKED), "least squares"],
         table,
         draw.losses_and_limits(rows, targets[0], limits),
-        f"Median loss over the seeds, and the least-squares limit (dashed; of linear, for the points of seed 0). {targets[0]}.",
+        f"Median loss over the seeds, and the least-squares limit (dashed). {targets[0]}.",
     )  # fmt: skip
 
 
@@ -202,15 +215,16 @@ def _conventions(study: Study) -> Part:
 def _relu(study: Study) -> Part:
     rows, target = study["tables"]["relu"], study["implementations"][0]
     results = {row["label"]: row["results"][target] for row in rows}
-    dead = study["dead"]
+    dead, mended = study["dead"], "all of these and He's initial weights"
     text = (
         f"With ReLU on every layer, {_percent(dead['xor']['0'])} of the XOR networks and {_percent(dead['linear']['0'])} of linear's "
         "begin with an output and a gradient of exactly zero, and the first steps overshoot: after five updates "
         f"{_percent(dead['linear']['5'])} of linear's are dead, after one already {_percent(dead['linear']['1'])}. Nor could the rest "
         "have succeeded: without biases f(t·x) = t·f(x), so the network cannot say 1 along a ray at every distance. He's initial "
-        f"weights or a smaller rate alone mend nothing ({_percent(results[rows[1]['label']]['success_rate'])}, "
-        f"{_percent(results['rate 0.01']['success_rate'])}); biases, a sigmoid on the output and ten units do: "
-        f"{_percent(results['sigmoid on the output, biases, width 10']['success_rate'])}."
+        f"weights or a smaller rate alone mend little ({_percent(results[rows[1]['label']]['success_rate'])}, "
+        f"{_percent(results['rate 0.01']['success_rate'])}); biases, a sigmoid on the output and ten units do "
+        f"({_percent(results['sigmoid on the output, biases, width 10']['success_rate'])}), and with He's initial weights on top "
+        f"{_percent(results[mended]['success_rate'])} of the seeds succeed."
     )
     return _part(
         "relu", "5-2", "Why ReLU failed, and what mends it", text,
@@ -243,7 +257,7 @@ def _digits(study: Study) -> Part:
     rows = study["digits"]
     found = {row["label"]: median(row["accuracy"]) for row in rows}
     table = [
-        [row["label"], str(row["parameters"]), f"{row['rate']:g}", _percent(found[row["label"]]), f"{100 * min(row['accuracy']):.1f}–{100 * max(row['accuracy']):.1f} %"]
+        [row["label"], str(row["parameters"]), f"{row['rate']:g}", _percent(found[row["label"]]), f"{100 * min(row['accuracy']):.1f}–{100 * max(row['accuracy']):.1f} %", _percent(row["known"]["accuracy"])]
         for row in rows
     ]  # fmt: skip
     text = (
@@ -251,11 +265,11 @@ def _digits(study: Study) -> Part:
         f"{len(rows[0]['accuracy'])} initial seeds. A convolution with 810 parameters reads {_percent(found['convolution, cross-entropy'])} "
         f"of the unseen digits, an MLP with nearly twice as many {_percent(found['MLP, cross-entropy'])}; with the MSE in place of the "
         f"cross-entropy it is {_percent(found['convolution, MSE'])} and {_percent(found['MLP, MSE'])}. What it is here for is parity: a "
-        "layer whose layout differs in every framework."
+        "layer whose layout differs between the frameworks. What was measured before does not tell its optimizer, rate or initial weights."
     )
     return _part(
         "convolution", "5-3", "Convolution", text,
-        ["network and loss", "parameters", "learning rate", "median test accuracy", "range over seeds"],
+        ["network and loss", "parameters", "learning rate", "median test accuracy", "range over seeds", "measured before"],
         table,
         draw.accuracies(rows),
         "Test accuracy of each initial seed (circles) and the median (bar).",

@@ -212,6 +212,11 @@ RELU = (
     Row(
         "sigmoid on the output, biases, width 10",
         "xor-relu-mended",
+        {"initial.scheme": "standard_normal", "training.epochs": 4000},
+    ),
+    Row(
+        "all of these and He's initial weights",
+        "xor-relu-mended",
         {"training.epochs": 4000},
         known={"success": 0.996},
     ),

@@ -66,7 +66,10 @@ def study(
         {"subject": c.subject, "ours": c.ours, "theirs": c.theirs, "losses": curves(c)}
         for c in CONVENTIONS
     ]
-    limits = {name: least_squares(name) for name in ("linear-no-activation", "xor-no-activation")}
+    limits = {
+        row.experiment: least_squares(row.experiment, seeds, fresh_data=row.fresh_data)
+        for row in HOMEWORK[6:]
+    }
     result = {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine(),

@@ -67,6 +67,18 @@ def wilson(successes: int, members: int) -> tuple[float, float]:
     return low, high
 
 
+def differ(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two rates, each (successes, members), differ by more than chance has them, at 95 %.
+
+    0 lies outside the interval of their difference (Newcombe 1998, his method 10).
+    """
+    p, q = (successes / members for successes, members in (one, other))
+    (low_p, high_p), (low_q, high_q) = wilson(*one), wilson(*other)
+    low = p - q - math.hypot(p - low_p, high_q - q)
+    high = p - q + math.hypot(high_p - p, q - low_q)
+    return not low <= 0 <= high
+
+
 def quantiles(values: np.ndarray) -> dict[float, float | None]:
     """The smallest value that such a share of `values` does not exceed; None where it is infinite."""
     found = np.quantile(values, QUANTILES, method="inverted_cdf")
