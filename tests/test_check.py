@@ -71,6 +71,47 @@ def test_adapters_are_short(adapter: Path) -> None:
     assert len(code) <= 15
 
 
+# --- the whole contract -------------------------------------------------------------------------------------------
+
+COUPLED = """
+from dataclasses import replace
+
+import impl_numpy
+from impl_numpy import forward, loss_and_grads
+
+
+def train(network, params, inputs, targets, schedule, state=None):
+    return impl_numpy.train(network, params, inputs, targets, replace(schedule, decoupled=False), state)
+"""
+
+
+@pytest.mark.parametrize("name", ["impl_numpy", "impl_torch"])
+def test_an_implementation_of_the_whole_contract(name: str) -> None:
+    homework, everything = examine(load(name)), examine(load(name), "any")
+    assert (everything.verdict, everything.not_judged) == ("agree", [])
+    for dtype, phases in everything.phases.items():
+        for phase, found in phases.items():
+            assert found["verdict"] == "agree"
+            assert found["tensors"] > homework.phases[dtype][phase]["tensors"]
+
+
+def test_what_only_the_whole_contract_shows(tmp_path: Path) -> None:
+    """Decoupled weight decay coupled: the homework has none, and knows nothing of it."""
+    path = tmp_path / "coupled.py"
+    path.write_text(COUPLED)
+    assert gradparity("check", path).returncode == 0
+    done = gradparity("check", path, "--kind", "any")
+    assert done.returncode == 1
+    assert "the weight decay is coupled, not decoupled: it computes g ← g + λ w" in done.stdout
+    assert "decoupled weight decay: 3-4-2, update" in done.stdout
+
+
+def test_the_whole_contract_is_for_implementations_of_it() -> None:
+    done = gradparity("check", ADAPTERS / "torch_module.py:Net", "--kind", "any")
+    assert done.returncode == 2
+    assert "only an implementation of the contract is told which activations" in done.stderr
+
+
 # --- conventions -------------------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +28,7 @@ from gradparity.sweep.grid import parse
 from gradparity.sweep.members import Job, Member, check_epochs, loss_epochs
 from gradparity.sweep.plan import Chunk, Plan, make_plan
 from gradparity.sweep.run import sweep
-from gradparity.sweep.summary import quantiles, wilson
+from gradparity.sweep.summary import difference, quantiles, wilson
 
 from .helpers import command, gradparity, implementation, small_experiment
 
@@ -273,6 +276,14 @@ def test_wilsons_law(counts: tuple[int, int]) -> None:
     assert np.allclose((low, high), (1 - mirrored[1], 1 - mirrored[0]), atol=1e-12)
 
 
+def test_newcombes_example() -> None:
+    """Interval estimation for the difference between independent proportions, Statistics in Medicine 17, table II a."""
+    assert difference((56, 70), (48, 80)) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    low, high = difference((48, 80), (56, 70))
+    assert (-high, -low) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    assert difference((7, 9), (7, 9))[0] < 0 < difference((7, 9), (7, 9))[1]
+
+
 def test_quantiles_are_over_all_members() -> None:
     epochs = np.array([np.inf, 300.0, 100.0, np.inf, 200.0, np.inf, np.inf, 400.0, 500.0, 600.0])
     assert quantiles(epochs) == {0.1: 100.0, 0.5: 500.0, 0.9: None}
@@ -419,6 +430,57 @@ def test_a_killed_worker_costs_nothing(tmp_path: Path) -> None:
     assert json.loads(alone.stdout) == json.loads(on_workers.stdout)
     assert [one["members"] for one in json.loads(alone.stdout)] == [3, 3, 3, 3]
     # The same to the bit; the figures, too.
+    assert written(tmp_path / "a") == written(tmp_path / "b")
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """A scheduler and two workers, each a process of its own: the address, and the workers."""
+    file = tmp_path / "scheduler.json"
+    common = ("--scheduler-file", str(file))
+
+    def start(module: str, *arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.{module}", *common, *arguments],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    local = ("--host", "127.0.0.1")
+    processes = [start("dask_scheduler", *local, "--port", "0", "--no-dashboard")]
+    try:
+        deadline = time.monotonic() + 30
+        while not file.exists() or not file.read_text():
+            assert time.monotonic() < deadline, "the scheduler did not start"
+            time.sleep(0.1)
+        processes += [
+            start("dask_worker", *local, "--nthreads", "1", "--no-nanny", "--no-dashboard")
+            for _ in range(2)
+        ]
+        yield json.loads(file.read_text())["address"], processes[1:]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def test_a_cluster_that_is_there_and_loses_a_worker(
+    cluster: tuple[str, list[subprocess.Popen[bytes]]], tmp_path: Path
+) -> None:
+    address, workers = cluster
+    assert address.startswith("tcp://127.0.0.1:")
+    plan = make_plan(easy(), "numpy", 12, {"training.learning_rate": [9.0, 0.5]}, chunk_size=2)
+    killed = []
+
+    def kill_after_three(_: str, begun: list[int] = [0]) -> None:  # noqa: B006 - counts its calls
+        begun[0] += 1
+        if begun[0] == 4:
+            workers[0].kill()
+            killed.append(workers[0].wait())
+
+    sweep(plan, tmp_path / "a", on_dask(address), kill_after_three)
+    assert killed == [-signal.SIGKILL]
+    sweep(plan, tmp_path / "b")
     assert written(tmp_path / "a") == written(tmp_path / "b")
 
 

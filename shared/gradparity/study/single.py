@@ -73,7 +73,7 @@ def _dead(problem: Problem, params: Params) -> float:
     return float(np.mean(silent & np.all(still, axis=0)))
 
 
-def digits(implementation: Guarded, seeds: int) -> list[dict[str, Any]]:
+def digits(implementation: Guarded, seeds: int, epochs: int = 300) -> list[dict[str, Any]]:
     """Test accuracy on handwritten digits: convolution and MLP, with cross-entropy, and with MSE; full batch."""
     conv, dense = (
         [{"channels": 8, "kernel": [3, 3], "stride": 2, "activation": "relu"}],
@@ -92,7 +92,7 @@ def digits(implementation: Guarded, seeds: int) -> list[dict[str, Any]]:
                 "network.layers": [*hidden, {"units": 10, "activation": last}],
                 "network.loss": loss,
                 "training.learning_rate": rate,
-                "training.epochs": 300,
+                "training.epochs": epochs,
                 "training.batch_size": 1200,
             },
         )

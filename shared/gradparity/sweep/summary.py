@@ -67,16 +67,13 @@ def wilson(successes: int, members: int) -> tuple[float, float]:
     return low, high
 
 
-def differ(one: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether two rates, each (successes, members), differ by more than chance has them, at 95 %.
-
-    0 lies outside the interval of their difference (Newcombe 1998, his method 10).
-    """
+def difference(one: tuple[int, int], other: tuple[int, int]) -> tuple[float, float]:
+    """The 95 % interval of the difference of two rates, each (successes, members) (Newcombe 1998, method 10)."""
     p, q = (successes / members for successes, members in (one, other))
     (low_p, high_p), (low_q, high_q) = wilson(*one), wilson(*other)
     low = p - q - math.hypot(p - low_p, high_q - q)
     high = p - q + math.hypot(high_p - p, q - low_q)
-    return not low <= 0 <= high
+    return low, high
 
 
 def quantiles(values: np.ndarray) -> dict[float, float | None]:
