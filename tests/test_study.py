@@ -19,7 +19,7 @@ from gradparity.study import conventions, run
 from gradparity.study.rows import HOMEWORK, TABLES, Row
 from gradparity.study.single import Convention, digits, least_squares
 from gradparity.sweep.grid import change
-from gradparity.sweep.run import sweep
+from gradparity.sweep.run import train
 
 from .helpers import ROOT, implementation
 
@@ -60,9 +60,9 @@ def test_a_study_is_carried_out_goes_on_and_is_shown(
             trained.extend(jobs)
             return iter(())
 
-        return sweep(plan, folder, engine)
+        return train(plan, folder, engine)
 
-    monkeypatch.setattr(run, "sweep", watched)
+    monkeypatch.setattr(run, "train", watched)
     run.study(["numpy"], tmp_path, 2, tmp_path / "sweeps")
     again = json.loads((tmp_path / "study.json").read_text())
     assert not trained

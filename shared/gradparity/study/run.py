@@ -15,7 +15,7 @@ import numpy as np
 from .. import registry
 from ..files import replace_files
 from ..machine import machine, versions
-from ..sweep.run import SWEEPS, sweep
+from ..sweep.run import SWEEPS, train
 from ..sweep.summary import SettingResult
 from .conventions import CONVENTIONS
 from .rows import HOMEWORK, SEEDS, TABLES, Row
@@ -98,7 +98,7 @@ def _row(
         progress(f"{row.label} in {target}")
         plan = row.plan(target, seeds)
         name = re.sub(r"[^\w.-]+", "-", f"{row.label}-{target}".lower())
-        (result,) = sweep(plan, sweeps / "study" / f"{name}-{plan.fingerprint[:8]}")
+        (result,) = train(plan, sweeps / "study" / f"{name}-{plan.fingerprint[:8]}")
         found[target] = _summary(result)
     return {
         "label": row.label,

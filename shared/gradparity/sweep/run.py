@@ -34,18 +34,31 @@ def sweep(
     engine: Engine = in_this_process,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[SettingResult]:
-    """Train what `folder` does not hold yet, write results and figures beside it, and return the settings in order.
+    """`train` in a folder of the plan's own, if none is given; write results and figures beside the chunks."""
+    folder = folder or default_folder(plan)
+    results = train(plan, folder, engine, progress)
+    replace_files(folder, _files(plan, results))
+    return results
+
+
+def train(
+    plan: Plan,
+    folder: Path,
+    engine: Engine = in_this_process,
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[SettingResult]:
+    """Train what `folder` does not hold yet, keep it there, and return the settings in order.
 
     Args:
         plan: what to compute.
-        folder: where chunks are kept; a folder of the plan's own if not given.
+        folder: where chunks are kept.
         engine: who trains.
         progress: called once at the beginning and once for every chunk that is done, with what comes next.
 
     Raises:
         InputError: the folder holds another sweep, or a damaged file.
     """
-    store = Folder(folder or default_folder(plan), plan)
+    store = Folder(folder, plan)
     store.claim()
     what = f"{plan.experiment.name} in {plan.implementation}: chunks of members"
     progress(what)
@@ -68,15 +81,13 @@ def sweep(
         store.write(chunk, members)
         done[chunk] = members
         progress(what)
-    results = [
+    return [
         SettingResult(
             setting,
             [member for chunk in plan.chunks if chunk.setting == at for member in done[chunk]],
         )
         for at, setting in enumerate(plan.settings)
     ]
-    replace_files(store.path, _files(plan, results))
-    return results
 
 
 def _files(plan: Plan, results: Sequence[SettingResult]) -> dict[str, bytes]:
