@@ -5,6 +5,8 @@ The homework's two have points in the plane; the others are images `(height, wid
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from jaxtyping import Float64
 
@@ -56,6 +58,16 @@ def digits(samples: int, seed: int) -> tuple[Digits, Digits]:
     Raises:
         InputError: scikit-learn, which brings the images, is not installed.
     """
+    images, numbers = _images()
+    order = np.random.default_rng(seed).permutation(DIGITS)
+    inputs = (images / 16.0)[order, :, :, None]
+    targets = np.eye(10)[numbers[order]]
+    return (inputs[:samples], targets[:samples]), (inputs[samples:], targets[samples:])
+
+
+@cache
+def _images() -> tuple[np.ndarray, np.ndarray]:
+    """The images, `(1797, 8, 8)` from 0 to 16, and which digit each shows."""
     try:
         from sklearn.datasets import load_digits  # noqa: PLC0415 - an optional dependency, of this one dataset
     except ImportError:
@@ -63,7 +75,4 @@ def digits(samples: int, seed: int) -> tuple[Digits, Digits]:
             "the dataset 'digits' needs scikit-learn: pip install 'gradparity[digits]'"
         ) from None
     found = load_digits()
-    order = np.random.default_rng(seed).permutation(DIGITS)
-    inputs = (found.images / 16.0)[order, :, :, None]
-    targets = np.eye(10)[found.target[order]]
-    return (inputs[:samples], targets[:samples]), (inputs[samples:], targets[samples:])
+    return found.images, found.target

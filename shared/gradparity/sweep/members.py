@@ -73,8 +73,9 @@ def check_epochs(experiment: Experiment, numbers: int) -> tuple[int, ...]:
     """
     epochs = experiment.training.epochs
     most = min(max(_KEPT // numbers, _FEWEST), _MOST)
-    stride = max(min(_STRIDE, epochs // _FEWEST), -(-epochs // most), 1)
-    return tuple(sorted({*range(0, epochs, stride), *loss_epochs(experiment)}))
+    count = min(max(epochs // _STRIDE, _FEWEST), most, epochs)
+    even = np.linspace(0, epochs, count + 1).round().astype(int).tolist()
+    return tuple(sorted({*even, *loss_epochs(experiment)}))
 
 
 def train_chunk(job: Job) -> list[Member]:
