@@ -110,10 +110,9 @@ def list_() -> None:
     _out.print(table)
     _out.print()
     table = _table("experiment", "title", "network", "rate", "epochs")
-    for name in experiment.names():
-        one = experiment.load(name)
+    for one in experiment.in_order():
         table.add_row(
-            name,
+            one.name,
             escape(one.title),
             str(one.problem().network),
             str(one.training.learning_rate),
@@ -210,7 +209,7 @@ def report(
     campaigns: Annotated[Path, typer.Option(help="Where campaigns' results are.")] = CAMPAIGNS,
 ) -> None:
     """Train the experiments in every implementation, judge them, and write the report."""
-    experiments = [experiment.load(name) for name in names or experiment.names()]
+    experiments = [experiment.load(name) for name in names] if names else experiment.in_order()
     targets = impl or list(_implementations(None))
     for target in targets:
         registry.load(target)  # what is wrong with it is said before the work begins

@@ -193,6 +193,15 @@ def names() -> list[str]:
     )
 
 
+def in_order() -> list[Experiment]:
+    """The experiments that come with the package, in the order of the homework's sections."""
+
+    def section(one: Experiment) -> tuple[str, str]:
+        return one.homework.section if one.homework else "", one.name
+
+    return sorted(map(load, names()), key=section)
+
+
 def _folder() -> Any:
     return resources.files(__package__) / "experiments"
 

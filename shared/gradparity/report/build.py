@@ -6,7 +6,7 @@ import base64
 import json
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -28,6 +28,7 @@ from .study import parts
 
 LATEST = Path("reports/latest")
 CAMPAIGNS = Path("reports/campaigns")
+_AGREEMENTS = [name for name, _ in KINDS.values()]
 
 
 def build(
@@ -41,21 +42,25 @@ def build(
 
     `targets` are names or paths of implementations, as the registry knows them.
     """
-    results = _work_out_all(experiments, targets, progress)
+    stored = {name: _campaign(campaigns / name) for name in (STUDY, FAULTS, *_AGREEMENTS)}
+    faults = _shown(campaigns / FAULTS, lambda: scoreboard(stored[FAULTS]))
+    progress("train and judge")
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        drawing = pool.submit(parts, stored[STUDY])
+        results = _work_out_all(pool, experiments, targets, progress)
+        study = _shown(campaigns / STUDY, drawing.result)
     progress("write the report")
     summary = summarise(results, [run.implementation for run in results[0].runs])
-    stored = _campaign(campaigns / STUDY)
-    study = _shown(campaigns / STUDY, parts)
     drawn = {f"{r.experiment.name}-{kind}": f for r in results for kind, f in r.figures.items()}
     drawn |= {f"study-{part.name}": part.drawing for part in study}
     page = {
         "study": study,
-        "study_place": stored,
+        "study_place": stored[STUDY],
         "results": summary,
         "place": _place(results),
-        "campaign": _campaign(campaigns / KINDS["homework"][0]),
-        "any_kind": _campaign(campaigns / KINDS["any"][0]),
-        "faults": _shown(campaigns / FAULTS, scoreboard),
+        "campaign": stored[KINDS["homework"][0]],
+        "any_kind": stored[KINDS["any"][0]],
+        "faults": faults,
         "suite_counts": SUITE_COUNTS,
         "random_counts": RANDOM_COUNTS,
         "phases": PHASES,
@@ -75,17 +80,18 @@ def build(
 
 
 def _work_out_all(
-    experiments: Sequence[Experiment], targets: Sequence[str], progress: Callable[[str], None]
+    pool: Executor,
+    experiments: Sequence[Experiment],
+    targets: Sequence[str],
+    progress: Callable[[str], None],
 ) -> list[Result]:
-    """Every experiment by itself, on all cores; those that train longest begin first."""
-    progress("train and judge")
+    """Every experiment by itself; those that train longest begin first."""
     longest = sorted(experiments, key=lambda one: -one.training.epochs)
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(work_out, one, tuple(targets)): one.name for one in longest}
-        found = {}
-        for future in as_completed(futures):
-            found[futures[future]] = future.result()
-            progress(f"{futures[future]}: done")
+    futures = {pool.submit(work_out, one, tuple(targets)): one.name for one in longest}
+    found = {}
+    for future in as_completed(futures):
+        found[futures[future]] = future.result()
+        progress(f"{futures[future]}: done")
     return [found[one.name] for one in experiments]
 
 
@@ -120,10 +126,10 @@ def _campaign(path: Path) -> dict[str, Any] | None:
     return campaign
 
 
-def _shown(path: Path, show: Callable[[Any], Any]) -> Any:
-    """What `show` makes of a campaign's result."""
+def _shown(path: Path, show: Callable[[], Any]) -> Any:
+    """What `show` makes of the campaign's result that is stored here."""
     try:
-        return show(_campaign(path))
+        return show()
     except (LookupError, TypeError) as error:
         raise InputError(
             f"'{path}' was made by another version of gradparity ({error!r}); renew or remove it"

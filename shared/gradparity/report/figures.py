@@ -37,6 +37,8 @@ STYLE: Any = {
     "grid.alpha": 0.25,
     "lines.linewidth": 1.6,
     "legend.frameon": False,
+    "figure.constrained_layout.w_pad": 0.08,  # a browser's letters may be wider than Matplotlib's
+    "figure.constrained_layout.h_pad": 0.08,
     "svg.fonttype": "none",
     "svg.hashsalt": "gradparity",
 }
@@ -207,7 +209,7 @@ def differences(runs: Sequence[Run]) -> Figure:
         axes.set(
             xscale="log", yscale="log", xlabel="update", ylabel="relative difference of losses"
         )
-        axes.set_ylim(bottom=u / 12)
+        axes.set_ylim(u / 12, max(axes.get_ylim()[1], 30 * u))
         axes.minorticks_off()
         axes.legend(loc="upper left")
     return figure
