@@ -194,10 +194,10 @@ def names() -> list[str]:
 
 
 def in_order() -> list[Experiment]:
-    """The experiments that come with the package, in the order of the homework's sections."""
+    """The experiments that come with the package, in the order of the homework's sections; last what it has not."""
 
-    def section(one: Experiment) -> tuple[str, str]:
-        return one.homework.section if one.homework else "", one.name
+    def section(one: Experiment) -> tuple[bool, str, str]:
+        return one.homework is None, one.homework.section if one.homework else "", one.name
 
     return sorted(map(load, names()), key=section)
 
