@@ -10,7 +10,20 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from gradparity.contract import Activation, Conv, Loss, tensors
+from gradparity.boundary import Guarded
+from gradparity.contract import (
+    SGD,
+    Activation,
+    Conv,
+    Loss,
+    Params,
+    Snapshot,
+    State,
+    Trajectory,
+    map_params,
+    tensors,
+)
+from gradparity.parity.diagnosis import diagnose
 from gradparity.parity.faults import FEATURES, GROUPS, Fault, Plant
 from gradparity.parity.features import FEATURES_SUITE, Feature, features
 from gradparity.parity.judge import PHASES, Verdict
@@ -19,8 +32,10 @@ from gradparity.parity.naming import _Shown
 from gradparity.parity.observation import Observation
 from gradparity.parity.randomized import OPTIMIZERS
 from gradparity.parity.reference import RIGHT
-from gradparity.parity.scoreboard import Outcome, observe, score
+from gradparity.parity.scoreboard import Outcome, in_words, observe, score
 from gradparity.parity.step import Step
+
+from .helpers import Faulty, implementation
 
 CASES = [case for _, case in features("float64")]
 
@@ -92,6 +107,28 @@ def test_planted_faults_are_caught_and_named(plant: Plant, fault: Fault) -> None
 
 def test_the_right_program_is_right(plant: Plant) -> None:
     assert not any(o.wrong(*PHASES) for o in observe(plant.plant(Fault("none", ())), CASES))
+
+
+def test_a_wrong_state_beside_right_weights_is_no_reduced_precision() -> None:
+    """Nobody has listed it, and it is far off: it must get no name."""
+
+    def train(*arguments: Any, **keywords: Any) -> Trajectory:
+        run = implementation("numpy").train(*arguments, **keywords)
+        kept = {
+            count: Snapshot(params, State(count, {n: _oddly(a) for n, a in state.arrays.items()}))
+            for count, (params, state) in run.kept.items()
+        }
+        return replace(run, kept=kept)
+
+    faulty = Guarded("faulty", Faulty(implementation("numpy"), train=train))
+    cases = [case for case in CASES if case.schedule.optimizer == SGD(momentum=0.9)]
+    found = diagnose(observe(faulty, cases), lambda case: case.observe(faulty))
+    assert found.unknown == ["update"]
+    assert in_words(found) == "unknown"
+
+
+def _oddly(params: Params) -> Params:
+    return map_params(lambda t: t * (1 + 0.3 * np.cos(np.arange(t.size)).reshape(t.shape)), params)
 
 
 def test_every_planted_fault_has_its_entry_in_the_catalogue() -> None:

@@ -100,7 +100,7 @@ def _errors(observation: Observation, phase: Phase) -> list[Array]:
         if phase == "forward":
             shown.append([a for a in step.activations or () if a is not None])
         else:
-            shown.append(tensors((step.grads if phase == "gradient" else step.updated) or ()))
+            shown.append(_arrays(step, phase, observation.seen))
     last = len(shown[0])
     with np.errstate(all="ignore"):
         errors = [
@@ -108,6 +108,14 @@ def _errors(observation: Observation, phase: Phase) -> list[Array]:
             for c, g, e in zip(*(column[-last:] for column in shown), strict=True)
         ]
     return [np.where(np.isfinite(error), error, 0.0) for error in errors]
+
+
+def _arrays(step: Step, phase: Phase, shown: Step) -> list[Array]:
+    """The gradients of a step, or its new weights and those arrays of the optimizer that are `shown`."""
+    if phase == "gradient":
+        return tensors(step.grads or ())
+    state = [(step.state or {})[name] for name in shown.state or {}]
+    return [tensor for params in (step.updated or (), *state) for tensor in tensors(params)]
 
 
 def leaks(observation: Observation, precision: Precision | None = None) -> list[int]:
@@ -146,16 +154,18 @@ def _small_forward(observation: Observation) -> bool:
 def _within(observation: Observation, phase: Phase, coarse: Precision) -> bool:
     """Whether the gradients or updates are as right as a calculation in the coarser format, and not far off."""
     case, seen = observation.case, observation.seen
-    step = Step(grads=seen.grads) if phase == "gradient" else Step(updated=seen.updated)
+    step = (
+        Step(grads=seen.grads)
+        if phase == "gradient"
+        else Step(updated=seen.updated, state=seen.state)
+    )
     expected, bound = case.expect(coarse)
     findings = judge(case.params, step, expected, bound, slack=case.oracle_slack)
-    shown, exact = step.grads or step.updated, expected.grads
-    if phase == "update":
-        exact = expected.updated
+    pairs = zip(_arrays(seen, phase, seen), _arrays(expected, phase, seen), strict=True)
     return all(f.verdict is not Verdict.DISAGREE for f in findings) and all(
         deviation(c, g) < SMALL
         or np.max(np.abs(g)) < coarse.eta / coarse.eps  # the format has no such numbers
-        for c, g in zip(tensors(shown or ()), tensors(exact or ()), strict=False)
+        for c, g in pairs
     )
 
 

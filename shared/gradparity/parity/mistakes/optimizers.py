@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from ..optimizing import Update, update_tensor
 from ..places import Array
 from ..reference import Equations, Pass
 from .base import Layers, Mistake, WrongStep, run
+
+_STEEPER = 16
 
 Arrays = tuple[Array, ...]
 Formula = Callable[[Any, Array, Arrays, int, Any], tuple[Array, Arrays]]
@@ -38,7 +41,26 @@ def _mistake(name: str, wrong: str, right: str, step: WrongStep, initial: float 
         made = step(case.schedule, w, w, arrays, case.update + 1) is not None
         return run(case, equations) if made else None
 
-    return Mistake(name, wrong, right, predict, by_layer=False, step=step, initial=initial)
+    return Mistake(
+        name,
+        wrong,
+        right,
+        predict,
+        by_layer=False,
+        roundings=_roundings,
+        step=step,
+        initial=initial,
+    )
+
+
+def _roundings(case: Case) -> int:
+    """A wrong formula may multiply rounding errors by more than the right one does."""
+    optimizer, t = case.schedule.optimizer, max(case.update, 1)
+    if not isinstance(optimizer, Adam):
+        return _STEEPER
+    # 1 - β^t is off by the rounding of β^t, and what is divided by it may be kept, or the β another.
+    lost = min(1 - beta**t for beta in (optimizer.beta1, optimizer.beta2))
+    return _STEEPER + ceil(_STEEPER / lost)
 
 
 def _formula(kind: str, name: str, wrong: str, formula: Formula, initial: float = 0.0) -> Mistake:
