@@ -10,6 +10,16 @@ os.environ["MKL_NUM_THREADS"] = "1"
 from jaxtyping import install_import_hook
 
 install_import_hook(
-    ["impl_numpy", "impl_torch", "impl_jax", "gradparity.datasets", "gradparity.initial"],
+    [
+        "impl_numpy",
+        # Not impl_torch.tuned: torch compiles what it traces, and checks in between it cannot trace.
+        *(
+            f"impl_torch.{file}"
+            for file in ("model", "gradients", "optimizers", "train", "ensemble")
+        ),
+        "impl_jax",
+        "gradparity.datasets",
+        "gradparity.initial",
+    ],
     "beartype.beartype",
 )

@@ -259,10 +259,8 @@ def test_a_module_that_draws_at_random(tmp_path: Path) -> None:
     assert "drawn at random" in report.headline
 
 
-def test_a_jax_loss(tmp_path: Path) -> None:
-    half = submission(tmp_path, "jax_loss.py", ("return jnp.mean(", "return 0.5 * jnp.mean("))
-    report = verdict(half + ":loss")
-    assert (report.verdict, report.headline) == ("agree", "a correct gradient of ½ times the MSE")
+def test_a_jax_loss_that_is_detached(tmp_path: Path) -> None:
+    """A right one is among the worked adapters."""
     wrong = submission(
         tmp_path,
         "jax_loss.py",

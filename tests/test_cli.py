@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gradparity.cli import main
 from gradparity.parity.campaign import judge_networks
 from gradparity.parity.randomized import OPTIMIZERS
 
@@ -138,7 +139,9 @@ BAD = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_bad_input(what: str, small: Path) -> None:
+def test_bad_input(
+    what: str, small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = small.parent
     (folder / "malformed.toml").write_text("title = [")
     (folder / "nan.toml").write_text(SMALL.replace("0.5", "nan"))
@@ -148,10 +151,14 @@ def test_bad_input(what: str, small: Path) -> None:
     )
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     arguments, message = BAD[what]
-    done = gradparity(*arguments, cwd=folder)
-    assert done.returncode == 2, done.stderr
-    assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("sys.argv", ["gradparity", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr().err
+    assert ended.value.code == 2, told
+    assert message in told
+    assert "Traceback" not in told
     after = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     assert after == before
 

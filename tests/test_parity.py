@@ -97,7 +97,7 @@ def test_random_networks(seed: int, dtype: str) -> None:
     assert not agreement.first
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.integers(0, 2**32))
 def test_random_networks_in_jax(seed: int) -> None:
     """Few, as each network is compiled; `gradparity agreement` judges a thousand."""

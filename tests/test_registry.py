@@ -114,7 +114,8 @@ def test_what_is_no_implementation(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no file '.*none\.py'"):
         registry.load(str(tmp_path / "none.py"))
     with pytest.raises(
-        InputError, match="no implementation 'tensorflow'; installed: jax, numpy, torch"
+        InputError,
+        match="no implementation 'tensorflow'; installed: jax, jax-tuned, numpy, numpy-tuned, torch",
     ):
         registry.load("tensorflow")
     broken = tmp_path / "broken.py"
