@@ -81,7 +81,7 @@ def pieces(schedule: Schedule, start: int) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def compile_clock() -> Iterator[list[float]]:
+def _compile_clock() -> Iterator[list[float]]:
     """Collect the seconds that JAX reports for tracing, lowering and compiling."""
     seconds: list[float] = []
 
@@ -114,7 +114,7 @@ def train(
         params, state = carry
         return Snapshot(jax.tree.map(np.asarray, params), read_state(rule, state, updates))
 
-    with compile_clock() as compiling:
+    with _compile_clock() as compiling:
         carry = params, load_state(rule, params, state)
         for update, epochs in pieces(schedule, 0 if state is None else state.updates):
             if update in schedule.keep:

@@ -37,7 +37,7 @@ from . import gradients
 from .ensemble import train_ensemble
 from .model import ACTIVATIONS, forward
 from .optimizers import Rule, load_state, make_optimizer, read_state
-from .train import compile_clock
+from .train import _compile_clock
 from .train import train as train_plainly
 
 __all__ = ["forward", "loss_and_grads", "train", "train_ensemble"]
@@ -187,7 +187,7 @@ def train(
         params, state = carry
         return Snapshot(jax.tree.map(np.array, params), read_state(rule, state, now))
 
-    with compile_clock() as compiling:
+    with _compile_clock() as compiling:
         carry = jax.tree.map(jnp.array, params), load_state(rule, params, state)
         while now < schedule.updates:
             if now in schedule.keep:

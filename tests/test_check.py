@@ -106,6 +106,30 @@ def test_what_only_the_whole_contract_shows(tmp_path: Path) -> None:
     assert "decoupled weight decay: 3-4-2, update" in done.stdout
 
 
+PART = """
+import impl_numpy
+from impl_numpy import forward, train
+
+
+def loss_and_grads(network, *arguments):
+    if any(layer.activation == "relu" for layer in network.layers):
+        raise NotImplementedError("no ReLU here")
+    return impl_numpy.loss_and_grads(network, *arguments)
+"""
+
+
+def test_a_part_of_the_contract_is_not_the_whole(tmp_path: Path) -> None:
+    (tmp_path / "part.py").write_text(PART)
+    report = examine(load(str(tmp_path / "part.py")), "any")
+    assert report.verdict == "abstain"
+    assert "this is not the whole contract: float64: ReLU, the kink met" in report.headline
+    assert examine(load(str(tmp_path / "part.py"))).verdict == "agree"
+    (tmp_path / "untrained.py").write_text("from impl_numpy import forward, loss_and_grads")
+    report = examine(load(str(tmp_path / "untrained.py")), "any")
+    assert report.verdict == "abstain"
+    assert "it has no train, so that no optimizer was judged" in report.headline
+
+
 def test_the_whole_contract_is_for_implementations_of_it() -> None:
     done = gradparity("check", ADAPTERS / "torch_module.py:Net", "--kind", "any")
     assert done.returncode == 2

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
-from gradparity.cli import main
+from gradparity import datasets, experiment
+from gradparity.cli import _with_data, main
 from gradparity.parity.campaign import judge_networks
 from gradparity.parity.randomized import OPTIMIZERS
 
@@ -161,6 +163,16 @@ def test_bad_input(
     assert "Traceback" not in told
     after = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     assert after == before
+
+
+def test_without_scikit_learn_its_digits_are_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    monkeypatch.setattr(datasets, "_images", datasets._images.__wrapped__)
+    assert "digits-conv" in [one.name for one in experiment.in_order()]
+    assert "digits-conv" not in [one.name for one in _with_data()]
+    assert "note: digits-conv is left out: the dataset 'digits' needs" in capsys.readouterr().err
 
 
 def test_a_campaign_is_the_same_in_any_number_of_processes(tmp_path: Path) -> None:

@@ -158,6 +158,11 @@ def test_every_mistake_at_once_with_its_path() -> None:
             r"layers\[1\].activation: .*identity",
         ),
         (
+            "layers = [{ units = 5 }, { units = 1, bias = false }]",
+            'loss = "softmax_cross_entropy"\nlayers = [{ units = 1, activation = "identity" }]',
+            r"layers\[0\].units: softmax_cross_entropy needs at least two classes",
+        ),
+        (
             "epochs = 30",
             'epochs = 30\noptimizer = "adm"',
             "training.optimizer: .*'adm'.*'adagrad', 'rmsprop'",

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from gradparity import experiment
 from gradparity.errors import InputError
 from gradparity.experiment import Experiment
 from gradparity.parity.campaign import agreement
@@ -107,9 +108,9 @@ def test_results_are_json_for_everybody(out: Path) -> None:
     results = json.loads((out / "results.json").read_text(), parse_constant=pytest.fail)
     assert results["schema"] == 1
     assert results["verdict"] == "agree"
-    experiment = results["experiments"][0]
-    assert [row["epoch"] for row in experiment["losses"]] == list(range(3, 31, 3))
-    assert len(experiment["parity"]["pairs"]) == 3 * 2
+    one = results["experiments"][0]
+    assert [row["epoch"] for row in one["losses"]] == list(range(3, 31, 3))
+    assert len(one["parity"]["pairs"]) == 3 * 2
     assert 0 < results["largest_shares"]["float32"]["gradient"] < 1
 
 
@@ -119,6 +120,29 @@ def test_a_run_that_diverges_is_reported(tmp_path: Path) -> None:
     verdict = _build(tmp_path, wild)
     assert verdict in (Verdict.AGREE, Verdict.ABSTAIN)
     json.loads((tmp_path / "results.json").read_text(), parse_constant=pytest.fail)
+
+
+def test_an_experiment_of_one_epoch(tmp_path: Path) -> None:
+    xor = experiment.load("xor")
+    short = xor.model_copy(update={"training": xor.training.model_copy(update={"epochs": 1})})
+    assert _build(tmp_path, short) is Verdict.AGREE
+    assert (tmp_path / "figures" / "xor-boundaries.png").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["agreement-any.json", "agreement.json", "faults.json", "study.json"]
+)
+def test_a_campaign_of_another_version_is_named(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(InputError, match=f"{name}' was made by another version"):
+        _build(tmp_path)
+
+
+def test_a_folder_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "results.json").mkdir()
+    with pytest.raises(InputError, match=r"cannot write .*results\.json': it is a folder"):
+        _build(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["results.json"]
 
 
 def test_campaigns_are_shown_where_there_are_any(tmp_path: Path) -> None:

@@ -18,11 +18,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradparity import experiment
+from gradparity import experiment, registry
 from gradparity.contract import Dense, Network
 from gradparity.errors import InputError
 from gradparity.experiment import Experiment
 from gradparity.outcome import accuracy, predictions, succeeded
+from gradparity.sweep import members
 from gradparity.sweep.engines import in_this_process, on_dask
 from gradparity.sweep.grid import parse
 from gradparity.sweep.members import Job, Member, check_epochs, loss_epochs
@@ -183,6 +184,63 @@ def test_check_points(epochs: int, numbers: int) -> None:
     assert set(extra) <= set(found)
     assert min(epochs, 20) <= len(found) <= 500 + len(extra)
     assert len(extra) <= 13
+
+
+def test_a_table_comes_before_what_is_in_it_in_any_order() -> None:
+    options = ["training.optimizer.beta1=0.5", "optimizer=adam"]
+    for given_options in (options, options[::-1]):
+        plan = make_plan(small_experiment(), "numpy", 1, parse(small_experiment(), given_options))
+        (setting,) = plan.settings
+        assert setting.experiment.training.optimizer.model_dump()["beta1"] == 0.5
+
+
+def test_fresh_data_is_asked_of_every_setting() -> None:
+    xor = parse(small_experiment(), ["dataset=xor"])
+    with pytest.raises(InputError, match="the dataset 'xor' is not drawn from a seed"):
+        make_plan(small_experiment(), "numpy", 1, xor, fresh_data=True)
+    linear = parse(experiment.load("xor"), ['dataset={name = "linear", seed = 1}'])
+    assert make_plan(experiment.load("xor"), "numpy", 1, linear, fresh_data=True).fresh_data
+
+
+def test_the_last_chunk_has_the_check_points_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def watched(one: Experiment, numbers: int) -> tuple[int, ...]:
+        asked.append(numbers)
+        return check_epochs(one, numbers)
+
+    monkeypatch.setattr(members, "check_epochs", watched)
+    list(in_this_process({chunk: job(small_plan(), chunk) for chunk in small_plan().chunks[1:3]}))
+    assert len(asked) == 2
+    assert asked[0] == asked[1]
+
+
+def job(plan: Plan, chunk: Chunk) -> Job:
+    one = plan.settings[chunk.setting].experiment
+    source = registry.source(plan.implementation)
+    return Job(one, plan.implementation, source, chunk.seeds, plan.chunk_size, fresh_data=False)
+
+
+def test_another_text_is_another_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a file and of a module; and what a worker once imported is not taken for it."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name, path in ((str(tmp_path / "mine.py"), "mine.py"), ("mymodule", "mymodule.py")):
+        (tmp_path / path).write_text("from impl_numpy import *\n")
+        before = make_plan(easy(), name, 2)
+        first = before.fingerprint
+        old = job(before, before.chunks[0])
+        assert len(members.train_chunk(old)) == 2
+        (tmp_path / path).write_text("from impl_numpy import *\nTEXT = 1\n")
+        after = make_plan(easy(), name, 2)
+        assert after.fingerprint != first
+        new = job(after, after.chunks[0])
+        if name == "mymodule":  # a module is imported once
+            with pytest.raises(InputError, match="another version of 'mymodule'"):
+                members.train_chunk(new)
+        else:
+            assert len(members.train_chunk(new)) == 2
+            with pytest.raises(InputError, match="another version of"):
+                members.train_chunk(old)
 
 
 # What is counted.

@@ -225,3 +225,20 @@ def test_private_copies_keep_the_structure() -> None:
     copy = boundary._private({"state": State(3, {"velocity": case.params})})
     assert same_bits(copy["state"].arrays["velocity"], case.params)
     assert copy["state"].arrays["velocity"][0].weight is not case.params[0].weight
+
+
+def test_the_order_of_the_batches_is_a_private_copy_too() -> None:
+    class Careless:
+        forward = staticmethod(implementation("numpy").implementation.forward)
+        loss_and_grads = staticmethod(implementation("numpy").implementation.loss_and_grads)
+
+        def train(self, *arguments: Any, **keywords: Any) -> Any:
+            run = implementation("numpy").implementation.train(*arguments, **keywords)
+            arguments[4].order[:] = 0
+            return run
+
+    case, target = informative_case("float64"), Guarded("careless", Careless())
+    before = np.array(case.schedule.order)
+    target.train(case.network, case.params, case.inputs, case.targets, case.schedule)
+    np.testing.assert_array_equal(case.schedule.order, before)
+    assert target.mutations == {"train"}

@@ -285,7 +285,7 @@ def _hint(losses: np.ndarray, schedule: Schedule) -> str:
 
 
 def _private(value: Any) -> Any:
-    """The same structure with every array copied. A schedule is shared: it is frozen and its order read-only."""
+    """The same structure with every array copied."""
     return _walk(value, np.array)
 
 
@@ -300,6 +300,9 @@ def _walk(value: Any, visit: Callable[[np.ndarray], Any]) -> Any:
         return visit(value)
     if isinstance(value, dict):
         return {key: _walk(item, visit) for key, item in value.items()}
+    if isinstance(value, Schedule):
+        rate, order = (_walk(item, visit) for item in (value.learning_rate, value.order))
+        return replace(value, learning_rate=rate, order=order)
     if isinstance(value, tuple):
         items = [_walk(item, visit) for item in value]
         return type(value)(*items) if hasattr(value, "_fields") else tuple(items)

@@ -76,7 +76,7 @@ def main() -> None:
     """Run the command line; what a user did wrong is said in one message, without a traceback."""
     try:
         app()
-    except (InputError, ContractError) as error:
+    except (InputError, ContractError, MemoryError) as error:
         _err.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False)
         raise SystemExit(BAD_INPUT) from None
 
@@ -114,7 +114,7 @@ def list_() -> None:
         table.add_row(
             one.name,
             escape(one.title),
-            str(one.problem().network),
+            str(one.architecture),
             str(one.training.learning_rate),
             str(one.training.epochs),
         )
@@ -209,7 +209,7 @@ def report(
     campaigns: Annotated[Path, typer.Option(help="Where campaigns' results are.")] = CAMPAIGNS,
 ) -> None:
     """Train the experiments in every implementation, judge them, and write the report."""
-    experiments = [experiment.load(name) for name in names] if names else experiment.in_order()
+    experiments = [experiment.load(name) for name in names] if names else list(_with_data())
     targets = impl or list(_implementations(None))
     for target in targets:
         registry.load(target)  # what is wrong with it is said before the work begins
@@ -363,7 +363,13 @@ def agreement(
 
 @app.command()
 def study(
-    impl: Impls = None,
+    impl: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An implementation, by name or path; repeat for several; the first makes most of it."
+            "  [default: jax, numpy, torch]",
+        ),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=2, help="Members of each sweep.")] = SEEDS,
     campaigns: Annotated[Path, typer.Option(help="Where to write the result.")] = CAMPAIGNS,
     sweeps: Annotated[Path, typer.Option(help="Where sweeps are kept.")] = SWEEPS,
@@ -373,7 +379,9 @@ def study(
     The homework's table is made in every implementation, all else in the first. A study that was stopped goes on
     where it was.
     """
-    targets = impl or [name for name in ("jax", "numpy", "torch") if name in _implementations(None)]
+    # The first makes most of it: JAX, if it is there, is by far the fastest.
+    found = _implementations(impl)
+    targets = list(dict.fromkeys(impl or sorted(found, key=lambda name: name != "jax")))
     with _progress(steps(targets)) as advance:
         carry_out(targets, campaigns, seeds, sweeps, advance)
     _out.print(f"written to {campaigns / STUDY}", highlight=False, markup=False)
@@ -404,6 +412,17 @@ def _implementations(names: Sequence[str] | None) -> dict[str, Guarded]:
         except registry.MissingFrameworkError as error:
             _err.print(f"note: {error}", highlight=False, markup=False)
     return found
+
+
+def _with_data() -> Iterator[experiment.Experiment]:
+    """All experiments, less those whose data need what is not installed, which is said."""
+    for one in experiment.in_order():
+        try:
+            one.dataset.load()
+        except InputError as error:
+            _err.print(f"note: {one.name} is left out: {error}", highlight=False, markup=False)
+        else:
+            yield one
 
 
 def _finish(verdict: Verdict) -> None:

@@ -58,8 +58,7 @@ class Experiment(Section):
     @classmethod
     def _shapes_fit(cls, network: NetworkSection, info: ValidationInfo) -> NetworkSection:
         if dataset := info.data.get("dataset"):
-            inputs, targets = dataset.load()
-            shape: tuple[int, ...] = inputs.shape[1:]
+            _, shape, outputs = dataset.sizes
             for at, layer in enumerate(network.layers):
                 if isinstance(layer, ConvLayer):
                     if len(shape) != 3:
@@ -76,7 +75,7 @@ class Experiment(Section):
                             f"{layer.kernel} is larger than the padded image {shape[:2]}",
                         )
                 shape = Network(shape, (layer.layer(),)).shapes[-1]
-            last, outputs = len(network.layers) - 1, targets.shape[1]
+            last = len(network.layers) - 1
             if isinstance(network.layers[last], ConvLayer):
                 raise mistake(f"network.layers[{last}]", "the last layer must be a dense one")
             if shape != (outputs,):
@@ -90,7 +89,7 @@ class Experiment(Section):
     @classmethod
     def _batch_fits(cls, training: TrainingSection, info: ValidationInfo) -> TrainingSection:
         if (dataset := info.data.get("dataset")) and training.batch_size is not None:
-            samples = len(dataset.load()[0])
+            samples = dataset.sizes[0]
             if training.batch_size > samples:
                 raise mistake(
                     "training.batch_size",
@@ -99,14 +98,16 @@ class Experiment(Section):
                 )
         return training
 
+    @property
+    def architecture(self) -> Network:
+        """The network as the contract has it; no data are drawn for it."""
+        layers = tuple(layer.layer() for layer in self.network.layers)
+        return Network(self.dataset.sizes[1], layers, self.network.loss)
+
     def problem(self) -> Problem:
         """Draw data, weights and batch order; round them to the experiment's dtype."""
         inputs, targets = (array.astype(self.dtype) for array in self.dataset.load())
-        network = Network(
-            input_shape=inputs.shape[1:],
-            layers=tuple(layer.layer() for layer in self.network.layers),
-            loss=self.network.loss,
-        )
+        network = self.architecture
         training = self.training
         schedule = Schedule(
             learning_rate=training.learning_rate,

@@ -38,6 +38,9 @@ def replace_files(folder: Path, contents: Mapping[str, bytes]) -> None:
     try:
         _fill(staging, contents)
         for name in contents:
+            if (folder / name).is_dir():
+                raise InputError(f"cannot write '{folder / name}': it is a folder")
+        for name in contents:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             os.replace(staging / name, folder / name)
     finally:

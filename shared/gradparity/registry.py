@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import sys
@@ -70,6 +71,39 @@ def exists(target: str) -> bool:
     """Whether there is such an entry point, module or file, without importing it."""
     path = target.partition(":")[0]
     return Path(path).is_file() if _is_file(path) else path in installed() or _importable(path)
+
+
+def source(target: str) -> str:
+    """SHA-256 of the text that `target` is made of: its file, or all Python files of its package. Nothing is imported.
+
+    Raises:
+        InputError: a file that is not there.
+    """
+    path = target.partition(":")[0]
+    digest = hashlib.sha256()
+    for file in [Path(path)] if _is_file(path) else _files_of(path):
+        try:
+            digest.update(file.read_bytes())
+        except OSError as error:
+            raise InputError(f"cannot read '{file}': {error.strerror}") from None
+    return digest.hexdigest()
+
+
+def _files_of(name: str) -> list[Path]:
+    known = installed()
+    module = known[name].module if name in known else name
+    spec = importlib.util.find_spec(module.partition(".")[0])
+    if spec is None:
+        return []
+    folders = spec.submodule_search_locations
+    files = [file for folder in folders or () for file in Path(folder).rglob("*.py")]
+    return sorted(files) if folders else [Path(spec.origin or "")]
+
+
+def absolute(target: str) -> str:
+    """The same target, from whatever folder it is looked for."""
+    path, colon, attribute = target.partition(":")
+    return f"{Path(path).resolve()}{colon}{attribute}" if _is_file(path) else target
 
 
 def _is_file(path: str) -> bool:

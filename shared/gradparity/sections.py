@@ -48,7 +48,19 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class LinearDataset(Section):
+class _Dataset(Section):
+    def load(self) -> tuple[datasets.Inputs, datasets.Targets]:
+        """Inputs and targets, in float64."""
+        raise TypeError(type(self).__name__)
+
+    @property
+    def sizes(self) -> tuple[int, tuple[int, ...], int]:
+        """Samples, the shape of one, and the targets of one."""
+        inputs, targets = self.load()
+        return len(inputs), inputs.shape[1:], targets.shape[1]
+
+
+class LinearDataset(_Dataset):
     """Points in the unit square, split by its rising diagonal."""
 
     name: Literal["linear"]
@@ -60,7 +72,7 @@ class LinearDataset(Section):
         return datasets.linear(self.samples, self.seed)
 
 
-class XorDataset(Section):
+class XorDataset(_Dataset):
     """The 21 points of the homework."""
 
     name: Literal["xor"]
@@ -70,7 +82,7 @@ class XorDataset(Section):
         return datasets.xor()
 
 
-class BarsDataset(Section):
+class BarsDataset(_Dataset):
     """Bars and stripes: images of whole columns, or of whole rows."""
 
     name: Literal["bars"]
@@ -81,7 +93,7 @@ class BarsDataset(Section):
         return datasets.bars(self.size)
 
 
-class DigitsDataset(Section):
+class DigitsDataset(_Dataset):
     """scikit-learn's handwritten digits; what is not drawn for training is left for a test."""
 
     name: Literal["digits"]
@@ -91,6 +103,11 @@ class DigitsDataset(Section):
     def load(self) -> tuple[datasets.Inputs, datasets.Targets]:
         """Inputs and targets, in float64."""
         return datasets.digits(self.samples, self.seed)[0]
+
+    @property
+    def sizes(self) -> tuple[int, tuple[int, ...], int]:
+        """Samples, the shape of one, and the targets of one: known without scikit-learn, which brings the images."""
+        return self.samples, (8, 8, 1), 10
 
 
 Dataset = LinearDataset | XorDataset | BarsDataset | DigitsDataset
@@ -159,6 +176,8 @@ class NetworkSection(Section):
                     f"network.layers[{last}].activation",
                     f'{loss} takes the outputs before σ or softmax: set activation = "identity"',
                 )
+            if loss == "softmax_cross_entropy" and getattr(layers[last], "units", 2) < 2:
+                raise mistake(f"network.layers[{last}].units", f"{loss} needs at least two classes")
         return loss
 
 

@@ -81,13 +81,13 @@ def examine(target: Target, kind: Kind = "homework") -> Report:
             wide = Seen()
         elif target.narrow:
             wide.broken.append("it returns float32 where float64 went in")
-        _judge(report, target, {"float64": wide, "float32": narrow})
+        _judge(report, target, {"float64": wide, "float32": narrow}, kind)
     report.notes += target.notes
     report.seconds = round(time.perf_counter() - begin, 2)
     return report
 
 
-def _judge(report: Report, target: Target, seen: dict[str, Seen]) -> None:
+def _judge(report: Report, target: Target, seen: dict[str, Seen], kind: Kind) -> None:
     report.phases = {dtype: _phases(one.all) for dtype, one in seen.items() if one.observations}
     report.not_judged = [f"{dtype}: {why}" for dtype, one in seen.items() for why in one.not_judged]
     accepted = ""
@@ -114,6 +114,13 @@ def _judge(report: Report, target: Target, seen: dict[str, Seen]) -> None:
     verdict = combine(one.verdict for one in seen.values())
     report.verdict, report.headline = verdict.value, _headline(verdict, report)
     raised, ran = len(report.not_judged), len({at for one in seen.values() for at in one.ran})
+    lacking = [] if target.trains else ["it has no train, so that no optimizer was judged"]
+    if verdict is Verdict.AGREE and kind == "any" and (lacking := [*lacking, *report.not_judged]):
+        report.verdict = Verdict.ABSTAIN.value
+        report.headline = (
+            f"right on {ran} configurations, but this is not the whole contract: {lacking[0]}"
+        )
+        return
     if verdict is Verdict.AGREE and raised > ran:
         report.verdict = Verdict.ABSTAIN.value
         report.headline = (

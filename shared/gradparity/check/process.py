@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..parity.suite import Kind
+from ..registry import absolute
 from .examine import Report
 
 PATIENCE: dict[Kind, float] = {"homework": 60.0, "any": 300.0}
@@ -83,7 +84,7 @@ def _run(name: str, adapter: str | None, kind: Kind, timeout: float) -> Report:
         command = [sys.executable, "-m", "gradparity.check.worker"]
         with output.open("wb") as stream:
             process = subprocess.Popen(
-                [*command, _absolute(name), _absolute(adapter or ""), kind, folder],
+                [*command, absolute(name), absolute(adapter or ""), kind, folder],
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
@@ -108,11 +109,6 @@ def _run(name: str, adapter: str | None, kind: Kind, timeout: float) -> Report:
     if "input_error" in found:
         raise InputError(found["input_error"])
     return Report(**found | {"target": name, "output": printed})
-
-
-def _absolute(target: str) -> str:
-    path, colon, attribute = target.partition(":")
-    return f"{Path(path).resolve()}{colon}{attribute}" if path.endswith(".py") else target
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

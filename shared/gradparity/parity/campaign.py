@@ -68,7 +68,8 @@ def agreement(
         folder,
         KINDS[kind][0],
         begin,
-        command=f"gradparity agreement --networks {networks} --seed {seed} --kind {kind}",
+        command=f"gradparity agreement --networks {networks} --seed {seed} --kind {kind}"
+        + "".join(f" --impl {target}" for target in targets if tuple(targets) != registry.PLAIN),
         networks=networks,
         seed=seed,
         agreement=found.summary(),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,9 @@ def build(
     """
     stored = {name: _campaign(campaigns / name) for name in (STUDY, FAULTS, *_AGREEMENTS)}
     faults = _shown(campaigns / FAULTS, lambda: scoreboard(stored[FAULTS]))
+    agreements = [
+        _shown(campaigns / name, partial(_agreement, stored[name])) for name in _AGREEMENTS
+    ]
     progress("train and judge")
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         drawing = pool.submit(parts, stored[STUDY])
@@ -58,8 +62,7 @@ def build(
         "study_place": stored[STUDY],
         "results": summary,
         "place": _place(results),
-        "campaign": stored[KINDS["homework"][0]],
-        "any_kind": stored[KINDS["any"][0]],
+        **dict(zip(("campaign", "any_kind"), agreements, strict=True)),
         "faults": faults,
         "suite_counts": SUITE_COUNTS,
         "random_counts": RANDOM_COUNTS,
@@ -124,6 +127,16 @@ def _campaign(path: Path) -> dict[str, Any] | None:
             f"'{path}' is not a campaign's result ({error}); renew or remove it"
         ) from None
     return campaign
+
+
+def _agreement(stored: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What the pages show of random networks."""
+    if stored is None:
+        return None
+    common = ("command", "date", "machine", "versions", "minutes", "networks", "seed", "features")
+    return {key: stored[key] for key in common} | {
+        "agreement": {key: stored["agreement"][key] for key in ("verdict", "steps", "pairs")}
+    }
 
 
 def _shown(path: Path, show: Callable[[], Any]) -> Any:

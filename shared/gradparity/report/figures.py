@@ -119,7 +119,8 @@ def boundaries(runs: Sequence[Run]) -> Figure:
     per_epoch = problem.schedule.updates_per_epoch
     kept = sorted(runs[0].trajectory.kept)
     starts = [update for update in kept if update == 0 or update - 1 not in kept]
-    chosen = [starts[at] for at in (0, 1, len(starts) // 2, -1)]
+    last = len(starts) - 1
+    chosen = [starts[at] for at in sorted({0, min(1, last), len(starts) // 2, last})]
     ticks = np.linspace(-0.1, 1.1, _GRID)
     points = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
     with mpl.rc_context(STYLE):

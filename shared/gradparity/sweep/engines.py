@@ -71,5 +71,10 @@ def _submit(
             client.submit(train_chunk, job, pure=False, retries=_RETRIES): chunk
             for chunk, job in jobs.items()
         }
-        for future, members in distributed.as_completed(list(chunks), with_results=True):
-            yield chunks.pop(future), members
+        try:
+            for future, members in distributed.as_completed(list(chunks), with_results=True):
+                yield chunks.pop(future), members
+        except distributed.KilledWorker as error:
+            raise InputError(
+                f"a chunk ended every worker that trained it, one after the other: {error}"
+            ) from None

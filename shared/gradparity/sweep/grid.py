@@ -49,9 +49,11 @@ def change(experiment: Experiment, values: Mapping[str, Any]) -> Experiment:
         InputError: there is no such path, or the experiment has mistakes then.
     """
     tree = experiment.model_dump(mode="json", exclude={"name"}, exclude_none=True)
-    for path, value in values.items():
+    split = {path: re.findall(r"[^.\[\]]+", path) for path in values}
+    # A whole table before what is in it, whatever the order.
+    for path, value in sorted(values.items(), key=lambda item: len(split[item[0]])):
         try:
-            _put(tree, re.findall(r"[^.\[\]]+", path), value)
+            _put(tree, split[path], value)
         except (LookupError, TypeError, ValueError, AttributeError):
             raise InputError(f"experiment '{experiment.name}' has no place for '{path}'") from None
     given = ", ".join(f"{path} = {value!r}" for path, value in values.items())

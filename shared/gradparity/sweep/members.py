@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from math import prod
 from operator import itemgetter
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from .. import registry
 from ..boundary import Guarded
 from ..contract import Batch, Network, Params, map_params, tensors
+from ..errors import InputError
 from ..experiment import Experiment, Problem
 from ..initial import initial_params
 from ..outcome import predictions, succeeded
@@ -28,11 +28,22 @@ _JUDGED = 2**22  # numbers: of one layer, for the members judged at once
 
 @dataclass(frozen=True)
 class Job:
-    """All that one chunk needs; sent to whoever trains it."""
+    """All that one chunk needs; sent to whoever trains it.
+
+    Attributes:
+        experiment: of the chunk's setting.
+        implementation: its name, or its path from wherever the training is done.
+        source: what `registry.source` tells of it.
+        seeds: of the members.
+        chunk_size: members of a whole chunk; this may be the rest.
+        fresh_data: each member's dataset is drawn from its seed, too.
+    """
 
     experiment: Experiment
     implementation: str
+    source: str
     seeds: range
+    chunk_size: int
     fresh_data: bool
 
 
@@ -44,7 +55,7 @@ class Member:
         succeeded: at the end, every sample is within 0.1 of its label.
         epochs_to_success: the first check point at which that is so.
         diverged: at the end, a weight or the loss is not finite.
-        dead: at the end, the outputs are the same for every sample.
+        dead: at the end, the outputs are the same for every sample, of which there are several.
         losses: at the epochs `loss_epochs` of the setting's experiment.
     """
 
@@ -80,11 +91,11 @@ def check_epochs(experiment: Experiment, numbers: int) -> tuple[int, ...]:
 
 def train_chunk(job: Job) -> list[Member]:
     """Train and judge the members of one chunk, on one thread."""
-    target = _load(job.implementation)  # before threads are limited: it brings some of its own
+    target = _load(job)  # before threads are limited: it brings some of its own
     problem = _stacked(job)
     schedule = problem.schedule
-    copies = 1 + len(schedule.optimizer.arrays)
-    numbers = copies * sum(tensor.size for tensor in tensors(problem.params))
+    copies = (1 + len(schedule.optimizer.arrays)) * job.chunk_size
+    numbers = copies * sum(tensor[0].size for tensor in tensors(problem.params))
     updates = {
         epoch: epoch * schedule.updates_per_epoch for epoch in check_epochs(job.experiment, numbers)
     }
@@ -103,9 +114,26 @@ def train_chunk(job: Job) -> list[Member]:
     return [_member(job, at, judged) for at in range(len(job.seeds))]
 
 
-@cache
-def _load(implementation: str) -> Guarded:
-    return registry.load(implementation)
+_loaded: dict[str, tuple[str, Guarded]] = {}
+
+
+def _load(job: Job) -> Guarded:
+    """The implementation, loaded once; a worker may live longer than its text stays the same.
+
+    Raises:
+        InputError: what there is here is another text than the job is for.
+    """
+    name, source = job.implementation, job.source
+    if name not in _loaded or (
+        name.partition(":")[0].endswith(".py") and _loaded[name][0] != source
+    ):
+        _loaded[name] = registry.source(name), registry.load(name)
+    found, target = _loaded[name]
+    if found != source:
+        raise InputError(
+            f"a worker has another version of '{name}' than this sweep is for: bring it up to date and restart it"
+        )
+    return target
 
 
 def _stacked(job: Job) -> Problem:
@@ -158,7 +186,7 @@ def _judge_some(network: Network, params: Params, inputs: Batch, targets: Batch)
         loss=np.where(finite, done.loss, np.nan),
         succeeded=finite & succeeded(predictions(network, outputs), targets),
         diverged=~finite,
-        dead=finite & (outputs == outputs[:, :1]).all(axis=(-2, -1)),
+        dead=finite & (outputs.shape[1] > 1) & (outputs == outputs[:, :1]).all(axis=(-2, -1)),
     )
 
 

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from .. import registry
 from ..errors import InputError
 from ..experiment import Experiment
+from ..machine import versions
 from .grid import Grid, change
 
 FORMAT = 1
@@ -77,13 +78,12 @@ class Plan:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over all that determines the results: settings, data and, of a file, the implementation's text."""
-        path = Path(self.implementation.partition(":")[0])
-        source = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        """SHA-256 over all that determines the results: settings, data, the implementation's text, and versions."""
         decides = [
             FORMAT,
+            versions(),
             self.implementation,
-            source,
+            registry.source(self.implementation),
             self.seeds,
             self.fresh_data,
             self.chunk_size,
@@ -109,8 +109,6 @@ def make_plan(
     grid = grid or {}
     own = ["initial.seed"]
     if fresh_data:
-        if "seed" not in type(experiment.dataset).model_fields:
-            raise InputError(f"the dataset '{experiment.dataset.name}' is not drawn from a seed")
         own.append("dataset.seed")
     if taken := [path for path in own if path in grid]:
         raise InputError(f"{taken[0]} is each member's own: it cannot be set")
@@ -120,9 +118,11 @@ def make_plan(
         point = dict(zip(grid, values, strict=True))
         label = ", ".join(f"{name}={_short(point[path])}" for path, name in varying.items())
         changed = change(experiment, point) if point else experiment
+        if fresh_data and "seed" not in type(changed.dataset).model_fields:
+            raise InputError(f"the dataset '{changed.dataset.name}' is not drawn from a seed")
         settings.append(Setting(point, changed, label or experiment.name))
     return Plan(experiment, implementation, seeds, tuple(settings), fresh_data, chunk_size)
 
 
 def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

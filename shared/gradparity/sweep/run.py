@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
+from .. import registry
 from ..files import replace_files
 from ..report.figures import png
 from . import figures
@@ -67,11 +68,14 @@ def train(
         if (members := store.read(chunk)) is not None:
             done[chunk] = members
             progress(what)
+    source = registry.source(plan.implementation)
     missing = {
         chunk: Job(
             plan.settings[chunk.setting].experiment,
-            plan.implementation,
+            registry.absolute(plan.implementation),
+            source,
             chunk.seeds,
+            plan.chunk_size,
             plan.fresh_data,
         )
         for chunk in plan.chunks
