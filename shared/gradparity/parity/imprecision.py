@@ -111,11 +111,12 @@ def _errors(observation: Observation, phase: Phase) -> list[Array]:
 
 
 def _arrays(step: Step, phase: Phase, shown: Step) -> list[Array]:
-    """The gradients of a step, or its new weights and those arrays of the optimizer that are `shown`."""
+    """The gradients of a step, or its new weights and the optimizer's arrays, as far as they are `shown`."""
     if phase == "gradient":
-        return tensors(step.grads or ())
+        return [] if shown.grads is None else tensors(step.grads or ())
+    updated = () if shown.updated is None else step.updated or ()
     state = [(step.state or {})[name] for name in shown.state or {}]
-    return [tensor for params in (step.updated or (), *state) for tensor in tensors(params)]
+    return [tensor for params in (updated, *state) for tensor in tensors(params)]
 
 
 def leaks(observation: Observation, precision: Precision | None = None) -> list[int]:
