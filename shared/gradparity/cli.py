@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,10 +24,13 @@ from rich.progress import (
 from rich.table import Table
 
 from . import __version__, comparison, experiment, registry, store
+from .bench.run import BENCH, TARGETS, bench
+from .bench.workloads import workloads
 from .boundary import Guarded
 from .check import process
 from .check.examine import Report
 from .errors import ContractError, InputError
+from .files import replace_files
 from .machine import versions
 from .outcome import accuracy, predictions
 from .parity import campaign
@@ -385,6 +389,62 @@ def study(
     with _progress(steps(targets)) as advance:
         carry_out(targets, campaigns, seeds, sweeps, advance)
     _out.print(f"written to {campaigns / STUDY}", highlight=False, markup=False)
+
+
+@app.command("bench")
+def bench_(
+    impl: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An implementation, by name or path; repeat for several."
+            "  [default: the plain and the tuned ones]",
+        ),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="The tiny network alone: two minutes or so.")
+    ] = False,
+    rounds: Annotated[int, typer.Option(min=1, help="Timed runs of each candidate.")] = 7,
+    place: Annotated[
+        Path | None,
+        typer.Option(
+            "--json",
+            metavar="FILE",
+            help="Where to write all figures.  [default: reports/campaigns/bench.json, none if --quick]",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """How fast is each implementation, beside the usual ways and beside the limit? One thread of one core."""
+    targets = list(dict.fromkeys(impl or TARGETS))
+    for target in targets:
+        registry.load(target)  # what is wrong with it is said before the work begins
+    steps = len(targets) + len(list(workloads(quick=quick)))
+    with _progress(steps) as advance:
+        found = bench(
+            list(map(registry.absolute, targets)), quick=quick, rounds=rounds, progress=advance
+        )
+    for one in found["workloads"]:
+        table = _table("first, s", "µs a step", "CPU", "× limit", f"{one['size']}, {one['dtype']}")
+        for line in one["rows"]:
+            low, median, high = line["us_per_step"]
+            ratio = line["times_limit"]
+            table.add_row(
+                f"{line['first_seconds']:.2f}",
+                f"{median:.3g} ({low:.3g}-{high:.3g})",
+                f"{line['cpu_us_per_step']:.3g}",
+                "" if ratio is None else f"{ratio:.3g}",
+                escape(line["candidate"]),
+            )
+        _out.print(table)
+        _out.print()
+    table = _table("implementation", "start, s", "peak, MB")
+    for name, cost in found["start_up"].items():
+        table.add_row(escape(name), f"{cost['seconds']:.2f}", f"{cost['peak_mb']:.0f}")
+    _out.print(table)
+    place = place or (None if quick else CAMPAIGNS / BENCH)
+    if place is not None:
+        replace_files(place.parent, {place.name: (json.dumps(found, indent=1) + "\n").encode()})
+        _say(f"written to {place}")
 
 
 @app.command()

@@ -16,6 +16,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ..bench.run import BENCH
 from ..errors import InputError
 from ..experiment import Experiment
 from ..files import replace_files
@@ -25,7 +26,8 @@ from ..parity.judge import PHASES, Verdict
 from ..study.run import STUDY
 from .results import Result, summarise, work_out
 from .scoreboard import RANDOM_COUNTS, SUITE_COUNTS, scoreboard
-from .study import parts
+from .speed import parts as speed_parts
+from .study import parts as study_parts
 
 LATEST = Path("reports/latest")
 CAMPAIGNS = Path("reports/campaigns")
@@ -43,23 +45,27 @@ def build(
 
     `targets` are names or paths of implementations, as the registry knows them.
     """
-    stored = {name: _campaign(campaigns / name) for name in (STUDY, FAULTS, *_AGREEMENTS)}
+    stored = {name: _campaign(campaigns / name) for name in (STUDY, FAULTS, BENCH, *_AGREEMENTS)}
     faults = _shown(campaigns / FAULTS, lambda: scoreboard(stored[FAULTS]))
     agreements = [
         _shown(campaigns / name, partial(_agreement, stored[name])) for name in _AGREEMENTS
     ]
     progress("train and judge")
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        drawing = pool.submit(parts, stored[STUDY])
+        drawing = pool.submit(study_parts, stored[STUDY])
+        bars = pool.submit(speed_parts, stored[BENCH])
         results = _work_out_all(pool, experiments, targets, progress)
         study = _shown(campaigns / STUDY, drawing.result)
+        speed = _shown(campaigns / BENCH, bars.result)
     progress("write the report")
     summary = summarise(results, [run.implementation for run in results[0].runs])
     drawn = {f"{r.experiment.name}-{kind}": f for r in results for kind, f in r.figures.items()}
-    drawn |= {f"study-{part.name}": part.drawing for part in study}
+    drawn |= {part.name: part.drawing for part in (*study, *speed)}
     page = {
         "study": study,
         "study_place": stored[STUDY],
+        "speed": speed,
+        "bench": stored[BENCH],
         "results": summary,
         "place": _place(results),
         **dict(zip(("campaign", "any_kind"), agreements, strict=True)),

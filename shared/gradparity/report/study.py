@@ -92,7 +92,8 @@ def _part(
     figure: Figure,
     caption: str,
 ) -> Part:
-    return Part(name, number, title, text, headings, rows, Drawing.of(figure), caption)
+    drawing = Drawing.of(figure)
+    return Part(f"study-{name}", number, title, text, headings, rows, drawing, caption)
 
 
 _CHECKED = ("1000", "2000", "5000", "10000")

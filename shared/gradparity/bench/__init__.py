@@ -1,0 +1,1 @@
+"""How fast each implementation goes, beside others and beside the limit: `gradparity bench`."""

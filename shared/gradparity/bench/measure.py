@@ -1,0 +1,109 @@
+"""The process in which one workload is timed, on one core. Run by `run`; see there."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import registry
+from .limit import Run, c_loop, matmuls
+from .peers import PEERS
+from .workloads import TINY, Workload
+
+C_LOOP = "C, gcc -O3 -march=native -ffast-math"
+MATMULS = "the matrix products alone"
+_SAME = 50
+"""The updates whose losses are compared: after them, rounding may have grown."""
+
+
+def candidates(workload: Workload, targets: Sequence[str]) -> dict[str, Run]:
+    """What is timed, by name; the limits first."""
+    found: dict[str, Run] = {}
+    alone = replace(workload, members=1, updates=workload.steps)
+    if (loop := c_loop(alone)) is not None:
+        found[C_LOOP] = loop
+    if workload.biases:
+        found[f"{MATMULS}, numpy"] = matmuls(workload, np.matmul, np.asarray)
+        if _there("torch"):
+            import torch  # noqa: PLC0415 - an optional dependency
+
+            found[f"{MATMULS}, torch"] = matmuls(workload, torch.matmul, torch.from_numpy)
+    for name in targets:
+        found[name] = _training(registry.find(name), workload)
+    if workload.members == 1:
+        found |= {
+            name: make(workload) for name, (package, make) in PEERS.items() if _there(package)
+        }
+    return found
+
+
+def _there(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+def _training(implementation: Any, workload: Workload) -> Run:
+    problem = workload.problem()
+    train = implementation.train if workload.members == 1 else implementation.train_ensemble
+    return lambda: train(*problem).losses
+
+
+def measure(workload: Workload, targets: Sequence[str], rounds: int) -> list[dict[str, Any]]:
+    """Time every candidate once in each round, in turn, after a first call that compiles and warms up."""
+    if _there("torch"):
+        import torch  # noqa: PLC0415 - an optional dependency
+
+        torch.set_num_threads(1)
+    rows, expected = [], None
+    chosen = candidates(workload, targets)
+    for name, run in chosen.items():
+        begin = time.perf_counter()
+        losses = run()
+        row: dict[str, Any] = {"candidate": name, "first": time.perf_counter() - begin}
+        if np.ndim(losses) == min(workload.members, 2):  # the limit of many networks is one, often
+            losses = np.asarray(losses, np.float64)[..., :_SAME]
+            expected = losses if expected is None else expected
+            row["deviation"] = float(np.max(np.abs(losses - expected) / expected))
+        rows.append(row | {"wall": [], "cpu": []})
+    for _ in range(rounds):
+        for row, run in zip(rows, chosen.values(), strict=True):
+            wall, cpu = time.perf_counter(), time.process_time()
+            run()
+            row["cpu"].append(time.process_time() - cpu)
+            row["wall"].append(time.perf_counter() - wall)
+    return rows
+
+
+def start_up(target: str) -> dict[str, float]:
+    """Peak memory in MB of a process that imports an implementation and trains the tiny network a little."""
+    _training(registry.find(target), replace(TINY, updates=10))()
+    return {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def main(place: str) -> None:
+    """Do what is asked for in the file, and leave the answer in its stead."""
+    asked = json.loads(Path(place).read_text())
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    answer: Any
+    with np.errstate(all="ignore"):
+        if "start_up" in asked:
+            answer = start_up(asked["start_up"])
+        else:
+            workload = Workload(
+                **asked["workload"] | {"widths": tuple(asked["workload"]["widths"])}
+            )
+            answer = measure(workload, asked["targets"], asked["rounds"])
+    Path(place).write_text(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

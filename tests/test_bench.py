@@ -1,0 +1,118 @@
+"""The benchmark: that it times the same training in everybody, sums up rightly, and is shown. Not how fast it is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from gradparity import cli
+from gradparity.bench import run
+from gradparity.bench.limit import c_loop
+from gradparity.bench.measure import C_LOOP, MATMULS, candidates, measure
+from gradparity.bench.run import summary
+from gradparity.bench.workloads import LARGE, SEEDS, TINY, workloads
+from gradparity.contract import DType
+from gradparity.report.speed import parts
+
+from .helpers import implementation
+
+SHORT = replace(TINY, updates=60, dtype="float64")
+
+
+def test_everybody_does_the_same_training() -> None:
+    implementation("jax")  # which turns float64 on
+    rows = measure(SHORT, ["numpy", "numpy-tuned", "torch", "jax"], rounds=1)
+    assert [row["candidate"] for row in rows][:2] == [C_LOOP, "numpy"]
+    assert len(rows) == 1 + 4 + 3
+    assert all(row["deviation"] < 1e-12 for row in rows)
+    assert all(len(row["wall"]) == len(row["cpu"]) == 1 for row in rows)
+
+
+def test_another_training_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check of the losses, on a learning rate that is off."""
+    right: Any = implementation("numpy").implementation
+
+    class Other:
+        @staticmethod
+        def train(*problem: Any) -> Any:
+            *data, schedule = problem
+            return right.train(*data, replace(schedule, learning_rate=0.2))
+
+    monkeypatch.setattr("gradparity.registry.find", lambda _: Other)
+    rows = {row["candidate"]: row for row in measure(SHORT, ["other"], rounds=1)}
+    assert rows["other"]["deviation"] > 1e-3
+
+
+def test_the_biased_network_of_peers_is_that_of_numpy() -> None:
+    small = replace(SHORT, widths=(5, 4, 3), samples=7, biases=True, updates=20)
+    rows = measure(small, ["numpy"], rounds=1)
+    assert [row["candidate"] for row in rows][:2] == [f"{MATMULS}, numpy", f"{MATMULS}, torch"]
+    assert all(row["deviation"] < 1e-12 for row in rows if "deviation" in row)
+    assert sum("deviation" in row for row in rows) == 4
+
+
+def test_seeds_are_trained_at_once() -> None:
+    two = replace(SHORT, members=2)
+    rows = measure(two, ["numpy", "torch"], rounds=1)
+    assert [row["candidate"] for row in rows] == [C_LOOP, "numpy", "torch"]
+    assert rows[2]["deviation"] < 1e-12
+
+
+def test_without_a_compiler_there_is_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+    assert c_loop(TINY) is None
+    assert C_LOOP not in candidates(SHORT, ["numpy"])
+    (row,) = summary([{"candidate": "numpy", "first": 1.0, "wall": [2.0], "cpu": [2.0]}], 10)
+    assert row["times_limit"] is None
+
+
+def test_ratios_are_taken_in_each_round() -> None:
+    rows = [
+        {"candidate": C_LOOP, "first": 0.1, "wall": [1.0, 2.0, 1.0], "cpu": [1.0, 1.0, 1.0]},
+        {"candidate": "numpy", "first": 0.5, "wall": [3.0, 8.0, 5.0], "cpu": [2.0, 4.0, 3.0]},
+    ]
+    limit, numpy = summary(rows, steps=10**6)
+    assert limit["times_limit"] == 1.0
+    assert numpy["times_limit"] == 4.0  # 3, 4 and 5; of the medians it would be 5
+    assert numpy["us_per_step"] == [4.0, 5.0, 6.5]
+    assert numpy["cpu_us_per_step"] == 3.0
+
+
+def test_sizes() -> None:
+    found = list(workloads(quick=False))
+    assert len({str(one) for one in found}) == len(found) == 14
+    assert len(list(workloads(quick=True))) == 2
+    assert [one.members for one in SEEDS] == [10, 100, 1000]
+    network, params, *_ = LARGE.problem()
+    assert [layer.weight.shape for layer in params] == list(network.weight_shapes)
+
+
+def test_the_command_and_its_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each workload in a process of its own, here for a few updates."""
+    short = [replace(SHORT, dtype=dtype) for dtype in get_args(DType)]
+    for module in (run, cli):
+        monkeypatch.setattr(module, "workloads", lambda quick: short)
+    place = tmp_path / "new" / "bench.json"
+    options = ["--quick", "--rounds", "1", "--impl", "numpy-tuned", "--json", str(place)]
+    monkeypatch.setattr("sys.argv", ["gradparity", "bench", *options])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert not ended.value.code
+    assert "2-4-4-1, 100 samples, float64" in capsys.readouterr().out
+    stored = json.loads(place.read_text())
+    assert stored["start_up"]["numpy-tuned"]["peak_mb"] > 10
+    assert stored["command"] == "gradparity bench --rounds 1 --quick --impl numpy-tuned"
+    (part,) = parts(stored)
+    assert {row[1] for row in part.rows} == {"float32", "float64"}
+    assert all(len(row) == len(part.headings) for row in part.rows)
+    monkeypatch.setattr("sys.argv", ["gradparity", "bench", "--impl", "nor"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert "no implementation 'nor'" in capsys.readouterr().err
