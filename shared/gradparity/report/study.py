@@ -225,11 +225,13 @@ def _relu(study: Study) -> Part:
     text = (
         f"With ReLU on every layer, {_percent(dead['xor']['0'])} of the XOR networks and {_percent(dead['linear']['0'])} of linear's "
         "begin with an output and a gradient of exactly zero, and the first steps overshoot: after five updates "
-        f"{_percent(dead['linear']['5'])} of linear's are dead, after one already {_percent(dead['linear']['1'])}. Nor could the rest "
-        "have succeeded: without biases f(t·x) = t·f(x), so the network cannot say 1 along a ray at every distance. He's initial "
-        f"weights or a smaller rate alone mend little ({_percent(results[rows[1]['label']]['success_rate'])}, "
-        f"{_percent(results['rate 0.01']['success_rate'])}); biases, a sigmoid on the output and ten units do "
-        f"({_percent(results['sigmoid on the output, biases, width 10']['success_rate'])}), and with He's initial weights on top "
+        f"{_percent(dead['linear']['5'])} of linear's are dead, after one already {_percent(dead['linear']['1'])}. Nor can the rest "
+        "succeed on linear: without biases f(t·x) = t·f(x), so the network cannot say 1 at every distance along a ray. On XOR "
+        f"{_percent(results[rows[0]['label']]['success_rate'])} do; He's initial weights or a smaller rate alone mend little "
+        f"({_percent(results[rows[1]['label']]['success_rate'])}, {_percent(results['rate 0.01']['success_rate'])}), and a sigmoid on the "
+        "output alone nothing, as without biases it says ½ at the origin, which is one of XOR's points "
+        f"({_percent(results['sigmoid on the output']['success_rate'])}). With biases and ten units it is "
+        f"{_percent(results['sigmoid on the output, biases, width 10']['success_rate'])}, and with He's initial weights on top "
         f"{_percent(results[mended]['success_rate'])} of the seeds succeed."
     )
     return _part(
