@@ -50,7 +50,8 @@ def test_another_training_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_biased_network_of_peers_is_that_of_numpy() -> None:
     small = replace(SHORT, widths=(5, 4, 3), samples=7, biases=True, updates=20)
     rows = measure(small, ["numpy"], rounds=1)
-    assert [row["candidate"] for row in rows][:2] == [f"{MATMULS}, numpy", f"{MATMULS}, torch"]
+    limits = [row["candidate"] for row in rows if row["candidate"].startswith(MATMULS)]
+    assert limits == [f"{MATMULS}, {library}" for library in ("numpy", "torch", "jax")]
     assert all(row["deviation"] < 1e-12 for row in rows if "deviation" in row)
     assert sum("deviation" in row for row in rows) == 4
 

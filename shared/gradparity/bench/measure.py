@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
 from .. import registry
 from .limit import Run, c_loop, matmuls
@@ -38,6 +38,14 @@ def candidates(workload: Workload, targets: Sequence[str]) -> dict[str, Run]:
             import torch  # noqa: PLC0415 - an optional dependency
 
             found[f"{MATMULS}, torch"] = matmuls(workload, torch.matmul, torch.from_numpy)
+        if _there("jax"):
+            import jax  # noqa: PLC0415 - an optional dependency
+
+            jax.config.update("jax_enable_x64", True)
+            product = jax.jit(jax.numpy.matmul)
+            found[f"{MATMULS}, jax"] = matmuls(
+                workload, lambda a, b: product(a, b).block_until_ready(), jax.numpy.asarray
+            )
     for name in targets:
         found[name] = _training(registry.find(name), workload)
     if workload.members == 1:
@@ -86,7 +94,19 @@ def measure(workload: Workload, targets: Sequence[str], rounds: int) -> list[dic
 def start_up(target: str) -> dict[str, float]:
     """Peak memory in MB of a process that imports an implementation and trains the tiny network a little."""
     _training(registry.find(target), replace(TINY, updates=10))()
-    return {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    # Not ru_maxrss: that begins with what the process was, before it became this one.
+    status = Path("/proc/self/status").read_text().splitlines()
+    (peak,) = (line.split()[1] for line in status if line.startswith("VmHWM:"))
+    return {"peak_mb": int(peak) / 1024}
+
+
+def kernels() -> list[str]:
+    """The BLAS libraries that are loaded, and for which processor each computes."""
+    return [
+        f"{pool['internal_api']} {pool['version']} ({pool['architecture']})"
+        for pool in threadpool_info()
+        if pool["user_api"] == "blas" and "architecture" in pool
+    ]
 
 
 def main(place: str) -> None:
@@ -101,7 +121,8 @@ def main(place: str) -> None:
             workload = Workload(
                 **asked["workload"] | {"widths": tuple(asked["workload"]["widths"])}
             )
-            answer = measure(workload, asked["targets"], asked["rounds"])
+            rows = measure(workload, asked["targets"], asked["rounds"])
+            answer = {"rows": rows, "kernels": kernels()}
     Path(place).write_text(json.dumps(answer))
 
 

@@ -41,12 +41,12 @@ def bench(
     for target in targets:
         progress(f"start of {target}")
         began = time.perf_counter()
-        found = _in_process({"start_up": target})
-        start_up[target] = {"seconds": time.perf_counter() - began} | found
+        cost = _in_process({"start_up": target})
+        start_up[target] = {"seconds": time.perf_counter() - began} | cost
     results = []
     for workload in workloads(quick=quick):
         progress(str(workload))
-        rows = _in_process(
+        found = _in_process(
             {"workload": asdict(workload), "targets": list(targets), "rounds": rounds}
         )
         results.append(
@@ -54,7 +54,8 @@ def bench(
                 "size": workload.size,
                 "dtype": workload.dtype,
                 "updates": workload.updates,
-                "rows": summary(rows, workload.steps),
+                "rows": summary(found["rows"], workload.steps),
+                "kernels": found["kernels"],
             }
         )
     return {

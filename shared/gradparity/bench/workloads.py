@@ -68,8 +68,8 @@ class Workload:
 
 
 TINY = Workload((2, 4, 4, 1), samples=100, updates=10_000)
-MEDIUM = Workload((64, 256, 256, 10), samples=256, updates=100, biases=True)
-LARGE = Workload((784, 1024, 1024, 10), samples=1024, updates=5, biases=True)
+MEDIUM = Workload((64, 256, 256, 10), samples=256, updates=200, biases=True)
+LARGE = Workload((784, 1024, 1024, 10), samples=1024, updates=20, biases=True)
 SEEDS = tuple(
     replace(TINY, updates=max(2000 // members, 100), members=members) for members in (10, 100, 1000)
 )
