@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -94,10 +95,11 @@ def measure(workload: Workload, targets: Sequence[str], rounds: int) -> list[dic
 def start_up(target: str) -> dict[str, float]:
     """Peak memory in MB of a process that imports an implementation and trains the tiny network a little."""
     _training(registry.find(target), replace(TINY, updates=10))()
-    # Not ru_maxrss: that begins with what the process was, before it became this one.
-    status = Path("/proc/self/status").read_text().splitlines()
-    (peak,) = (line.split()[1] for line in status if line.startswith("VmHWM:"))
-    return {"peak_mb": int(peak) / 1024}
+    status = Path("/proc/self/status")
+    if status.exists():  # ru_maxrss begins with what the process was before it became this one
+        (peak,) = (n.split()[1] for n in status.read_text().splitlines() if n.startswith("VmHWM:"))
+        return {"peak_mb": int(peak) / 1024}
+    return {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}  # macOS: bytes
 
 
 def kernels() -> list[str]:
@@ -112,7 +114,8 @@ def kernels() -> list[str]:
 def main(place: str) -> None:
     """Do what is asked for in the file, and leave the answer in its stead."""
     asked = json.loads(Path(place).read_text())
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    if hasattr(os, "sched_setaffinity"):  # Linux
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     answer: Any
     with np.errstate(all="ignore"):
         if "start_up" in asked:
