@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,6 +16,7 @@ from gradparity.bench.measure import C_LOOP, MATMULS, candidates, measure
 from gradparity.bench.run import summary
 from gradparity.bench.workloads import LARGE, SEEDS, TINY, workloads
 from gradparity.contract import DType
+from gradparity.errors import InputError
 from gradparity.report.speed import parts
 
 from .helpers import implementation
@@ -83,6 +84,17 @@ def test_ratios_are_taken_in_each_round() -> None:
     assert numpy["cpu_us_per_step"] == 3.0
 
 
+def test_a_process_of_its_own() -> None:
+    """Its memory is its own, too: NumPy's, and not that of the frameworks that are imported here."""
+    implementation("torch")
+    assert 10 < run._in_process({"start_up": "numpy"})["peak_mb"] < 150
+    tiny = asdict(replace(SHORT, widths=(2, 2, 1)))
+    found = run._in_process({"workload": tiny, "targets": ["numpy"], "rounds": 1})
+    assert any("openblas" in kernel for kernel in found["kernels"])
+    with pytest.raises(InputError, match=r"the benchmark's process ended with status 1: .*nor"):
+        run._in_process({"start_up": "nor"})
+
+
 def test_sizes() -> None:
     found = list(workloads(quick=False))
     assert len({str(one) for one in found}) == len(found) == 14
@@ -95,10 +107,13 @@ def test_sizes() -> None:
 def test_the_command_and_its_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Each workload in a process of its own, here for a few updates."""
+    """Each workload has a process of its own; here, for a few updates, this one."""
     short = [replace(SHORT, dtype=dtype) for dtype in get_args(DType)]
     for module in (run, cli):
         monkeypatch.setattr(module, "workloads", lambda quick: short)
+    rows = measure(SHORT, ["numpy-tuned"], rounds=1)
+    answers = {"rows": rows, "kernels": ["some BLAS"], "peak_mb": 43.2}
+    monkeypatch.setattr(run, "_in_process", lambda _: answers)
     place = tmp_path / "new" / "bench.json"
     options = ["--quick", "--rounds", "1", "--impl", "numpy-tuned", "--json", str(place)]
     monkeypatch.setattr("sys.argv", ["gradparity", "bench", *options])
@@ -107,7 +122,7 @@ def test_the_command_and_its_page(
     assert not ended.value.code
     assert "2-4-4-1, 100 samples, float64" in capsys.readouterr().out
     stored = json.loads(place.read_text())
-    assert stored["start_up"]["numpy-tuned"]["peak_mb"] > 10
+    assert stored["start_up"]["numpy-tuned"]["peak_mb"] == 43.2
     assert stored["command"] == "gradparity bench --rounds 1 --quick --impl numpy-tuned"
     (part,) = parts(stored)
     assert {row[1] for row in part.rows} == {"float32", "float64"}

@@ -290,7 +290,9 @@ def test_a_jax_loss_that_is_detached(tmp_path: Path) -> None:
         "jax_loss.py",
         ("a = jax.nn.sigmoid(z)", "a = jax.nn.sigmoid(jax.lax.stop_gradient(z))"),
     )
-    assert verdict(wrong + ":loss").verdict == "disagree"
+    target = load(wrong + ":loss")
+    target.limits = Limits(widths=(3, 4, 2))  # JAX compiles every network
+    assert examine(target).verdict == "disagree"
 
 
 # --- the contract is strict ------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def test_random_networks(seed: int, dtype: str) -> None:
     assert not examine(TWO, [("", case)]).first
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(st.integers(0, 2**32))
 def test_random_networks_in_jax(seed: int) -> None:
     """Few, as each network is compiled; `gradparity agreement --kind any` judges a thousand."""
@@ -100,9 +100,17 @@ def judged(case: Case, kept: dict[int, Snapshot], losses: Any) -> list[Finding]:
     return found
 
 
-@pytest.mark.parametrize("decay", DECAYS)
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("name", PLAIN)
+# JAX compiles each: every optimizer with one kind of weight decay.
+RULES = [
+    (name, optimizer, decay)
+    for name in PLAIN
+    for at, optimizer in enumerate(OPTIMIZERS)
+    for number, decay in enumerate(DECAYS)
+    if name != "jax" or number == at % len(DECAYS)
+]
+
+
+@pytest.mark.parametrize(("name", "optimizer", "decay"), RULES)
 def test_training_keeps_to_the_convention_and_can_be_restarted(
     name: str, optimizer: str, decay: str
 ) -> None:

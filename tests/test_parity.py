@@ -29,6 +29,7 @@ from .helpers import (
     snapshots_along,
 )
 
+CORE = ("linear", "linear-half-rate", "linear-wide", "xor", "xor-half-rate", "xor-wide")
 DEAD = "xor-relu"
 """With ReLU on every layer, its output and its gradient are zero: the experiment that shows why the homework failed."""
 
@@ -44,15 +45,17 @@ TENSORS = [(0, "weight"), (0, "bias"), (1, "weight"), (2, "weight"), (2, "bias")
 @pytest.mark.parametrize("name", experiment.names())
 def test_every_experiment_step_by_step(name: str) -> None:
     one = experiment.load(name)
-    problems = [one.model_copy(update={"dtype": d}).problem() for d in ("float64", "float32")]
-    updates = sampled_updates(min(problems[0].schedule.updates, 2000), count=8)
+    # The core in both dtypes, and all else in float64: JAX compiles each. `gradparity report` judges all in both.
+    dtypes = ("float64", "float32") if name in CORE else ("float64",)
+    problems = [one.model_copy(update={"dtype": d}).problem() for d in dtypes]
+    updates = sampled_updates(min(problems[0].schedule.updates, 2000), count=6)
     cases = [
         (f"step {case.update}", case)
         for case in teacher_forced(problems, snapshots_along(problems[0], updates))
     ]
     agreement = examine({name: implementation(name) for name in PLAIN}, cases)
     assert agreement.verdict is Verdict.AGREE, agreement.first
-    assert agreement.steps == 2 * len(updates)
+    assert agreement.steps == len(dtypes) * len(updates)
     assert {pair[:2] for pair in agreement.tallies} == {
         *((name, ORACLE) for name in PLAIN),
         ("numpy", "torch"),
@@ -97,7 +100,7 @@ def test_random_networks(seed: int, dtype: str) -> None:
     assert not agreement.first
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(st.integers(0, 2**32))
 def test_random_networks_in_jax(seed: int) -> None:
     """Few, as each network is compiled; `gradparity agreement` judges a thousand."""
