@@ -21,7 +21,7 @@ try:
     {0}
 except SystemExit:
     pass
-print([name for name in ("torch", "jax", "impl_numpy") if name in sys.modules])
+print([name for name in ("torch", "jax", "matplotlib", "impl_numpy") if name in sys.modules])
 """
 
 

@@ -30,14 +30,13 @@ from .boundary import Guarded
 from .check import process
 from .check.examine import Report
 from .errors import ContractError, InputError
-from .files import replace_files
+from .files import CAMPAIGNS, LATEST, replace_files
 from .machine import versions
 from .outcome import accuracy, predictions
 from .parity import campaign
 from .parity.judge import Verdict, combine
 from .parity.suite import Kind
 from .parity.witness import Testimony
-from .report.build import CAMPAIGNS, LATEST, build
 from .runner import run as train
 from .study.rows import SEEDS
 from .study.run import STUDY, steps
@@ -213,6 +212,8 @@ def report(
     campaigns: Annotated[Path, typer.Option(help="Where campaigns' results are.")] = CAMPAIGNS,
 ) -> None:
     """Train the experiments in every implementation, judge them, and write the report."""
+    from .report.build import build  # noqa: PLC0415 - Matplotlib takes a third of the time to start
+
     experiments = [experiment.load(name) for name in names] if names else list(_with_data())
     targets = impl or list(_implementations(None))
     for target in targets:

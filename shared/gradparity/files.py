@@ -10,6 +10,10 @@ from pathlib import Path
 
 from .errors import InputError
 
+LATEST = Path("reports/latest")
+CAMPAIGNS = Path("reports/campaigns")
+"""Where the report and campaigns' results are, from the folder that a command is given in."""
+
 
 def write_folder(parent: Path, name: str, contents: Mapping[str, bytes]) -> Path:
     """Create the folder `parent/name` with these files; it appears complete, as `name` or, if taken, `name-2`."""

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from ..bench.run import BENCH
 from ..errors import InputError
 from ..experiment import Experiment
-from ..files import replace_files
+from ..files import CAMPAIGNS, LATEST, replace_files
 from ..machine import machine, versions
 from ..parity.campaign import FAULTS, KINDS
 from ..parity.judge import PHASES, Verdict
@@ -29,8 +29,6 @@ from .scoreboard import RANDOM_COUNTS, SUITE_COUNTS, scoreboard
 from .speed import parts as speed_parts
 from .study import parts as study_parts
 
-LATEST = Path("reports/latest")
-CAMPAIGNS = Path("reports/campaigns")
 _AGREEMENTS = [name for name, _ in KINDS.values()]
 
 

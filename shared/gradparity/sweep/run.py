@@ -11,8 +11,6 @@ from pathlib import Path
 
 from .. import registry
 from ..files import replace_files
-from ..report.figures import png
-from . import figures
 from .engines import Engine, in_this_process
 from .folder import Folder, as_json
 from .members import Job, Member, loss_epochs
@@ -95,6 +93,10 @@ def train(
 
 
 def _files(plan: Plan, results: Sequence[SettingResult]) -> dict[str, bytes]:
+    # Matplotlib would take a third of the time in which every command starts.
+    from ..report.figures import png  # noqa: PLC0415
+    from . import figures  # noqa: PLC0415
+
     table = {
         "format": FORMAT,
         "experiment": plan.experiment.name,
