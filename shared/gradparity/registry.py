@@ -67,12 +67,6 @@ def find(target: str) -> Any:
     return getattr(module, attribute)
 
 
-def exists(target: str) -> bool:
-    """Whether there is such an entry point, module or file, without importing it."""
-    path = target.partition(":")[0]
-    return Path(path).is_file() if _is_file(path) else path in installed() or _importable(path)
-
-
 def source(target: str) -> str:
     """SHA-256 of the text that `target` is made of: its file, or all Python files of its package. Nothing is imported.
 

@@ -188,8 +188,7 @@ def classify(fault: Fault, diagnosis: Diagnosis, observations: Sequence[Observat
     if fault.reduced or not names:
         if diagnosis.reduced:  # the class that has no algebra; a fault that has one is none of it
             return Outcome.CLASS if fault.reduced else Outcome.MISNAMED
-        named = diagnosis.gradient or diagnosis.forward or diagnosis.loss
-        return Outcome.MISNAMED if named else Outcome.UNKNOWN
+        return _unless_named(diagnosis)
     if right[0]:
         return Outcome.NAMED
     phase, mistake = diagnosis.phase, catalogue.get(fault.mistake)
