@@ -107,7 +107,7 @@ SLOPES = np.array([[2.0, 0.3, 0.0], [0.3, 1.0, 0.1], [0.0, 0.1, 0.5]])
 
 def by_torch(name: str, *, falls: bool = False, **options: Any) -> Callable[[], np.ndarray]:
     def train() -> np.ndarray:
-        import torch  # noqa: PLC0415 - an optional dependency
+        import torch
 
         w = torch.tensor(START)
         optimizer = getattr(torch.optim, name)([w], **options)
@@ -124,7 +124,7 @@ def by_torch(name: str, *, falls: bool = False, **options: Any) -> Callable[[], 
 def by_optax(name: str, *arguments: float, **options: Any) -> Callable[[], np.ndarray]:
     def train() -> np.ndarray:
         implementation("jax")  # which turns float64 on
-        import optax  # noqa: PLC0415 - an optional dependency
+        import optax
 
         rule = getattr(optax, name)(*arguments, **options)
         w, state = START, rule.init(START)

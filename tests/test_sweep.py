@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -529,11 +530,10 @@ def test_a_cluster_that_is_there_and_loses_a_worker(
     address, workers = cluster
     assert address.startswith("tcp://127.0.0.1:")
     plan = make_plan(easy(), "numpy", 12, {"training.learning_rate": [9.0, 0.5]}, chunk_size=2)
-    killed = []
+    killed, calls = [], count(1)
 
-    def kill_after_three(_: str, begun: list[int] = [0]) -> None:  # noqa: B006 - counts its calls
-        begun[0] += 1
-        if begun[0] == 4:
+    def kill_after_three(_: str) -> None:
+        if next(calls) == 4:
             workers[0].kill()
             killed.append(workers[0].wait())
 

@@ -212,7 +212,7 @@ def report(
     campaigns: Annotated[Path, typer.Option(help="Where campaigns' results are.")] = CAMPAIGNS,
 ) -> None:
     """Train the experiments in every implementation, judge them, and write the report."""
-    from .report.build import build  # noqa: PLC0415 - Matplotlib takes a third of the time to start
+    from .report.build import build  # draws: Matplotlib is a third of the start
 
     experiments = [experiment.load(name) for name in names] if names else list(_with_data())
     targets = impl or list(_implementations(None))

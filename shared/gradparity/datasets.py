@@ -69,7 +69,7 @@ def digits(samples: int, seed: int) -> tuple[Digits, Digits]:
 def _images() -> tuple[np.ndarray, np.ndarray]:
     """The images, `(1797, 8, 8)` from 0 to 16, and which digit each shows."""
     try:
-        from sklearn.datasets import load_digits  # noqa: PLC0415 - an optional dependency, of this one dataset
+        from sklearn.datasets import load_digits
     except ImportError:
         raise InputError(
             "the dataset 'digits' needs scikit-learn: pip install 'gradparity[digits]'"

@@ -36,11 +36,11 @@ def candidates(workload: Workload, targets: Sequence[str]) -> dict[str, Run]:
     if workload.biases:
         found[f"{MATMULS}, numpy"] = matmuls(workload, np.matmul, np.asarray)
         if _there("torch"):
-            import torch  # noqa: PLC0415 - an optional dependency
+            import torch
 
             found[f"{MATMULS}, torch"] = matmuls(workload, torch.matmul, torch.from_numpy)
         if _there("jax"):
-            import jax  # noqa: PLC0415 - an optional dependency
+            import jax
 
             jax.config.update("jax_enable_x64", True)
             product = jax.jit(jax.numpy.matmul)
@@ -69,7 +69,7 @@ def _training(implementation: Any, workload: Workload) -> Run:
 def measure(workload: Workload, targets: Sequence[str], rounds: int) -> list[dict[str, Any]]:
     """Time every candidate once in each round, in turn, after a first call that compiles and warms up."""
     if _there("torch"):
-        import torch  # noqa: PLC0415 - an optional dependency
+        import torch
 
         torch.set_num_threads(1)
     rows, expected = [], None

@@ -42,8 +42,8 @@ def newcomer(workload: Workload) -> Run:
 
 def sequential(workload: Workload) -> Run:
     """`nn.Sequential` and `optim.SGD`, in eager mode."""
-    import torch  # noqa: PLC0415 - an optional dependency
-    from torch import nn  # noqa: PLC0415
+    import torch
+    from torch import nn
 
     _, params, inputs, targets, schedule = workload.problem()
     x, y = torch.from_numpy(inputs), torch.from_numpy(targets)
@@ -74,8 +74,8 @@ def sequential(workload: Workload) -> Run:
 
 def jitted_step(workload: Workload) -> Run:
     """A `jit`ted step in a Python loop."""
-    import jax  # noqa: PLC0415 - an optional dependency
-    import jax.numpy as jnp  # noqa: PLC0415
+    import jax
+    import jax.numpy as jnp
 
     _, params, inputs, targets, schedule = workload.problem()
     x, y = jnp.asarray(inputs), jnp.asarray(targets)

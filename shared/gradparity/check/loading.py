@@ -71,7 +71,7 @@ def _is_module(found: Any) -> bool:
 
 def _torch_module(name: str, found: Any) -> Target:
     """An `nn.Module` by its parameters: 2-D weights (outputs, inputs), each with the bias that follows it, or none."""
-    import torch  # noqa: PLC0415  only a target that uses torch needs it
+    import torch
 
     try:
         model: Any = found() if isclass(found) else found
@@ -132,7 +132,7 @@ def _torch_module(name: str, found: Any) -> Target:
 def _jax_loss(name: str, loss: Callable[..., Any]) -> Target:
     """A JAX loss function of (params, inputs, targets), the params as pairs (weight, bias); differentiated by JAX."""
     try:
-        import jax  # noqa: PLC0415  only a target that uses JAX needs it
+        import jax
     except ModuleNotFoundError:
         raise InputError(
             f"'{name}' is a function: taken for a JAX loss, it needs jax (pip install jax); otherwise write an adapter"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ..errors import InputError, TargetImportError
 from ..files import replace_files
@@ -34,4 +34,5 @@ def main(name: str, adapter: str, kind: Kind, folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])  # type: ignore[arg-type]  # `process` passes them on
+    name, adapter, kind, folder = sys.argv[1:]  # as `process` passes them on
+    main(name, adapter, cast(Kind, kind), folder)

@@ -154,10 +154,12 @@ def random_setting_of_any_kind(rng: np.random.Generator) -> Setting:
     """Any activation in each layer, any loss, optimizer and weight decay; a third of the networks are convolutional."""
     layers: list[Dense | Conv] = []
     shape: tuple[int, ...] = (int(rng.integers(1, 17)),)
-    options: Any = lambda: {  # noqa: E731 - drawn for each layer
-        "activation": str(rng.choice(get_args(Activation))),
-        "bias": bool(rng.random() < 0.5),
-    }
+
+    def options() -> dict[str, Any]:
+        """Drawn for each layer."""
+        activation = str(rng.choice(get_args(Activation)))
+        return {"activation": activation, "bias": bool(rng.random() < 0.5)}
+
     if rng.random() < 1 / 3:
         shape = tuple(int(n) for n in (*rng.integers(3, 9, 2), rng.integers(1, 4)))
         for _ in range(int(rng.integers(1, 3))):
@@ -170,13 +172,13 @@ def random_setting_of_any_kind(rng: np.random.Generator) -> Setting:
             channels = int(rng.integers(1, 5))
             layers.append(Conv(channels, kernel, stride, padding, **options()))
     layers += [Dense(int(n), **options()) for n in rng.integers(1, 17, int(rng.integers(1, 4)))]
-    loss = str(rng.choice(get_args(Loss)))
+    loss: Any = str(rng.choice(get_args(Loss)))
     if loss != "mse":
         last = layers[-1]
         assert isinstance(last, Dense)
         layers[-1] = Dense(last.units, "identity", last.bias)
     return Setting(
-        Network(shape, tuple(layers), loss),  # type: ignore[arg-type]
+        Network(shape, tuple(layers), loss),
         *_samples(rng),
         optimizer=str(rng.choice(list(OPTIMIZERS))),
         decay=str(rng.choice(list(DECAYS))),

@@ -35,7 +35,7 @@ def on_dask(address: str) -> Engine:
         InputError: Dask is not installed; or, when it is used, there is no scheduler.
     """
     try:
-        import distributed  # noqa: PLC0415 - an optional dependency
+        import distributed
     except ImportError:
         raise InputError(
             "Dask is not installed: pip install 'gradparity[cluster]', or leave --dask out"
@@ -47,7 +47,7 @@ def on_dask(address: str) -> Engine:
         if address != LOCAL:
             yield from _submit(distributed, address, jobs)
             return
-        with distributed.LocalCluster(  # type: ignore[no-untyped-call]
+        with distributed.LocalCluster(
             n_workers=_WORKERS,
             threads_per_worker=1,
             env=_ONE_THREAD,

@@ -94,8 +94,8 @@ def train(
 
 def _files(plan: Plan, results: Sequence[SettingResult]) -> dict[str, bytes]:
     # Matplotlib would take a third of the time in which every command starts.
-    from ..report.figures import png  # noqa: PLC0415
-    from . import figures  # noqa: PLC0415
+    from ..report.figures import png
+    from . import figures
 
     table = {
         "format": FORMAT,
