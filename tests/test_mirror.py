@@ -19,7 +19,7 @@ from .helpers import ROOT, implementation
 FOLDERS = ("impl_numpy", "impl_torch", "impl_jax")
 FILES = (
     *("__init__.py", "model.py", "gradients.py", "optimizers.py", "train.py", "ensemble.py"),
-    "tuned.py",
+    *("tuned.py", "tuned_step.py"),
 )
 MIRRORED = {
     "model.py": ["forward"],
@@ -67,7 +67,7 @@ def test_same_names_in_the_same_order(folder: str, file: str) -> None:
 
 def test_tuned_variants_have_their_own_tricks_and_the_same_frame() -> None:
     """What makes a framework fast differs; where it does nothing, the plain implementation takes over."""
-    frame = ["speeds_up", "loss_and_grads", "train"]
+    frame = ["speeds_up", "loss_and_grads", "train", "train_ensemble"]
     for folder in FOLDERS:
         module = importlib.import_module(f"{folder}.tuned")
         assert module.__all__ == ["forward", "loss_and_grads", "train", "train_ensemble"]

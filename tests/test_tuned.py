@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import impl_torch.tuned
+import impl_numpy.tuned
+import impl_torch.tuned_step
 from gradparity import registry
-from gradparity.contract import Dense, Network
+from gradparity.contract import Dense, Network, Params, map_params, tensors
 from gradparity.parity.agreement import examine
-from gradparity.parity.case import steps_of
+from gradparity.parity.case import Case, steps_of
 from gradparity.parity.features import features
 from gradparity.parity.judge import Verdict, judge
 from gradparity.parity.randomized import Setting, random_setting
 from gradparity.parity.suite import suite
 
 from .helpers import implementation, informative_case, same_bits
+from .test_kinds import judge_members
 
 TUNED = ("numpy-tuned", "torch-tuned", "jax-tuned")
 
@@ -70,7 +73,7 @@ def test_wide_layers_in_jax() -> None:
 @pytest.mark.parametrize("name", TUNED)
 def test_a_run_step_by_step_and_from_the_middle(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ragged batches; several updates between two that are kept, and single ones."""
-    monkeypatch.setattr(impl_torch.tuned, "_AT_ONCE", 2)  # compiles in a third of the time
+    monkeypatch.setattr(impl_torch.tuned_step, "_AT_ONCE", 2)  # compiles in a third of the time
     case, target = informative_case("float64", update=0), implementation(name)
     schedule = replace(case.schedule, keep=(0, 1, 2, 5, 6, 8))
     run = target.train(case.network, case.params, case.inputs, case.targets, schedule)
@@ -95,6 +98,76 @@ def test_a_run_step_by_step_and_from_the_middle(name: str, monkeypatch: pytest.M
         assert same_bits(rest.final.params, run.final.params)
 
 
+def three(dtype: str, *, own_data: bool) -> tuple[Case, Any, Any, Params]:
+    """An ensemble of the informative case: ragged batches, learning rates of their own."""
+    case = informative_case(dtype, update=0)
+    rates = np.array([0.1, 0.3, 0.2])
+    keep = tuple(range(case.schedule.updates + 1))
+    case = replace(case, schedule=replace(case.schedule, learning_rate=rates, keep=keep))
+    params = map_params(lambda w: np.stack([w, w[::-1], w[..., ::-1]]), case.params)
+    inputs, targets = case.inputs, case.targets
+    if own_data:
+        inputs, targets = (
+            np.stack([a, a[::-1], a[::2].repeat(2, 0)[:13]]) for a in (inputs, targets)
+        )
+    return case, inputs, targets, params
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("own_data", [False, True])
+def test_ensembles_in_numpy(
+    own_data: bool, dtype: str, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In parts of one, two (and what is left) and all three members."""
+    case, inputs, targets, params = three(dtype, own_data=own_data)
+    one = 3 * (5 + 4 + 2) * 4 * inputs.itemsize
+    monkeypatch.setattr(impl_numpy.tuned, "_CACHE", at_once * one)
+    data = params, inputs, targets, case.schedule
+    found = implementation("numpy-tuned").train_ensemble(case.network, *data)
+    assert judge_members(case, inputs, targets, found) == {Verdict.AGREE}
+
+
+@pytest.mark.parametrize("own_data", [False, True])
+def test_ensembles_in_jax(own_data: bool) -> None:
+    case, inputs, targets, params = three("float64", own_data=own_data)
+    data = params, inputs, targets, case.schedule
+    found = implementation("jax-tuned").train_ensemble(case.network, *data)
+    assert judge_members(case, inputs, targets, found) == {Verdict.AGREE}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's compiler about itself
+def test_an_ensemble_in_torch() -> None:
+    case, inputs, targets, params = three("float64", own_data=True)
+    data = params, inputs, targets, case.schedule
+    found = implementation("torch-tuned").train_ensemble(case.network, *data)
+    assert judge_members(case, inputs, targets, found) == {Verdict.AGREE}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("name", TUNED)
+def test_a_member_of_a_full_batch_is_its_own_single_run(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several updates between two that are kept."""
+    monkeypatch.setattr(impl_torch.tuned_step, "_AT_ONCE", 2)
+    case, inputs, targets, params = three("float64", own_data=False)
+    schedule = replace(
+        case.schedule, batch_size=None, order=None, epochs=6, keep=(4,), learning_rate=0.3
+    )
+    found = implementation(name).train_ensemble(case.network, params, inputs, targets, schedule)
+    plain = implementation("numpy")
+    for k in range(3):
+        alone = plain.train(
+            case.network, map_params(lambda w, k=k: w[k], params), inputs, targets, schedule
+        )
+        np.testing.assert_allclose(found.losses[k], alone.losses, rtol=1e-13)
+        for at, other in ((found.kept[4], alone.kept[4]), (found.final, alone.final)):
+            member = map_params(lambda w, k=k: w[k], at.params)
+            for a, b in zip(tensors(member), tensors(other.params), strict=True):
+                np.testing.assert_allclose(a, b, rtol=1e-11)
+
+
 @pytest.mark.parametrize("name", TUNED)
 def test_what_is_not_sped_up_is_done_plainly(name: str) -> None:
     case = next(
@@ -105,6 +178,11 @@ def test_what_is_not_sped_up_is_done_plainly(name: str) -> None:
     plain_loss, plain_grads = implementation(name.removesuffix("-tuned")).loss_and_grads(*arguments)
     assert loss == plain_loss
     assert same_bits(grads, plain_grads)
+    members = map_params(lambda w: np.stack([w, -w]), case.params)
+    several = members, case.inputs, case.targets, replace(case.schedule, keep=())
+    together = implementation(name).train_ensemble(case.network, *several)
+    plainly = implementation(name.removesuffix("-tuned")).train_ensemble(case.network, *several)
+    assert same_bits(together.final.params, plainly.final.params)
     if name != "jax-tuned":  # compiled anew, it may round differently
         data = case.inputs, case.targets, replace(case.schedule, keep=(4,))
         run = implementation(name).train(case.network, case.params, *data)
