@@ -31,7 +31,7 @@ from . import gradients, tuned_step
 from .ensemble import train_ensemble as train_ensemble_plainly
 from .model import forward
 from .train import train as train_plainly
-from .tuned_step import Features, Weights, feature_major
+from .tuned_step import Calls, Features, Weights, feature_major
 
 __all__ = ["forward", "loss_and_grads", "train", "train_ensemble"]
 
@@ -131,19 +131,8 @@ def _carry_out(
     shuffled, shuffled_y = (
         (x, y) if schedule.order is None else (np.empty_like(x), np.empty_like(y))
     )
-    sizes = {error.shape[-1] for error in errors}
-    updates = {samples: tuned_step.update(weights, rate, samples) for samples in sizes}
-    steps = []
-    for rows, error in zip(batches, errors, strict=True):
-        samples = error.shape[-1]
-        room, data, labels = weights.room(samples), shuffled[..., rows], shuffled_y[..., rows]
-        steps.append(
-            [
-                *tuned_step.forward(weights, room, data),
-                *tuned_step.backward(weights, room, data, labels, error),
-                *updates[samples],
-            ]
-        )
+    data = [(shuffled[..., rows], shuffled_y[..., rows]) for rows in batches]
+    steps = _steps(weights, data, errors, rate)
     now, losses = start, np.empty((*members, max(schedule.updates - start, 0)))
     kept: dict[int, Snapshot] = {}
     stops = sorted({*schedule.keep, schedule.updates})
@@ -167,11 +156,30 @@ def _carry_out(
     return losses, kept
 
 
+def _steps(
+    weights: Weights,
+    data: Sequence[tuple[Features, Features]],
+    errors: Sequence[Features],
+    rate: np.ndarray | float,
+) -> list[Calls]:
+    """The calls of an update on each batch."""
+    sizes = {error.shape[-1] for error in errors}
+    updates = {samples: tuned_step.update(weights, rate, samples) for samples in sizes}
+    steps = []
+    for (x, y), error in zip(data, errors, strict=True):
+        samples = error.shape[-1]
+        room = weights.room(samples)
+        forwards = tuned_step.forward(weights, room, x)
+        backwards = tuned_step.backward(weights, room, x, y, error)
+        steps.append([*forwards, *backwards, *updates[samples]])
+    return steps
+
+
 def _batches(schedule: Schedule, y: Features, members: int) -> list[slice]:
     """The columns of each batch of an epoch; of the full batch as often as errors are kept."""
-    samples = y.shape[-1]
+    outputs, samples = y.shape[-2:]
     if schedule.batch_size is None:
-        return [slice(None)] * max(_KEPT // (members * y[..., 0, :].size), 1)
+        return [slice(None)] * max(_KEPT // (members * outputs * samples), 1)
     return [
         slice(start, start + schedule.batch_size)
         for start in range(0, samples, schedule.batch_size)

@@ -25,7 +25,7 @@ from jaxtyping import Float
 
 from gradparity.contract import Batch, Layer, Network, Params
 
-Features = Float[np.ndarray, "... _ columns"]
+Features = Float[np.ndarray, "... _ _"]
 Calls = list[Callable[[], Any]]
 
 

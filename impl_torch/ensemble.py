@@ -63,7 +63,7 @@ def _train(
     # grad_and_value finds the gradients: no second graph beside it.
     weights = {name: tensor.detach() for name, tensor in stacked.items()}
     optimizer = make_optimizer(schedule, rate, list(weights.values()))
-    x, y = torch.from_numpy(inputs), torch.from_numpy(targets)
+    x, y = torch.tensor(inputs), torch.tensor(targets)
     data_axis = 0 if x.ndim > len(network.input_shape) + 1 else None
 
     def loss_of(weights: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ def _train(
             tensor = of(weights[name])
             if tensor.ndim > 2:  # members of weights
                 tensor = torch.vmap(to_numpy)(tensor)
-            return tensor.numpy().copy(order="C")
+            return tensor.numpy(force=True).copy(order="C")
 
         return tuple(
             Layer(numpy(f"layers.{k}.weight"), numpy(f"layers.{k}.bias") if layer.bias else None)
@@ -96,7 +96,7 @@ def _train(
                 weight.grad = grads[name]
             optimizer.step()
             losses.append(loss)
-    return torch.stack(losses, 1).double().numpy(), kept
+    return torch.stack(losses, 1).double().numpy(force=True), kept
 
 
 def _merge(parts: list[tuple[np.ndarray, Snapshot]]) -> Snapshot:

@@ -41,8 +41,8 @@ def loss_and_grads(
     `inputs` are `(samples, fan_in)`, `targets` `(samples, outputs)`; each gradient has its parameter's shape.
     """
     model = MLP(network, params)
-    predictions = model(torch.from_numpy(inputs))[-1]
-    loss = LOSSES[network.loss](predictions, torch.from_numpy(targets))
+    predictions = model(torch.tensor(inputs))[-1]
+    loss = LOSSES[network.loss](predictions, torch.tensor(targets))
 
     loss.backward()
     return loss.item(), model.to_grads()

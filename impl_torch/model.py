@@ -39,10 +39,10 @@ class MLP(nn.Module):
         self.activations = [ACTIVATIONS[layer.activation] for layer in network.layers]
         layers: list[nn.Linear | nn.Conv2d] = []
         for description, (weight, bias) in zip(network.layers, params, strict=True):
-            tensor = torch.from_numpy(weight)
+            tensor = torch.tensor(weight)
             fan_in, fan_out = weight.shape[-2:]
             # skip_init: the layers would draw weights of their own from torch's global generator.
-            options = {"bias": bias is not None, "dtype": tensor.dtype}
+            options = {"bias": bias is not None, "dtype": tensor.dtype, "device": tensor.device}
             layer: Any
             if isinstance(description, Conv):
                 options |= {"stride": description.stride, "padding": description.padding}
@@ -54,7 +54,7 @@ class MLP(nn.Module):
             with torch.no_grad():
                 layer.weight.copy_(to_torch(tensor))
                 if bias is not None:
-                    layer.bias.copy_(torch.from_numpy(bias))
+                    layer.bias.copy_(torch.tensor(bias))
             layers.append(layer)
         self.layers = nn.ModuleList(layers)
 
@@ -76,8 +76,8 @@ class MLP(nn.Module):
         """What `of` makes of each weight and bias, the weights themselves by default, as NumPy copies."""
         return tuple(
             Layer(
-                to_numpy(of(layer.weight)).numpy().copy(order="C"),
-                None if layer.bias is None else of(layer.bias).numpy().copy(),
+                to_numpy(of(layer.weight)).numpy(force=True).copy(order="C"),
+                None if layer.bias is None else of(layer.bias).numpy(force=True).copy(),
             )
             for layer in self.layers
         )
@@ -94,4 +94,4 @@ def forward(network: Network, params: Params, inputs: Batch) -> list[Batch]:
     """
     model = MLP(network, params)
     with torch.no_grad():
-        return [a.numpy() for a in model(torch.from_numpy(inputs))]
+        return [a.numpy(force=True) for a in model(torch.tensor(inputs))]

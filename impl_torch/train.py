@@ -25,7 +25,7 @@ def train(
     optimizer = make_optimizer(schedule, schedule.learning_rate, list(model.parameters()))
     if state is not None:
         load_state(optimizer, schedule, state)
-    x, y = torch.from_numpy(inputs), torch.from_numpy(targets)
+    x, y = torch.tensor(inputs), torch.tensor(targets)
     start = 0 if state is None else state.updates
     losses: list[Tensor] = []
     kept: dict[int, Snapshot] = {}
@@ -51,4 +51,4 @@ def train(
     with torch.no_grad():
         final_loss = loss_of(model(x)[-1], y)
     recorded = torch.stack(losses) if losses else torch.empty(0)
-    return Trajectory(recorded.double().numpy(), final_loss.item(), final, kept)
+    return Trajectory(recorded.double().numpy(force=True), final_loss.item(), final, kept)

@@ -61,7 +61,7 @@ def loss_and_grads(
     """The loss on these samples, and its gradient with respect to every parameter: what `train` compiles."""
     if not speeds_up(network):
         return gradients.loss_and_grads(network, params, inputs, targets)
-    x, y = torch.from_numpy(inputs), torch.from_numpy(targets)
+    x, y = torch.tensor(inputs), torch.tensor(targets)
     data = batch_of(x, y, Schedule(learning_rate=0.0, epochs=1), 0)
     value, grads = value_and_grads(network, to_weights(params), *data)
     return value.item(), to_params(network, grads)
@@ -78,12 +78,12 @@ def train(
     """Carry out `schedule` from update count `state.updates` (0 without a state) to its end."""
     if not speeds_up(network, schedule):
         return train_plainly(network, params, inputs, targets, schedule, state)
-    x, y = torch.from_numpy(inputs), torch.from_numpy(targets)
+    x, y = torch.tensor(inputs), torch.tensor(targets)
     start = 0 if state is None else state.updates
     losses, final, kept, seconds = _carry_out(
         network, to_weights(params), x, y, schedule, schedule.learning_rate, start
     )
-    outputs = torch.from_numpy(forward(network, final.params, inputs)[-1])
+    outputs = torch.tensor(forward(network, final.params, inputs)[-1])
     final_loss = gradients.mse(outputs, y).item()
     return Trajectory(losses, final_loss, final, kept, compile_seconds=seconds)
 
@@ -94,9 +94,9 @@ def train_ensemble(
     """Train many networks at once, whatever the learning rate of each."""
     if not speeds_up(network, schedule):
         return train_ensemble_plainly(network, params, inputs, targets, schedule)
-    x, y = torch.from_numpy(inputs), torch.from_numpy(targets)
+    x, y = torch.tensor(inputs), torch.tensor(targets)
     rates = np.broadcast_to(schedule.learning_rate, len(params[0].weight))
-    rate = torch.from_numpy(rates.astype(inputs.dtype))[:, None, None]
+    rate = torch.tensor(rates.astype(inputs.dtype))[:, None, None]
     losses, final, kept, _ = _carry_out(network, to_weights(params), x, y, schedule, rate, 0)
     return Ensemble(np.ascontiguousarray(losses.T), final, kept)
 
@@ -118,7 +118,7 @@ def _carry_out(
     kept: dict[int, Snapshot] = {}
     seconds = 0.0
     full = batch_of(x, y, schedule, 0) if schedule.order is None else None
-    most = at_once(weights)
+    most = at_once(network, weights)
     while now < schedule.updates:
         if now in schedule.keep:
             kept[now] = Snapshot(to_params(network, weights), State(now))
@@ -138,4 +138,4 @@ def _carry_out(
     if now in schedule.keep:
         kept[now] = final
     recorded = torch.cat(losses) if losses else torch.empty(0)
-    return recorded.double().numpy(), final, kept, seconds
+    return recorded.double().numpy(force=True), final, kept, seconds

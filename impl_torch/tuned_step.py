@@ -5,7 +5,7 @@ optimizer's, at a few µs each. So:
 
 - A whole step, gradient and update, is one function (`torch.func.grad_and_value`), compiled to C++ (`torch.compile`),
   and called through a C++ wrapper.
-- For tiny networks one call does eight updates: the call itself is then most of what is left.
+- For tiny networks one call does several updates: the call itself is then most of what is left.
 - Activations are feature-major, `(units, samples)`, and a tiny layer multiplies and sums: the compiler fuses that with
   what comes before and after, where a matrix product is a call.
 - Every batch, the ragged last one too, is padded to one size, and masked: one compiled function serves them all.
@@ -31,8 +31,8 @@ from .model import ACTIVATIONS
 _TINY = 256
 """Entries of a weight up to which its layer multiplies and sums."""
 
-_AT_ONCE = 8
-"""Updates that one call does if all layers are tiny. Twice as many take twice as long to compile, and gain little."""
+_PASSED = 24
+"""Tiny layers that one call passes, in all updates. Twice as many take twice as long to compile, and gain little."""
 
 _MANY = 64
 """Members from which on a single update is worth a call: it compiles faster."""
@@ -106,10 +106,11 @@ def compiled(
     return _kept[key], new
 
 
-def at_once(weights: Weights) -> int:
+def at_once(network: Network, weights: Weights) -> int:
     """How many updates a call does."""
     few = weights[0][..., 0, 0].numel() < _MANY
-    return _AT_ONCE if few and all(map(is_tiny, weights)) else 1
+    layers = len(network.layers)
+    return max(_PASSED // layers, 1) if few and all(map(is_tiny, weights)) else 1
 
 
 def batch_of(x: Tensor, y: Tensor, schedule: Schedule, update: int) -> Data:
@@ -128,12 +129,12 @@ def to_weights(params: Params) -> Weights:
     flat = [
         t for weight, bias in params for t in (weight, None if bias is None else bias[..., None])
     ]
-    return [torch.from_numpy(array.copy()) for array in flat if array is not None]
+    return [torch.tensor(array) for array in flat if array is not None]
 
 
 def to_params(network: Network, weights: Weights) -> Params:
     """The way back."""
-    rest = (weight.numpy() for weight in weights)
+    rest = (weight.numpy(force=True) for weight in weights)
     return tuple(
         Layer(next(rest).copy(), next(rest)[..., 0].copy() if layer.bias else None)
         for layer in network.layers

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, get_args
 
 import pytest
@@ -14,7 +16,15 @@ from gradparity.bench import run
 from gradparity.bench.limit import c_loop
 from gradparity.bench.measure import C_LOOP, MATMULS, candidates, measure
 from gradparity.bench.run import summary
-from gradparity.bench.workloads import LARGE, SEEDS, TINY, workloads
+from gradparity.bench.workloads import (
+    GROWTH,
+    LARGE,
+    MEDIUM,
+    SEEDS,
+    TINY,
+    with_keras,
+    workloads,
+)
 from gradparity.contract import DType
 from gradparity.errors import InputError
 from gradparity.report.speed import parts
@@ -28,8 +38,11 @@ def test_everybody_does_the_same_training() -> None:
     implementation("jax")  # which turns float64 on
     rows = measure(SHORT, ["numpy", "numpy-tuned", "torch", "jax"], rounds=1)
     assert [row["candidate"] for row in rows][:2] == [C_LOOP, "numpy"]
-    assert len(rows) == 1 + 4 + 3
-    assert all(row["deviation"] < 1e-12 for row in rows)
+    assert len(rows) == 1 + 4 + 4
+    *others, regressor = rows
+    assert regressor["candidate"].startswith("scikit-learn")
+    assert "deviation" not in regressor  # its output is linear
+    assert all(row["deviation"] < 1e-12 for row in others)
     assert all(len(row["wall"]) == len(row["cpu"]) == 1 for row in rows)
 
 
@@ -64,6 +77,46 @@ def test_seeds_are_trained_at_once() -> None:
     assert rows[2]["deviation"] < 1e-12
 
 
+def test_keras_does_the_same_training_where_it_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The tests do not install it: a stand-in shows what it is asked for, and that its losses are checked."""
+    _, params, inputs, targets, schedule = SHORT.problem()
+    right = implementation("numpy").train(SHORT.network, params, inputs, targets, schedule)
+
+    class Model:
+        def __init__(self, _: Any) -> None:
+            self.units: list[Any] = []
+
+        def add(self, layer: Any) -> None:
+            self.units.append(layer)
+
+        def set_weights(self, weights: Any) -> None:
+            assert [weight.shape for weight in weights] == [(2, 4), (4, 4), (4, 1)]
+
+        def compile(self, *, optimizer: Any, loss: str) -> None:
+            assert (optimizer, loss) == (0.1, "mse")
+
+        def fit(self, x: Any, y: Any, *, batch_size: int, epochs: int, **_: Any) -> Any:
+            assert (len(x), len(y), batch_size, epochs) == (100, 100, 100, SHORT.updates)
+            assert self.units == [(units, "sigmoid", False, "float64") for units in (4, 4, 1)]
+            return SimpleNamespace(history={"loss": list(right.losses)})
+
+    def dense(units: int, activation: str, *, use_bias: bool, dtype: str) -> Any:
+        return units, activation, use_bias, dtype
+
+    stand_in = SimpleNamespace(
+        Sequential=Model,
+        Input=lambda shape, dtype: (shape, dtype),
+        layers=SimpleNamespace(Dense=dense),
+        optimizers=SimpleNamespace(SGD=lambda rate: rate),
+    )
+    monkeypatch.setitem(sys.modules, "keras", stand_in)
+    rows = measure(SHORT, [], rounds=1, keras="jax")
+    assert [row["candidate"] for row in rows] == [C_LOOP, "Keras, model.fit, on jax"]
+    assert rows[1]["deviation"] < 1e-12
+
+
 def test_without_a_compiler_there_is_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "no-such-compiler")
     assert c_loop(TINY) is None
@@ -87,19 +140,30 @@ def test_ratios_are_taken_in_each_round() -> None:
 def test_a_process_of_its_own() -> None:
     """Its memory is its own, too: NumPy's, and not that of the frameworks that are imported here."""
     implementation("torch")
-    assert 10 < run._in_process({"start_up": "numpy"})["peak_mb"] < 150
+    assert 10 < run._in_process({"start_up": "numpy", "device": "cpu"})["peak_mb"] < 150
     tiny = asdict(replace(SHORT, widths=(2, 2, 1)))
-    found = run._in_process({"workload": tiny, "targets": ["numpy"], "rounds": 1})
+    asked = {"workload": tiny, "targets": ["numpy"], "rounds": 1, "keras": None, "device": "cpu"}
+    found = run._in_process(asked)
     assert any("openblas" in kernel for kernel in found["kernels"])
     with pytest.raises(InputError, match=r"the benchmark's process ended with status 1: .*nor"):
-        run._in_process({"start_up": "nor"})
+        run._in_process({"start_up": "nor", "device": "cpu"})
 
 
 def test_sizes() -> None:
     found = list(workloads(quick=False))
-    assert len({str(one) for one in found}) == len(found) == 14
+    assert len({str(one) for one in found if one.detailed}) == 16
+    assert (
+        len(set(found)) == len(found) == 16 + 2 * (5 + 5 + 4 - 2)
+    )  # the tiny network is on three curves
     assert len(list(workloads(quick=True))) == 2
-    assert [one.members for one in SEEDS] == [10, 100, 1000]
+    assert [one.members for one in SEEDS] == [1, 10, 100, 1000]
+    for what, curve in GROWTH.items():
+        places = [one.curves[what] for one in curve]
+        assert places == sorted(set(places))
+        assert len({(one.widths, one.samples, one.members) for one in curve}) == len(curve)
+    assert not MEDIUM.curves
+    fewer = [with_keras(one) for one in found]
+    assert [one.updates for one in fewer if one] == [2000] * 4 + [200] * 2
     network, params, *_ = LARGE.problem()
     assert [layer.weight.shape for layer in params] == list(network.weight_shapes)
 
@@ -108,7 +172,9 @@ def test_the_command_and_its_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each workload has a process of its own; here, for a few updates, this one."""
-    short = [replace(SHORT, dtype=dtype) for dtype in get_args(DType)]
+    points = [replace(point, updates=60) for point in GROWTH["depth"][:3]]
+    monkeypatch.setitem(GROWTH, "depth", tuple(points))
+    short = [replace(one, dtype=dtype) for one in (SHORT, *points) for dtype in get_args(DType)]
     for module in (run, cli):
         monkeypatch.setattr(module, "workloads", lambda quick: short)
     rows = measure(SHORT, ["numpy-tuned"], rounds=1)
@@ -124,7 +190,9 @@ def test_the_command_and_its_page(
     stored = json.loads(place.read_text())
     assert stored["start_up"]["numpy-tuned"]["peak_mb"] == 43.2
     assert stored["command"] == "gradparity bench --rounds 1 --quick --impl numpy-tuned"
-    (part,) = parts(stored)
+    part, growth = parts(stored)
+    every = [["depth", dtype, row["candidate"]] for dtype in get_args(DType) for row in rows]
+    assert sorted(list(row[:3]) for row in growth.rows) == sorted(every)
     assert {row[1] for row in part.rows} == {"float32", "float64"}
     assert all(len(row) == len(part.headings) for row in part.rows)
     monkeypatch.setattr("sys.argv", ["gradparity", "bench", "--impl", "nor"])

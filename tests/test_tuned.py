@@ -73,7 +73,9 @@ def test_wide_layers_in_jax() -> None:
 @pytest.mark.parametrize("name", TUNED)
 def test_a_run_step_by_step_and_from_the_middle(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ragged batches; several updates between two that are kept, and single ones."""
-    monkeypatch.setattr(impl_torch.tuned_step, "_AT_ONCE", 2)  # compiles in a third of the time
+    monkeypatch.setattr(
+        impl_torch.tuned_step, "_PASSED", 6
+    )  # two updates: compiles in a third of the time
     case, target = informative_case("float64", update=0), implementation(name)
     schedule = replace(case.schedule, keep=(0, 1, 2, 5, 6, 8))
     run = target.train(case.network, case.params, case.inputs, case.targets, schedule)
@@ -150,7 +152,7 @@ def test_a_member_of_a_full_batch_is_its_own_single_run(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Several updates between two that are kept."""
-    monkeypatch.setattr(impl_torch.tuned_step, "_AT_ONCE", 2)
+    monkeypatch.setattr(impl_torch.tuned_step, "_PASSED", 6)
     case, inputs, targets, params = three("float64", own_data=False)
     schedule = replace(
         case.schedule, batch_size=None, order=None, epochs=6, keep=(4,), learning_rate=0.3

@@ -6,6 +6,8 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +31,7 @@ from .bench.workloads import workloads
 from .boundary import Guarded
 from .check import process
 from .check.examine import Report
+from .device import CPU, use_device
 from .errors import ContractError, InputError
 from .files import CAMPAIGNS, LATEST, replace_files
 from .machine import versions
@@ -71,6 +74,12 @@ Impls = Annotated[
 Kinds = Annotated[
     Kind,
     typer.Option(help="The homework's networks, or any activation, loss, optimizer and layer."),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        help="Where torch and JAX keep their arrays: cpu, or cuda, without TF32. NumPy stays on the CPU."
+    ),
 ]
 Runs = Annotated[Path, typer.Option(help="Where runs are kept.")]
 
@@ -132,13 +141,16 @@ def list_() -> None:
 def run_(
     name: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="A name, or a .toml file.")],
     impl: Impl = "numpy",
+    device: Device = CPU,
     runs: Runs = store.RUNS,
 ) -> None:
     """Train one experiment in one implementation, and keep the run."""
     chosen, target = experiment.load(name), registry.load(impl)
+    on = {} if device == CPU else {"torch's and JAX's device": use_device(device)}
     with _progress(1) as advance:
         advance(f"{chosen.name}: train in {target.name}")
         result = train(target, chosen)
+    result = replace(result, machine={**result.machine, **on})
     folder = store.save(result, runs)
     problem = chosen.problem()
     rates = accuracy(predictions(problem.network, result.predictions), problem.targets)
@@ -405,6 +417,7 @@ def bench_(
         bool, typer.Option("--quick", help="The tiny network alone: two minutes or so.")
     ] = False,
     rounds: Annotated[int, typer.Option(min=1, help="Timed runs of each candidate.")] = 7,
+    device: Device = CPU,
     place: Annotated[
         Path | None,
         typer.Option(
@@ -422,9 +435,13 @@ def bench_(
     steps = len(targets) + len(list(workloads(quick=quick)))
     with _progress(steps) as advance:
         found = bench(
-            list(map(registry.absolute, targets)), quick=quick, rounds=rounds, progress=advance
+            list(map(registry.absolute, targets)),
+            quick=quick,
+            rounds=rounds,
+            device=device,
+            progress=advance,
         )
-    for one in found["workloads"]:
+    for one in filter(itemgetter("detailed"), found["workloads"]):
         table = _table("first, s", "µs a step", "CPU", "× limit", f"{one['size']}, {one['dtype']}")
         for line in one["rows"]:
             low, median, high = line["us_per_step"]

@@ -24,7 +24,7 @@ _FLAGS = ("-O3", "-march=native", "-ffast-math", "-shared", "-fPIC")
 def c_loop(workload: Workload) -> Run | None:
     """The tiny network in C, compiled on the spot; None for any other, or without a compiler."""
     compiler = shutil.which(os.environ.get("CC", "gcc"))
-    if compiler is None or workload.widths != TINY.widths or workload.members != 1:
+    if compiler is None or workload.widths != TINY.widths or workload.members is not None:
         return None
     real = {"float32": "float", "float64": "double"}[workload.dtype]
     source = Path(__file__).with_name("limit.c")
@@ -51,8 +51,10 @@ def c_loop(workload: Workload) -> Run | None:
     return run
 
 
-def matmuls(workload: Workload, multiply: Callable[[Any, Any], Any], array: Any) -> Run:
-    """The matrix products of training alone, by a library's `multiply` of its own `array`s."""
+def matmuls(
+    workload: Workload, multiply: Callable[[Any, Any], Any], array: Any, wait: Callable[[Any], Any]
+) -> Run:
+    """The matrix products of training alone, by a library's `multiply` of its own `array`s; `wait` for the last."""
     rng = np.random.default_rng(0)
     pairs = []
     for at, (fan_in, units) in enumerate(zip(workload.widths, workload.widths[1:], strict=False)):
@@ -63,8 +65,10 @@ def matmuls(workload: Workload, multiply: Callable[[Any, Any], Any], array: Any)
         pairs += [(a, w), (a.T, d), *([(d, w.T)] if at else [])]
 
     def run() -> None:
+        product = None
         for _ in range(workload.updates):
             for left, right in pairs:
-                multiply(left, right)
+                product = multiply(left, right)
+        wait(product)
 
     return run

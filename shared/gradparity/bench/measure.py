@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import resource
@@ -17,8 +16,9 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from .. import registry
+from ..device import CPU, use_device
 from .limit import Run, c_loop, matmuls
-from .peers import PEERS
+from .peers import PEERS, keras_fit, there
 from .workloads import TINY, Workload
 
 C_LOOP = "C, gcc -O3 -march=native -ffast-math"
@@ -27,58 +27,61 @@ _SAME = 50
 """The updates whose losses are compared: after them, rounding may have grown."""
 
 
-def candidates(workload: Workload, targets: Sequence[str]) -> dict[str, Run]:
-    """What is timed, by name; the limits first."""
+def candidates(
+    workload: Workload, targets: Sequence[str], keras: str | None = None
+) -> dict[str, Run]:
+    """What is timed, by name; the limits first. With a backend of Keras, it is the only peer."""
     found: dict[str, Run] = {}
-    alone = replace(workload, members=1, updates=workload.steps)
+    alone = replace(workload, members=None, updates=workload.steps)
     if (loop := c_loop(alone)) is not None:
         found[C_LOOP] = loop
     if workload.biases:
-        found[f"{MATMULS}, numpy"] = matmuls(workload, np.matmul, np.asarray)
-        if _there("torch"):
+        found[f"{MATMULS}, numpy"] = matmuls(workload, np.matmul, np.asarray, np.asarray)
+        if there("torch"):
             import torch
 
-            found[f"{MATMULS}, torch"] = matmuls(workload, torch.matmul, torch.from_numpy)
-        if _there("jax"):
+            found[f"{MATMULS}, torch"] = matmuls(
+                workload, torch.matmul, torch.tensor, lambda product: product[0, 0].item()
+            )
+        if there("jax"):
             import jax
 
             jax.config.update("jax_enable_x64", True)
             product = jax.jit(jax.numpy.matmul)
             found[f"{MATMULS}, jax"] = matmuls(
-                workload, lambda a, b: product(a, b).block_until_ready(), jax.numpy.asarray
+                workload, product, jax.numpy.asarray, jax.block_until_ready
             )
     for name in targets:
         found[name] = _training(registry.find(name), workload)
-    if workload.members == 1:
-        found |= {
-            name: make(workload) for name, (package, make) in PEERS.items() if _there(package)
-        }
+    if keras is not None:
+        found[f"Keras, model.fit, on {keras}"] = keras_fit(workload)
+    elif workload.members is None and workload.detailed:
+        found |= {name: make(workload) for name, (package, make) in PEERS.items() if there(package)}
     return found
-
-
-def _there(package: str) -> bool:
-    return importlib.util.find_spec(package) is not None
 
 
 def _training(implementation: Any, workload: Workload) -> Run:
     problem = workload.problem()
-    train = implementation.train if workload.members == 1 else implementation.train_ensemble
+    single = workload.members is None
+    train = implementation.train if single else implementation.train_ensemble
     return lambda: train(*problem).losses
 
 
-def measure(workload: Workload, targets: Sequence[str], rounds: int) -> list[dict[str, Any]]:
+def measure(
+    workload: Workload, targets: Sequence[str], rounds: int, keras: str | None = None
+) -> list[dict[str, Any]]:
     """Time every candidate once in each round, in turn, after a first call that compiles and warms up."""
-    if _there("torch"):
+    if there("torch"):
         import torch
 
         torch.set_num_threads(1)
     rows, expected = [], None
-    chosen = candidates(workload, targets)
+    chosen = candidates(workload, targets, keras)
     for name, run in chosen.items():
         begin = time.perf_counter()
         losses = run()
         row: dict[str, Any] = {"candidate": name, "first": time.perf_counter() - begin}
-        if np.ndim(losses) == min(workload.members, 2):  # the limit of many networks is one, often
+        if np.ndim(losses) == (1 if workload.members is None else 2):  # the limit of many is one
             losses = np.asarray(losses, np.float64)[..., :_SAME]
             expected = losses if expected is None else expected
             row["deviation"] = float(np.max(np.abs(losses - expected) / expected))
@@ -116,6 +119,8 @@ def main(place: str) -> None:
     asked = json.loads(Path(place).read_text())
     if hasattr(os, "sched_setaffinity"):  # Linux
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    if asked["device"] != CPU:
+        use_device(asked["device"])
     answer: Any
     with np.errstate(all="ignore"):
         if "start_up" in asked:
@@ -124,7 +129,7 @@ def main(place: str) -> None:
             workload = Workload(
                 **asked["workload"] | {"widths": tuple(asked["workload"]["widths"])}
             )
-            rows = measure(workload, asked["targets"], asked["rounds"])
+            rows = measure(workload, asked["targets"], asked["rounds"], asked["keras"])
             answer = {"rows": rows, "kernels": kernels()}
     Path(place).write_text(json.dumps(answer))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -46,7 +48,7 @@ def sequential(workload: Workload) -> Run:
     from torch import nn
 
     _, params, inputs, targets, schedule = workload.problem()
-    x, y = torch.from_numpy(inputs), torch.from_numpy(targets)
+    x, y = torch.tensor(inputs), torch.tensor(targets)
 
     def run() -> np.ndarray:
         modules: list[nn.Module] = []
@@ -54,9 +56,9 @@ def sequential(workload: Workload) -> Run:
             fan_in, units = weight.shape
             linear = nn.Linear(fan_in, units, bias=bias is not None, dtype=x.dtype)
             with torch.no_grad():
-                linear.weight.copy_(torch.from_numpy(weight.T))
+                linear.weight.copy_(torch.tensor(weight.T))
                 if bias is not None:
-                    linear.bias.copy_(torch.from_numpy(bias))
+                    linear.bias.copy_(torch.tensor(bias))
             modules += [linear, nn.Sigmoid()]
         model, loss_of = nn.Sequential(*modules), nn.MSELoss()
         optimizer = torch.optim.SGD(model.parameters(), schedule.learning_rate)
@@ -67,7 +69,7 @@ def sequential(workload: Workload) -> Run:
             loss.backward()
             optimizer.step()
             losses.append(loss.detach())
-        return torch.stack(losses).numpy()
+        return torch.stack(losses).numpy(force=True)
 
     return run
 
@@ -102,9 +104,78 @@ def jitted_step(workload: Workload) -> Run:
     return run
 
 
+def regressor(workload: Workload) -> Run:
+    """scikit-learn's `MLPRegressor`: not the same training, as its output is linear and every layer has biases."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPRegressor
+
+    _, _, inputs, targets, schedule = workload.problem()
+    model = MLPRegressor(
+        hidden_layer_sizes=workload.widths[1:-1],
+        activation="logistic",
+        solver="sgd",
+        alpha=0.0,
+        batch_size=workload.samples,
+        learning_rate_init=schedule.learning_rate,
+        max_iter=schedule.epochs,
+        shuffle=False,
+        tol=0.0,
+        momentum=0.0,
+        nesterovs_momentum=False,
+        n_iter_no_change=schedule.epochs,
+        random_state=0,
+    )
+    y = targets[:, 0] if targets.shape[1] == 1 else targets
+
+    def run() -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(inputs, y)
+
+    return run
+
+
+def keras_fit(workload: Workload) -> Run:
+    """Keras 3, `model.fit`, on the backend of the environment's KERAS_BACKEND."""
+    import keras
+
+    _, params, inputs, targets, schedule = workload.problem()
+    model = keras.Sequential([keras.Input(inputs.shape[1:], dtype=workload.dtype)])
+    for weight, bias in params:
+        layer = keras.layers.Dense(
+            weight.shape[1], "sigmoid", use_bias=bias is not None, dtype=workload.dtype
+        )
+        model.add(layer)
+    start = [array for layer in params for array in layer if array is not None]
+
+    def run() -> np.ndarray:
+        model.set_weights(start)
+        history = model.fit(
+            inputs,
+            targets,
+            batch_size=workload.samples,
+            epochs=schedule.epochs,
+            shuffle=False,
+            verbose=0,
+        )
+        return np.array(history.history["loss"])
+
+    model.compile(optimizer=keras.optimizers.SGD(schedule.learning_rate), loss="mse")
+    return run
+
+
 PEERS: dict[str, tuple[str, Callable[[Workload], Run]]] = {
     "newcomer's NumPy": ("numpy", newcomer),
     "nn.Sequential, optim.SGD": ("torch", sequential),
     "jitted step, Python loop": ("jax", jitted_step),
+    "scikit-learn, MLPRegressor, linear output": ("sklearn", regressor),
 }
 """By name: the package that it needs, and what it does."""
+
+KERAS = ("torch", "jax")
+"""Backends of Keras. A process has one of them: each is timed in one of its own, beside the limit."""
+
+
+def there(package: str) -> bool:
+    """Whether it is installed."""
+    return importlib.util.find_spec(package) is not None

@@ -16,10 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from ..device import CPU, use_device
 from ..errors import InputError
 from ..machine import machine, versions
 from .measure import C_LOOP, MATMULS
-from .workloads import workloads
+from .peers import KERAS, there
+from .workloads import with_keras, workloads
 
 BENCH = "bench.json"
 TARGETS = ("numpy", "numpy-tuned", "torch", "torch-tuned", "jax", "jax-tuned")
@@ -33,28 +35,39 @@ def bench(
     *,
     quick: bool,
     rounds: int,
+    device: str = CPU,
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Time `targets`, their peers and the limit on every workload, on one thread of one core."""
+    """Time `targets`, their peers and the limit on every workload, on one thread of one core, or on a device."""
+    on = "CPU, one core" if device == CPU else use_device(device)
     begin = time.perf_counter()
     start_up = {}
     for target in targets:
         progress(f"start of {target}")
         began = time.perf_counter()
-        cost = _in_process({"start_up": target})
+        cost = _in_process({"start_up": target, "device": device})
         start_up[target] = {"seconds": time.perf_counter() - began} | cost
     results = []
     for workload in workloads(quick=quick):
         progress(str(workload))
-        found = _in_process(
-            {"workload": asdict(workload), "targets": list(targets), "rounds": rounds}
-        )
+        asked = {"workload": asdict(workload), "rounds": rounds, "device": device}
+        found = _in_process({**asked, "targets": list(targets), "keras": None})
+        rows = summary(found["rows"], workload.steps)
+        if not quick and there("keras") and (fewer := with_keras(workload)):
+            for backend in KERAS:
+                asked["workload"] = asdict(fewer)
+                alone = _in_process(
+                    {**asked, "targets": [], "keras": backend}, KERAS_BACKEND=backend
+                )
+                rows.append(summary(alone["rows"], fewer.steps)[-1])
         results.append(
             {
                 "size": workload.size,
                 "dtype": workload.dtype,
+                "detailed": workload.detailed,
+                "curves": workload.curves,
                 "updates": workload.updates,
-                "rows": summary(found["rows"], workload.steps),
+                "rows": rows,
                 "kernels": found["kernels"],
             }
         )
@@ -62,10 +75,11 @@ def bench(
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine(),
         "versions": versions(),
-        "device": "CPU, one core",
+        "device": on,
         "minutes": round((time.perf_counter() - begin) / 60, 1),
         "command": f"gradparity bench --rounds {rounds}"
         + (" --quick" if quick else "")
+        + (f" --device {device}" if device != CPU else "")
         + "".join(f" --impl {target}" for target in targets if tuple(targets) != TARGETS),
         "start_up": start_up,
         "workloads": results,
@@ -96,13 +110,13 @@ def summary(rows: Sequence[dict[str, Any]], steps: int) -> list[dict[str, Any]]:
     return found
 
 
-def _in_process(asked: dict[str, Any]) -> Any:
+def _in_process(asked: dict[str, Any], **environment: str) -> Any:
     with tempfile.TemporaryDirectory(prefix="gradparity-bench-") as folder:
         place = Path(folder) / "asked.json"
         place.write_text(json.dumps(asked))
         done = subprocess.run(
             [sys.executable, "-m", "gradparity.bench.measure", str(place)],
-            env={**os.environ, **_ONE_THREAD},
+            env={**os.environ, **_ONE_THREAD, **environment},
             stderr=subprocess.PIPE,
             text=True,
             check=False,

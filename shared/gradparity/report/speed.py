@@ -1,7 +1,8 @@
-"""The benchmark as the report shows it: for each size a table, and bars of how many times the limit it takes."""
+"""The benchmark as the report shows it: for each size a table, and bars of times the limit; and how cost grows."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,9 @@ from matplotlib.figure import Figure
 
 from .figures import COLOURS, STYLE, Drawing
 from .study import Part
+from .study_figures import line_style
+
+Curves = dict[tuple[str, str, str], list[tuple[int, float]]]
 
 _HEADINGS = ["", "dtype", "first call, s", "µs a step (quartiles)", "CPU, µs", "× limit"]
 
@@ -20,8 +24,67 @@ def parts(bench: Mapping[str, Any] | None) -> list[Part]:
         return []
     sizes: dict[str, list[Any]] = {}
     for workload in bench["workloads"]:
-        sizes.setdefault(workload["size"], []).append(workload)
-    return [_part(number, size, found) for number, (size, found) in enumerate(sizes.items())]
+        if workload["detailed"]:
+            sizes.setdefault(workload["size"], []).append(workload)
+    found = [_part(number, size, found) for number, (size, found) in enumerate(sizes.items())]
+    curves = _curves(bench["workloads"])
+    return [*found, _growth(curves)] if curves else found
+
+
+def _curves(workloads: Sequence[Mapping[str, Any]]) -> Curves:
+    """By what grows, the dtype and the implementation: (where, µs a step) along the curve."""
+    curves: Curves = {}
+    for workload in workloads:
+        for what, at in workload["curves"].items():
+            for row in workload["rows"]:
+                key = what, workload["dtype"], row["candidate"]
+                curves.setdefault(key, []).append((at, row["us_per_step"][1]))
+    return {key: sorted(points) for key, points in curves.items() if len(points) > 1}
+
+
+def _growth(curves: Curves) -> Part:
+    rows = []
+    for (what, dtype, name), points in curves.items():
+        (before, cheaper), (last, dearer) = points[-2:]
+        exponent = math.log(dearer / cheaper) / math.log(last / before)
+        first, cost = points[0]
+        costs = [f"{first:,}", f"{cost:.3g}", f"{last:,}", f"{dearer:.3g}"]
+        rows.append([what, dtype, name, *costs, f"{exponent:.2f}"])
+    caption = (
+        "µs a step (of one network, where seeds grow), on logarithmic axes, as one thing grows and all else stays as "
+        "in the tiny network: where a line is flat, calls cost more than arithmetic. The exponent is the slope between "
+        "its last two points."
+    )
+    headings = ["what grows", "dtype", "", "from", "µs", "to", "µs", "exponent at the end"]
+    return Part(
+        "speed-growth", "", "As it grows", "", headings, rows, Drawing.of(_lines(curves)), caption
+    )
+
+
+def _lines(curves: Curves) -> Figure:
+    kinds = list(dict.fromkeys(what for what, _, _ in curves))
+    dtypes = list(dict.fromkeys(dtype for _, dtype, _ in curves))
+    names = list(dict.fromkeys(name for _, _, name in curves))
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(2.6 * len(kinds), 2.6 * len(dtypes) + 0.8), layout="constrained")
+        panels = figure.subplots(len(dtypes), len(kinds), sharex="col", sharey="row", squeeze=False)
+        for (what, dtype, name), points in curves.items():
+            axes = panels[dtypes.index(dtype)][kinds.index(what)]
+            axes.plot(
+                *zip(*points, strict=True), marker=".", label=name, **line_style(names.index(name))
+            )
+            axes.set(xscale="log", yscale="log")
+        for axes, what in zip(panels[-1], kinds, strict=True):
+            axes.set_xlabel(what)
+        for row, dtype in zip(panels, dtypes, strict=True):
+            row[0].set_ylabel(f"µs a step, {dtype}")
+        handles = {
+            label: handle
+            for axes in panels.flat
+            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(handles.values(), handles, loc="outside lower center", ncols=4, fontsize=8)
+    return figure
 
 
 def _part(number: int, size: str, workloads: Sequence[Mapping[str, Any]]) -> Part:

@@ -1,0 +1,50 @@
+"""Where frameworks keep their arrays, beyond the CPU."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from .errors import InputError
+
+CPU = "cpu"
+
+
+def use_device(device: str) -> str:
+    """Keep the arrays of every installed framework there ("cuda") from now on, without TF32; the device's name.
+
+    TF32 keeps 10 of float32's 23 bits in a product: what it computes is float32 only by name, and no parity would hold.
+    NumPy stays on the CPU. Raises InputError where no framework has such a device.
+    """
+    names = [
+        name
+        for package, find in (("torch", _torch), ("jax", _jax))
+        if importlib.util.find_spec(package) is not None and (name := find(device))
+    ]
+    if not names:
+        raise InputError(
+            f"no device {device!r} for torch or JAX here; install a build of them for it, or leave --device out"
+        )
+    return f"{', '.join(dict.fromkeys(names))}, TF32 off"
+
+
+def _torch(device: str) -> str | None:
+    import torch
+
+    if device == "cuda" and torch.cuda.is_available():
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+        torch.set_default_device(device)
+        return torch.cuda.get_device_name()
+    return None
+
+
+def _jax(device: str) -> str | None:
+    import jax
+
+    try:
+        found = jax.devices(device)[0]
+    except RuntimeError:  # JAX has no such platform here
+        return None
+    jax.config.update("jax_default_device", found)
+    jax.config.update("jax_default_matmul_precision", "highest")
+    return str(found.device_kind)
