@@ -2,8 +2,9 @@
 
 - Samples are the last axes of every array, in rows as long as a vector of the processor: `(units, rows, lanes)`. XLA
   vectorises along the lanes, and a sum over samples adds up rows first; along one axis it would add one by one.
-- A tiny layer multiplies and sums: XLA fuses that with what comes before and after, where a matrix product is a call.
-- A large layer multiplies matrices that lie as the CPU's product wants them, which `dense` says of each.
+- A tiny layer of few samples multiplies and sums: XLA fuses that with what comes before and after, where a matrix
+  product is a call.
+- Any other layer multiplies matrices that lie as the CPU's product wants them, which `dense` says of each.
 - Every batch, the ragged last one too, is padded to one size and masked: one `lax.scan` serves them all. Four updates
   are written out in each turn of it (`unroll`).
 - The widest vectors of the CPU are asked for; XLA prefers 256 bits.
@@ -26,11 +27,14 @@ from gradparity.contract import Batch, Network, Params, Schedule
 from .model import ACTIVATIONS
 from .optimizers import Rule, make_optimizer
 
-_TINY = 256
+_TINY = 48
 """Entries of a weight up to which its layer multiplies and sums."""
 
 _VECTOR = 64
 """Bytes of the widest vector of a CPU."""
+
+_ROWS = 14
+"""Rows of such vectors that samples may fill: for more, what XLA makes of multiply and sum is slower than a product."""
 
 jit = partial(jax.jit, compiler_options={"xla_cpu_prefer_vector_width": 512})
 
@@ -66,7 +70,7 @@ def loss(network: Network, params: Any, x: Array, y: Array, mask: Array) -> Arra
     a = x
     *rows, lanes = mask.shape
     for layer, (weight, bias) in zip(network.layers, params, strict=True):
-        if weight.size <= _TINY:
+        if weight.size <= _TINY and lanes * a.itemsize <= _VECTOR:
             z = (across(weight, lanes) * a[:, None]).sum(0)
             z = z if bias is None else z + across(bias, lanes)
         else:
@@ -108,9 +112,10 @@ def run(
 
 
 def lanes_of(params: Params, samples: int) -> int:
-    """The lanes of a row: a vector's, or where there is a layer that multiplies matrices, all samples of a batch."""
+    """The lanes of a row: a vector's, or where layers multiply matrices, all samples of a batch."""
     tiny = all(prod(layer.weight.shape[-2:]) <= _TINY for layer in params)
-    return _VECTOR // params[0].weight.itemsize if tiny else samples
+    lanes = _VECTOR // params[0].weight.itemsize
+    return lanes if tiny and samples <= _ROWS * lanes else samples
 
 
 def in_lanes(array: np.ndarray, lanes: int) -> np.ndarray:

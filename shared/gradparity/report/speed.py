@@ -74,6 +74,7 @@ def _lines(curves: Curves) -> Figure:
                 *zip(*points, strict=True), marker=".", label=name, **line_style(names.index(name))
             )
             axes.set(xscale="log", yscale="log")
+            axes.minorticks_off()
         for axes, what in zip(panels[-1], kinds, strict=True):
             axes.set_xlabel(what)
         for row, dtype in zip(panels, dtypes, strict=True):
