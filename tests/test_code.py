@@ -80,6 +80,16 @@ def test_what_corresponds_is_in_one_row(shown: list[Exhibit], begin: str) -> Non
     pytest.fail(f"no line begins with {begin!r}")
 
 
+def test_what_has_one_name_begins_in_one_row(shown: list[Exhibit]) -> None:
+    numpy, _, jax = shown[0].columns.values()
+    (row,) = [
+        at for at, line in enumerate(jax) if line and line.text.startswith("value_and_grad =")
+    ]
+    beside = numpy[row]
+    assert beside is not None
+    assert beside.text == "def value_and_grad("
+
+
 def test_every_equation_is_of_a_line_that_is_there() -> None:
     source = "\n".join(
         (ROOT / "impl_numpy" / file).read_text()

@@ -29,6 +29,9 @@ _FUNCTIONS = {
 }
 """What of an implementation is shown: the files that define these; the point of the project first."""
 
+_HEADS = 0.3
+"""How much two first lines are alike, whatever they say: what has one name begins in one row."""
+
 _BLANK = 0.05
 """How much two empty lines are alike: they stand side by side where nothing else is said by it."""
 
@@ -171,7 +174,9 @@ def _likeness(a: Line, b: Line) -> float:
         return _BLANK if words_a == words_b else 0.0
     ratio = SequenceMatcher(None, words_a, words_b, autojunk=False).ratio()
     weight = min(len(words_a), len(words_b), 5) / 5
-    return ratio * weight if ratio >= 0.5 or words_a[0] == words_b[0] else 0.0
+    if ratio >= 0.5 or words_a[0] == words_b[0]:
+        return ratio * weight
+    return _HEADS if a.first and b.first else 0.0
 
 
 @cache
