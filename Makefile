@@ -8,13 +8,16 @@ export OMP_NUM_THREADS      = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS      = 1
 
-.PHONY: report test check format campaigns mutation reference clean
+.PHONY: report test browser check format campaigns mutation reference clean
 
 report: $(VENV)/.installed           ## train every experiment in three frameworks, write reports/latest/
 	$(BIN)/gradparity report
 
 test: $(VENV)/.installed             ## the default test run
 	$(BIN)/pytest
+
+browser: $(VENV)/.browser            ## the report in headless Chromium
+	$(BIN)/pytest --numprocesses=0 tests/browser
 
 check: $(VENV)/.installed            ## lint, format, types
 	$(BIN)/ruff check .
@@ -50,6 +53,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), "gradparity needs Python 3.11 to 3.13 (make PYTHON=python3.12 ...), found " + sys.version.split()[0]'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[torch,jax,digits,cluster,dev]'
+	touch $@
+
+# Debian's Chromium, which the tests drive; as root, as it is in a container, it is installed where it is missing.
+$(VENV)/.browser: $(VENV)/.installed
+	command -v chromium || { apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; }
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[torch,jax,digits,cluster,dev,browser]'
 	touch $@
 
 clean:

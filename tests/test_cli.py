@@ -106,11 +106,18 @@ def test_report_with_a_wrong_implementation(small: Path) -> None:
         "    grads[1].weight[0, 0] *= 1.001\n"
         "    return loss, grads\n"
     )
+    browser = small.parent / "browser"
+    browser.write_text('#!/bin/sh\nprintf %s "$1" > "$0.opened"\n')
+    browser.chmod(0o755)
     out = small.parent / "out"
     done = gradparity(
-        "report", small, "--impl", "numpy", "--impl", wrong, "--out", out, "--campaigns", out
+        *("report", small, "--impl", "numpy", "--impl", wrong),
+        *("--out", out, "--campaigns", out, "--open"),
+        BROWSER=f"{browser} %s",
     )
     assert done.returncode == 1
+    opened = Path(f"{browser}.opened").read_text()
+    assert opened == (out / "index.html").as_uri()
     assert done.stdout.splitlines()[-1] == "verdict: disagree"
     results = json.loads((out / "results.json").read_text())
     first = results["experiments"][0]["parity"]["first_divergence"]

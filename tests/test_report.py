@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+from base64 import b64encode
+from collections.abc import Iterator
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -17,17 +20,25 @@ from gradparity.parity.campaign import agreement
 from gradparity.parity.judge import Verdict
 from gradparity.report.build import build
 
-from .helpers import small_experiment
+from .helpers import ROOT, small_experiment
 
+ORDER = ("verdict", "code", "experiments", "experiment", "how", "machine")
 HOSTILE = "<script>alert(1)|*x*"
 
 
+@pytest.fixture(autouse=True, scope="module")
+def in_a_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Where the hostile implementation lies: its path is part of the commands that the page tells."""
+    folder = tmp_path_factory.mktemp("hostile")
+    (folder / f"{HOSTILE}.py").write_text("from impl_numpy import *\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield
+
+
 def _build(out: Path, *experiments: Experiment) -> Verdict:
-    with TemporaryDirectory() as folder:
-        hostile = Path(folder) / f"{HOSTILE}.py"
-        hostile.write_text("from impl_numpy import *\n")
-        targets = ["numpy", str(hostile)]
-        return build(experiments or [small_experiment()], targets, out, campaigns=out)
+    targets = ["numpy", f"{HOSTILE}.py"]
+    return build(experiments or [small_experiment()], targets, out, campaigns=out)
 
 
 class Page(HTMLParser):
@@ -35,8 +46,9 @@ class Page(HTMLParser):
         super().__init__()
         self.ids: list[str] = []
         self.links: list[str] = []
-        self.images: list[str] = []
+        self.sources: list[str] = []
         self.tags: list[str] = []
+        self.figures: list[dict[str, str | None]] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -46,8 +58,9 @@ class Page(HTMLParser):
             self.ids.append(given["id"] or "")
         if tag == "a" and given.get("href"):
             self.links.append(given["href"] or "")
-        if tag == "img":
-            self.images.append(given["src"] or "")
+        if tag == "svg":
+            self.figures.append(given)
+        self.sources += [given[key] or "" for key in ("src", "srcset", "data") if key in given]
 
 
 @pytest.fixture(scope="module")
@@ -68,19 +81,56 @@ def test_three_files_and_figures(out: Path) -> None:
 
 
 def test_the_page_stands_alone(out: Path) -> None:
-    page = Page((out / "index.html").read_text())
-    assert {"script", "link", "iframe"}.isdisjoint(page.tags)
-    assert len(page.images) == 3
-    assert all(image.startswith("data:image/svg+xml;base64,") for image in page.images)
+    text = (out / "index.html").read_text()
+    page = Page(text)
+    assert {"link", "iframe", "img", "object"}.isdisjoint(page.tags)
+    assert page.tags.count("script") == 1
+    assert not page.sources
+    assert set(re.findall(r"url\((.)", text)) == {"#"}
+    assert len(page.figures) == 3
+    assert all(figure["role"] == "img" and figure["aria-label"] for figure in page.figures)
     assert len(set(page.ids)) == len(page.ids)
     assert page.links
     assert all(link.removeprefix("#") in page.ids for link in page.links)
 
 
+def test_the_page_lets_nothing_be_fetched_nor_run_but_its_own_script(out: Path) -> None:
+    text = (out / "index.html").read_text()
+    policy = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
+    script = re.findall(r"<script>(.*)</script>", text, flags=re.DOTALL)
+    allowed = b64encode(hashlib.sha256(script[0].encode()).digest()).decode()
+    assert policy == [
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+        f"script-src 'sha256-{allowed}'"
+    ]
+
+
+def test_its_order_is_the_readers(out: Path) -> None:
+    sections = [
+        one for one in Page((out / "index.html").read_text()).ids if one.partition("-")[0] in ORDER
+    ]
+    assert sections == [
+        "verdict", "code", "code-loss_and_grads", "code-forward", "code-train",
+        "experiments", "experiment-small", "how-judged", "machine",
+    ]  # fmt: skip
+
+
+def test_the_command_stands_under_each_figure(out: Path) -> None:
+    text = (out / "index.html").read_text()
+    captions = re.findall(r"<figcaption>(.*?)</figcaption>", text)
+    assert len(captions) == 3
+    command = f"gradparity report small.toml --impl=numpy &#39;--impl={escape(HOSTILE)}.py&#39;"
+    assert all(f"<code>{command}</code>" in caption for caption in captions)
+
+
+def test_the_full_page_is_small() -> None:
+    assert (ROOT / "reports" / "reference" / "index.html").stat().st_size < 3_500_000
+
+
 def test_a_hostile_name_is_text(out: Path) -> None:
     for name in ("index.html", "README.md", "machine.md"):
-        assert "<script" not in (out / name).read_text()
-    assert "&lt;script&gt;" in (out / "index.html").read_text()
+        assert "<script>a" not in (out / name).read_text()
+    assert "&lt;script&gt;alert" in (out / "index.html").read_text()
 
 
 def test_tables_of_the_markdown_are_whole(out: Path) -> None:

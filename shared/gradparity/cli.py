@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -222,6 +223,7 @@ def report(
     impl: Impls = None,
     out: Annotated[Path, typer.Option(help="Where to write the report.")] = LATEST,
     campaigns: Annotated[Path, typer.Option(help="Where campaigns' results are.")] = CAMPAIGNS,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Train the experiments in every implementation, judge them, and write the report."""
     from .report.build import build  # draws: Matplotlib is a third of the start
@@ -233,6 +235,8 @@ def report(
     with _progress(len(experiments) + 2) as advance:
         verdict = build(experiments, targets, out, campaigns, advance)
     _out.print(f"written to {out}/index.html", highlight=False, markup=False)
+    if show and not webbrowser.open((out / "index.html").resolve().as_uri()):
+        _err.print("note: no browser could be started", highlight=False, markup=False)
     _finish(verdict)
 
 

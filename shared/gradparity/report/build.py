@@ -2,34 +2,54 @@
 
 from __future__ import annotations
 
-import base64
+import hashlib
 import json
 import os
+import shlex
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime
 from functools import partial
+from importlib import resources
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from latex2mathml.converter import convert
 from markupsafe import Markup
 
+from .. import registry
 from ..bench.run import BENCH
 from ..errors import InputError
-from ..experiment import Experiment
+from ..experiment import Experiment, names
 from ..files import CAMPAIGNS, LATEST, replace_files
 from ..machine import machine, versions
 from ..parity.campaign import FAULTS, KINDS
 from ..parity.judge import PHASES, Verdict
 from ..study.run import STUDY
+from .code import exhibits
+from .figures import Drawing
+from .inline_svg import inline
 from .results import Result, summarise, work_out
 from .scoreboard import RANDOM_COUNTS, SUITE_COUNTS, scoreboard
 from .speed import parts as speed_parts
 from .study import parts as study_parts
 
 _AGREEMENTS = [name for name, _ in KINDS.values()]
+_CAMPAIGNS = {
+    STUDY: "The study",
+    **dict(
+        zip(
+            _AGREEMENTS,
+            ("Random networks of the homework’s kind", "Random networks of any kind"),
+            strict=True,
+        )
+    ),
+    FAULTS: "Planted faults",
+    BENCH: "Speed",
+}
 
 
 def build(
@@ -43,7 +63,7 @@ def build(
 
     `targets` are names or paths of implementations, as the registry knows them.
     """
-    stored = {name: _campaign(campaigns / name) for name in (STUDY, FAULTS, BENCH, *_AGREEMENTS)}
+    stored = {name: _campaign(campaigns / name) for name in _CAMPAIGNS}
     faults = _shown(campaigns / FAULTS, lambda: scoreboard(stored[FAULTS]))
     agreements = [
         _shown(campaigns / name, partial(_agreement, stored[name])) for name in _AGREEMENTS
@@ -71,13 +91,23 @@ def build(
         "suite_counts": SUITE_COUNTS,
         "random_counts": RANDOM_COUNTS,
         "phases": PHASES,
+        "commands": _commands(experiments, targets),
+        "campaigns": [(title, stored[name]) for name, title in _CAMPAIGNS.items() if stored[name]],
+        "figures": drawn,
     }
+    script = (resources.files(__package__) / "templates" / "page.js").read_text(encoding="utf-8")
     templates = _environment()
     files = {
         "index.html": templates.get_template("index.html.j2")
-        .render(page, figures={name: _data_uri(figure.svg) for name, figure in drawn.items()})
+        .render(
+            page,
+            code=exhibits([registry.load(target) for target in targets]),
+            draw=partial(_draw, drawn),
+            script=Markup(script),
+            script_hash=b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        )
         .encode(),
-        "README.md": templates.get_template("README.md.j2").render(page, figures=drawn).encode(),
+        "README.md": templates.get_template("README.md.j2").render(page).encode(),
         "machine.md": templates.get_template("machine.md.j2").render(page).encode(),
         "results.json": (json.dumps(summary, indent=1, allow_nan=False) + "\n").encode(),
     }
@@ -153,8 +183,21 @@ def _shown(path: Path, show: Callable[[], Any]) -> Any:
         ) from None
 
 
-def _data_uri(svg: bytes) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(svg).decode()
+def _draw(drawn: Mapping[str, Drawing], name: str, label: str) -> Markup:
+    return inline(drawn[name].svg, f"f{list(drawn).index(name)}", label)
+
+
+def _commands(experiments: Sequence[Experiment], targets: Sequence[str]) -> dict[str, str]:
+    """What makes the figures of each experiment again, by its name; and the whole, as `page`."""
+    chosen = [] if tuple(targets) == registry.PLAIN else [f"--impl={target}" for target in targets]
+    known = names()
+    given = [e.name if e.name in known else f"{e.name}.toml" for e in experiments]
+    commands = {
+        one.name: shlex.join(["gradparity", "report", name, *chosen])
+        for one, name in zip(experiments, given, strict=True)
+    }
+    everything = [] if sorted(given) == sorted(known) else given
+    return commands | {"page": shlex.join(["gradparity", "report", *everything, *chosen])}
 
 
 def _plain(text: str) -> Markup:
@@ -173,6 +216,8 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["plain"] = _plain
+    environment.filters["math"] = lambda latex: Markup(convert(latex))
+    environment.filters["display_math"] = lambda latex: Markup(convert(latex, display="block"))
     environment.filters["share"] = lambda value: "∞" if value is None else f"{value:.2g}"
     environment.filters["loss"] = lambda value: "–" if value is None else f"{value:.6g}"
     environment.filters["percent"] = lambda value: f"{100 * value:.4g} %"

@@ -21,6 +21,8 @@ from ..runner import Run
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DASHES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 _CLASS_COLOURS, _CLASS_MARKERS = ("#D55E00", "#0072B2"), ("o", "s")
+# Not quite black and white, which turn with light and dark in the page: these lie on colours.
+_LINE, _EDGE = "#010101", "#fefefe"
 LOSSES = {
     "mse": "MSE",
     "binary_cross_entropy": "binary cross-entropy",
@@ -137,11 +139,12 @@ def boundaries(runs: Sequence[Run]) -> Figure:
                     origin="lower",
                     extent=(-0.1, 1.1, -0.1, 1.1),
                     cmap="PuOr",
+                    interpolation="none",
                     vmin=0,
                     vmax=1,
                 )
                 if plane.min() < 0.5 < plane.max():
-                    axes.contour(ticks, ticks, plane, [0.5], colors="black", linewidths=1)
+                    axes.contour(ticks, ticks, plane, [0.5], colors=_LINE, linewidths=1)
                 _scatter(axes, problem.inputs, problem.targets[:, 0], size=3)
                 axes.grid(visible=False)
             row[0].set_ylabel(f"epoch {update // per_epoch}")
@@ -158,7 +161,7 @@ def _scatter(axes: mpl.axes.Axes, inputs: np.ndarray, values: np.ndarray, size: 
             *inputs[chosen].T,
             _CLASS_MARKERS[label],
             ms=size,
-            mec="white",
+            mec=_EDGE,
             mew=size / 10,
             color=_CLASS_COLOURS[label],
             label=f"class {label}",

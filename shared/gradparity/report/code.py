@@ -1,0 +1,184 @@
+"""The implementations' source, side by side: functions by their names, lines by what they say."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import tokenize
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cache
+from pathlib import Path
+
+from latex2mathml.converter import convert
+from markupsafe import Markup
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+from ..boundary import Guarded
+from .align import align
+from .equations import EQUATIONS
+
+_FUNCTIONS = {
+    "loss_and_grads": "The loss and its gradient",
+    "forward": "The forward pass",
+    "train": "The training loop",
+}
+"""What of an implementation is shown: the files that define these; the point of the project first."""
+
+_HEADS = 0.3
+"""How much two first lines are alike, whatever they say: what has one name begins in one row."""
+
+_BLANK = 0.05
+"""How much two empty lines are alike: they stand side by side where nothing else is said by it."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of source.
+
+    Attributes:
+        html: highlighted.
+        indent: its leading spaces.
+        equation: what it carries out, as MathML; empty if it is none of `EQUATIONS`.
+        first: of its function.
+    """
+
+    html: Markup
+    indent: int
+    equation: Markup
+    first: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """One file of each implementation, lined up.
+
+    Attributes:
+        name: of the function that the files are shown for.
+        files: their names, by implementation.
+        columns: by implementation, with as many entries each: a line, or None where it has no counterpart.
+    """
+
+    name: str
+    title: str
+    files: Mapping[str, str]
+    columns: Mapping[str, Sequence[Line | None]]
+
+    @property
+    def lines(self) -> int:
+        """How many rows there are."""
+        return len(next(iter(self.columns.values())))
+
+    @property
+    def explained(self) -> set[str]:
+        """The implementations some of whose lines have equations."""
+        return {
+            key
+            for key, lines in self.columns.items()
+            if any(line and line.equation for line in lines)
+        }
+
+
+def exhibits(implementations: Sequence[Guarded]) -> list[Exhibit]:
+    """The files that define the functions of the contract; each is shown once, and what has no source not at all."""
+    shown: set[Path] = set()
+    found = []
+    for name, title in _FUNCTIONS.items():
+        files = {one.name: _file_of(one, name) for one in implementations}
+        new = {key: path for key, path in files.items() if path is not None and path not in shown}
+        if new:
+            shown.update(new.values())
+            found.append(_exhibit(name, title, new))
+    return found
+
+
+def _file_of(implementation: Guarded, function: str) -> Path | None:
+    try:
+        file = inspect.getsourcefile(
+            inspect.unwrap(getattr(implementation.implementation, function))
+        )
+    except TypeError:  # compiled, or an object that is called
+        return None
+    return Path(file) if file and Path(file).is_file() else None
+
+
+def _exhibit(name: str, title: str, files: Mapping[str, Path]) -> Exhibit:
+    blocks = [_blocks(_read(file)) for file in files.values()]
+    rows: list[list[Line | None]] = []
+    for names in align([list(column) for column in blocks], lambda a, b: float(a == b)):
+        sides = [
+            () if key is None else column[key] for key, column in zip(names, blocks, strict=True)
+        ]
+        rows += align(sides, _likeness)
+    columns = dict(zip(files, zip(*rows, strict=True), strict=True))
+    return Exhibit(name, title, {key: file.name for key, file in files.items()}, columns)
+
+
+def _read(file: Path) -> str:
+    with tokenize.open(file) as opened:  # in the encoding that the file itself states
+        return opened.read()
+
+
+def _blocks(source: str) -> dict[str, list[Line]]:
+    """The lines of each top-level definition, with the comments above it, by its name in lower case."""
+    lines = source.rstrip().split("\n")
+    html = highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)).split("\n")
+    nodes = ast.parse(source).body
+    ends = [node.end_lineno or 0 for node in nodes]
+    ends[-1] = len(lines)  # comments at the end are shown, too
+    blocks: dict[str, list[Line]] = {}
+    begin, block = 0, ""
+    for node, end in zip(nodes, ends, strict=True):
+        name = _name(node)
+        if name != block:
+            block = name if name not in blocks else f"{name} {begin}"
+            while not lines[begin].strip():
+                begin += 1
+        first = begin if block not in blocks else None
+        blocks.setdefault(block, []).extend(
+            _line(lines[at], html[at], first=at == first) for at in range(begin, end)
+        )
+        begin = end
+    return blocks
+
+
+def _name(node: ast.stmt) -> str:
+    """Of what it defines; all imports have one."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            return name.lower()
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            return name.lower()
+        case ast.Import() | ast.ImportFrom():
+            return "import"
+        case _:
+            return type(node).__name__
+
+
+def _line(text: str, html: str, *, first: bool) -> Line:
+    code = re.sub(r"\s+#.*$", "", text.strip())
+    latex = EQUATIONS.get(code)
+    equation = Markup(convert(latex)) if latex else Markup()
+    return Line(Markup(html), len(text) - len(text.lstrip()), equation, first, text)
+
+
+def _likeness(a: Line, b: Line) -> float:
+    """From 0 to 1; longer lines count more. Alike are lines that begin alike, or share half of their words."""
+    words_a, words_b = _words(a.text), _words(b.text)
+    if not words_a or not words_b:
+        return _BLANK if words_a == words_b else 0.0
+    ratio = SequenceMatcher(None, words_a, words_b, autojunk=False).ratio()
+    weight = min(len(words_a), len(words_b), 5) / 5
+    if ratio >= 0.5 or words_a[0] == words_b[0]:
+        return ratio * weight
+    return _HEADS if a.first and b.first else 0.0
+
+
+@cache
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"\w+|[^\w\s]", text))

@@ -1,0 +1,104 @@
+"use strict";
+
+const wide = matchMedia("(min-width: 75rem)");
+const beside = matchMedia("(min-width: 64rem)");
+
+// The contents are open where they stand beside the page, and out of the way where they stand above it.
+const contents = document.querySelector("#contents details");
+const fold = () => { contents.open = beside.matches; };
+beside.addEventListener("change", fold);
+fold();
+
+// The code: tabs, as the ARIA authoring practices have them, where the columns would be too narrow.
+for (const code of document.querySelectorAll(".code")) {
+  const list = code.querySelector(".tabs");
+  const tabs = [...list.children];
+  const columns = [...code.querySelectorAll(".column")];
+  let chosen = 0;
+
+  const show = () => {
+    const tabbed = !wide.matches && tabs.length > 1;
+    list.hidden = !tabbed;
+    tabs.forEach((tab, at) => {
+      tab.setAttribute("aria-selected", at === chosen);
+      tab.tabIndex = at === chosen ? 0 : -1;
+    });
+    columns.forEach((column, at) => {
+      column.hidden = tabbed && at !== chosen;
+      for (const [name, value] of [["role", "tabpanel"], ["aria-labelledby", tabs[at].id]]) {
+        if (tabbed) column.setAttribute(name, value);
+        else column.removeAttribute(name);
+      }
+    });
+  };
+
+  const steps = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity };
+  list.addEventListener("click", (event) => {
+    if (!tabs.includes(event.target)) return;
+    chosen = tabs.indexOf(event.target);
+    show();
+  });
+  list.addEventListener("keydown", (event) => {
+    const step = steps[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    const last = tabs.length - 1;
+    if (Number.isFinite(step)) chosen = (chosen + step + tabs.length) % tabs.length;
+    else chosen = step < 0 ? 0 : last;
+    show();
+    tabs[chosen].focus();
+  });
+  wide.addEventListener("change", show);
+  show();
+}
+
+// Tables: a button in each heading sorts by its column, numbers as numbers; a second press turns the order round.
+const compare = (a, b) => {
+  const [x, y] = [a, b].map((text) => Number.parseFloat(text.replace(/[,\s]/g, "")));
+  if (Number.isNaN(x) && Number.isNaN(y)) return a.localeCompare(b, "en");
+  if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) ? 1 : -1;
+  return x - y;
+};
+for (const table of document.querySelectorAll("table.sortable")) {
+  const [first, second] = table.tHead.rows;
+  const headings = second ? [...first.cells].filter((cell) => cell.rowSpan === 2).concat(...second.cells) : [...first.cells];
+  headings.forEach((heading, at) => {
+    if (!heading.textContent.trim()) return;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...heading.childNodes);
+    heading.append(button);
+    button.addEventListener("click", () => {
+      const order = heading.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending";
+      for (const other of headings) other.removeAttribute("aria-sort");
+      heading.setAttribute("aria-sort", order);
+      const turn = order === "ascending" ? 1 : -1;
+      const rows = [...table.tBodies[0].rows];
+      rows.sort((a, b) => turn * compare(a.cells[at].textContent.trim(), b.cells[at].textContent.trim()));
+      table.tBodies[0].append(...rows);
+    });
+  });
+}
+
+// What scrolls sideways can be scrolled by keyboard, too.
+const scrolling = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }
+});
+for (const box of document.querySelectorAll(".scroll, .formulas dd")) scrolling.observe(box);
+
+// The contents show where the reader is.
+const links = new Map([...contents.querySelectorAll("a")].map((link) => [link.hash.slice(1), link]));
+const seen = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (!isIntersecting) continue;
+    for (const link of links.values()) link.removeAttribute("aria-current");
+    links.get(target.id).setAttribute("aria-current", "true");
+  }
+}, { rootMargin: "0px 0px -80% 0px" });
+for (const id of links.keys()) {
+  const section = document.getElementById(id);
+  if (section) seen.observe(section);
+}

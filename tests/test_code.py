@@ -1,0 +1,129 @@
+"""The source side by side: all of it, lined up, with the equations of the lines that stand there now."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from inspect import getsource
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import impl_numpy
+from gradparity import registry
+from gradparity.boundary import Guarded
+from gradparity.report.align import align
+from gradparity.report.code import Exhibit, exhibits
+from gradparity.report.equations import EQUATIONS
+
+from .helpers import ROOT, implementation
+
+NAMES = ("forward", "loss_and_grads", "train")
+PLAIN = {name: f"impl_{name}" for name in registry.PLAIN}
+
+
+@pytest.fixture(scope="module")
+def shown() -> list[Exhibit]:
+    return exhibits([implementation(name) for name in PLAIN])
+
+
+def test_rows_hold_what_is_alike() -> None:
+    columns = ["abcx", "bcy", "zacy"]
+    rows = align([list(column) for column in columns], lambda a, b: float(a == b))
+    assert ["".join(entry or "-" for entry in row) for row in rows] == [
+        "--z", "a-a", "bb-", "ccc", "x--", "-yy",
+    ]  # fmt: skip
+
+
+def test_what_is_not_alike_stands_alone() -> None:
+    assert align([["a"], ["b"]], lambda a, b: 0.0) == [["a", None], [None, "b"]]
+
+
+def test_the_source_is_shown_whole_and_in_order(shown: list[Exhibit]) -> None:
+    assert [one.name for one in shown] == ["loss_and_grads", "forward", "train"]
+    for exhibit, file in zip(shown, ("gradients.py", "model.py", "train.py"), strict=True):
+        assert exhibit.files == dict.fromkeys(PLAIN, file)
+        for name, folder in PLAIN.items():
+            html = "\n".join(line.html for line in exhibit.columns[name] if line)
+            text = unescape(re.sub(r"<[^>]*>", "", html))
+            source = (ROOT / folder / file).read_text()
+            assert _not_blank(text) == _not_blank(source)
+
+
+def _not_blank(text: str) -> list[str]:
+    return [line for line in text.split("\n") if line]
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        "def mse(",
+        "def softmax_cross_entropy(",
+        "LOSSES",
+        "def loss_and_grads(",
+        "def forward(",
+        "def train(",
+        "    losses: list[",
+        "    return Trajectory(",
+    ],
+)
+def test_what_corresponds_is_in_one_row(shown: list[Exhibit], begin: str) -> None:
+    for exhibit in shown:
+        places = [
+            [at for at, line in enumerate(column) if line and line.text.startswith(begin)]
+            for column in exhibit.columns.values()
+        ]
+        if any(places):
+            assert places[0] == places[1] == places[2] != []
+            return
+    pytest.fail(f"no line begins with {begin!r}")
+
+
+def test_what_has_one_name_begins_in_one_row(shown: list[Exhibit]) -> None:
+    numpy, _, jax = shown[0].columns.values()
+    (row,) = [
+        at for at, line in enumerate(jax) if line and line.text.startswith("value_and_grad =")
+    ]
+    beside = numpy[row]
+    assert beside is not None
+    assert beside.text == "def value_and_grad("
+
+
+def test_every_equation_is_of_a_line_that_is_there() -> None:
+    source = "\n".join(
+        (ROOT / "impl_numpy" / file).read_text()
+        for file in ("gradients.py", "model.py", "train.py")
+    )
+    lines = [re.sub(r"\s+#.*$", "", line.strip()) for line in source.splitlines()]
+    assert {code: lines.count(code) for code in EQUATIONS} == dict.fromkeys(EQUATIONS, 1)
+
+
+def test_every_derivative_has_its_equation_beside_it(shown: list[Exhibit]) -> None:
+    lines = [line for line in shown[0].columns["numpy"] if line]
+    derived = [line for line in lines if re.search(r"\S.*# dL/", line.text)]
+    assert len(derived) == 5
+    assert all("&#x02202;" in line.equation for line in derived)
+    assert shown[0].explained == {"numpy"}
+
+
+def test_a_file_is_shown_once(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text(
+        "# </code><script>\nimport impl_numpy\n\n"
+        + "".join(f"def {name}(*args): return impl_numpy.{name}(*args)\n" for name in NAMES)
+        + "# the end\n"
+    )
+    (only,) = exhibits([registry.load(str(mine))])
+    text = [line.text for line in only.columns["mine"] if line]
+    assert _not_blank("\n".join(text)) == _not_blank(mine.read_text())
+    assert not any("<script>" in line.html for line in only.columns["mine"] if line)
+
+
+def test_what_has_no_source_is_left_out() -> None:
+    built_in = SimpleNamespace(forward=abs, loss_and_grads=abs, train=impl_numpy.train)
+    (only,) = exhibits([Guarded("mixed", built_in)])
+    assert only.name == "train"
+    assert getsource(impl_numpy.train).splitlines()[-1] in [
+        line.text for line in only.columns["mixed"] if line
+    ]
