@@ -133,6 +133,7 @@ def _bars(workloads: Sequence[Mapping[str, Any]]) -> Figure:
                     fontsize=8,
                 )
             axes.set(title=workload["dtype"], xscale="log", xlabel="× limit")
+            axes.minorticks_off()
             axes.set_xlim(0.8, max(ratios) * 4)
             axes.axvline(1, color="black", lw=0.8)
         panels[0].set_yticks(range(len(names)), names, fontsize=8)
