@@ -56,9 +56,15 @@ def product(a: Batch, weight: Float[np.ndarray, "fan_in fan_out"]) -> Batch:
     return tree_sum(a.T[:, :, None] * weight[:, None, :])
 
 
+def mse(predictions: Batch, targets: Batch) -> np.floating:
+    """The mean of the squared differences, its sum as a tree."""
+    errors = predictions - targets
+    return tree_sum((errors**2).ravel()) * (1.0 / errors.size)
+
+
 def value_and_grad(
     alike: Collection[Cause], network: Network, params: Params, inputs: Batch, targets: Batch
-) -> tuple[np.floating, Params]:
+) -> tuple[gradients.Scalar, Params]:
     """Back-propagation in the arithmetic that is asked for."""
     own_sigmoid = sigmoid if "sigmoid" in alike else model.sigmoid
     matmul = product if "order" in alike else np.matmul
@@ -67,9 +73,8 @@ def value_and_grad(
         activations.append(own_sigmoid(matmul(activations[-1], weight)))
 
     if "order" in alike:
-        errors = activations[-1] - targets
-        loss = tree_sum((errors**2).ravel()) * (1.0 / errors.size)
-        d_a = (1.0 / errors.size) * (2.0 * errors)
+        loss: gradients.Scalar = mse(activations[-1], targets)
+        d_a = (1.0 / targets.size) * (2.0 * (activations[-1] - targets))
     else:
         loss = gradients.mse(activations[-1], targets)
         d_a = gradients.LOSS_GRADIENTS["mse"](activations[-1], targets)

@@ -19,7 +19,7 @@ from .helpers import ROOT, implementation
 FOLDERS = ("impl_numpy", "impl_torch", "impl_jax")
 FILES = (
     *("__init__.py", "model.py", "gradients.py", "optimizers.py", "train.py", "ensemble.py"),
-    *("tuned.py", "rounding.py", "exact.py"),
+    *("tuned.py", "rounding.py", "exact.py", "ladder.py"),
 )
 MIRRORED = {
     "model.py": ["forward"],
@@ -28,6 +28,7 @@ MIRRORED = {
     "ensemble.py": ["train_ensemble"],
     "rounding.py": ["require", "in_float32", "rounded", "to_float64", "to_float32"],
     "exact.py": ["forward", "loss_and_grads", "train"],
+    "ladder.py": ["exp", "tree_sum", "product", "mse", "train"],
 }
 # What one framework has to write itself, and the others' counterpart of it. What an optimizer is, differs throughout.
 OWN = {
@@ -43,6 +44,8 @@ OWN = {
     ("impl_torch", "to_numpy"): (),
     ("impl_torch", "MLP"): (),
     ("impl_torch", "ExactMLP"): (),
+    ("impl_torch", "Sigmoid"): (),
+    ("impl_torch", "Product"): (),
     ("impl_torch", "round_in_place"): (),
     ("impl_jax", "leaky_relu"): (torch.nn.functional.leaky_relu,),
     ("impl_jax", "mlp"): (),
@@ -50,6 +53,8 @@ OWN = {
     ("impl_jax", "step"): (),
     ("impl_jax", "run_epochs"): (),
     ("impl_jax", "pieces"): (),
+    ("impl_jax", "sigmoid"): (),
+    ("impl_jax", "run"): (),
 }
 
 

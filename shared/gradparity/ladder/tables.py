@@ -20,8 +20,9 @@ class Table(NamedTuple):
 
 
 class Rung(NamedTuple):
-    """What was made alike, in words, and what came of it for every two frameworks."""
+    """What was made alike, as such and in words, and what came of it for every two frameworks."""
 
+    alike: Sequence[str] | None
     label: str
     pairs: Sequence[Found]
 
@@ -73,17 +74,19 @@ def where(difference: Found) -> str:
 
 
 def climbed(setting: Found) -> list[Rung]:
-    """The rungs of one experiment in one dtype: one cause fewer with each."""
+    """The rungs of one experiment in one dtype, a cause fewer with each; last the exact variants, if there are any."""
     known = _by_alike(setting)
-    rungs = [Rung(_words(alike), known[alike]) for alike in UPWARDS]
-    return [*rungs, *(Rung(ROUNDED, known[alike]) for alike in known if alike is None)]
+    rungs = [Rung(alike, _words(alike), known[alike]) for alike in UPWARDS]
+    return rungs if None not in known else [*rungs, Rung(None, ROUNDED, known[None])]
 
 
-def left_in(setting: Found) -> list[Rung]:
+def left_in(setting: Found) -> dict[str, Rung]:
     """Each cause alone, where all others are taken away."""
     known = _by_alike(setting)
-    causes = zip(ALL, WITHOUT, strict=True)
-    return [Rung(f"all but {WORDS[cause]}", known[alike]) for cause, alike in causes]
+    return {
+        cause: Rung(alike, f"all but {WORDS[cause]}", known[alike])
+        for cause, alike in zip(ALL, WITHOUT, strict=True)
+    }
 
 
 def attribution(settings: Sequence[Found]) -> Table:
@@ -91,7 +94,7 @@ def attribution(settings: Sequence[Found]) -> Table:
     rows = [
         [setting["experiment"], setting["dtype"], rung.label, *map(_parted, rung.pairs)]
         for setting in settings
-        for rung in (*climbed(setting), *left_in(setting))
+        for rung in (*climbed(setting), *left_in(setting).values())
     ]
     pairs = settings[0]["rungs"][0]["pairs"]
     return Table(["experiment", "dtype", "alike", *(" – ".join(p["pair"]) for p in pairs)], rows)

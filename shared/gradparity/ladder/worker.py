@@ -67,17 +67,18 @@ def courses(
     fused = not any("fused" in (task.alike or ()) for task in tasks)
     place = folder / "tasks.json"
     place.write_text(json.dumps([asdict(task) for task in tasks]))
-    with (folder / "errors").open("w+") as errors:
-        process = subprocess.Popen(
+    seconds: list[float] = []
+    with (
+        (folder / "errors").open("w+") as errors,
+        subprocess.Popen(
             [sys.executable, "-m", __name__, str(place)],
             env={**os.environ, **_ENVIRONMENT, **({} if fused else _NOT_FUSED)},
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-        )
-        assert process.stdout is not None
-        seconds = []
-        for task, line in zip(tasks, process.stdout, strict=False):
+        ) as process,
+    ):
+        for task, line in zip(tasks, process.stdout or (), strict=False):
             seconds.append(float(line))
             progress(f"{task.experiment['name']} in {task.target}")
         if process.wait() or len(seconds) < len(tasks):
