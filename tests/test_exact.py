@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -25,7 +26,7 @@ from gradparity.parity.case import Case
 from gradparity.parity.judge import Verdict
 from gradparity.parity.suite import suite
 
-from .helpers import implementation, informative_case, same_bits
+from .helpers import ROOT, implementation, informative_case, same_bits
 
 EXACT = ("numpy-exact", "torch-exact", "jax-exact")
 
@@ -150,3 +151,18 @@ def test_what_would_not_be_exact_is_refused(name: str) -> None:
     conv = experiment.load("bars-conv").model_copy(update={"dtype": "float32"}).problem()
     with pytest.raises(ContractError, match=r"know dense layers and the MSE"):
         target.forward(conv.network, conv.params, conv.inputs)
+
+
+def test_the_port_of_the_how_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With its switch it has the bits of the exact variants; a step that is too long by a millionth has not."""
+    port = ROOT / "docs" / "adapters" / "exact_port.py"
+    case = informative_case("float32")
+    expected = trained(implementation("numpy-exact"), case)
+    monkeypatch.setenv("EXACT", "1")
+    assert same_run(trained(registry.load(str(port)), case), expected)
+    wrong = tmp_path / "port.py"
+    wrong.write_text(port.read_text().replace("rate * grad", "rate * grad * (1 + 1e-6)"))
+    assert not same_run(trained(registry.load(str(wrong)), case), expected)
+    monkeypatch.delenv("EXACT")
+    agreement = examine({"port": registry.load(str(port))}, [("", informative_case("float64"))])
+    assert agreement.verdict is Verdict.AGREE, agreement.first
