@@ -13,7 +13,9 @@ from gradparity.contract import SGD, Batch, Dense, Network, Params, Schedule, ma
 def require(network: Network, inputs: Batch, schedule: Schedule | None = None) -> None:
     """Refuse what would not come out the same."""
     if inputs.dtype != np.float32:
-        raise ValueError(f"exact variants train in float32, found {inputs.dtype}: change the dtype")
+        raise ValueError(
+            f'exact variants train in float32, found {inputs.dtype}: set dtype = "float32"'
+        )
     if network.loss != "mse" or not all(isinstance(layer, Dense) for layer in network.layers):
         raise ValueError("exact variants know dense layers and the MSE, not convolutions or logits")
     if schedule and (not isinstance(schedule.optimizer, SGD) or schedule.decoupled):

@@ -141,7 +141,7 @@ def test_no_update_is_a_tie_in_the_making() -> None:
 def test_what_would_not_be_exact_is_refused(name: str) -> None:
     target, case = implementation(name), everything()
     wide = informative_case("float64")
-    with pytest.raises(ContractError, match=r"float32, found float64: change the dtype"):
+    with pytest.raises(ContractError, match=r"float32, found float64: set dtype"):
         target.forward(wide.network, wide.params, wide.inputs)
     with pytest.raises(ContractError, match=r"know SGD"):
         trained(target, replace(case, schedule=replace(case.schedule, optimizer=Adam())))
