@@ -34,6 +34,7 @@ campaigns: $(VENV)/.installed        ## the long runs whose results the report s
 	$(BIN)/gradparity faults
 	$(BIN)/gradparity study
 	$(BIN)/gradparity bench
+	$(BIN)/gradparity ladder
 
 # NumPy only. A copy is mutated, laid out as mutmut 3 wants it (src/); [tool.mutmut] in pyproject.toml says what and by
 # which tests. The patterns make its clean run take the very tests that judge the mutants.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -38,7 +38,7 @@ def step(
     return (optax.apply_updates(params, updates), state), value
 
 
-@partial(jax.jit, static_argnums=(0, 1), static_argnames=("epochs", "batch_size"))
+@partial(jax.jit, static_argnums=(0, 1), static_argnames=("epochs", "batch_size", "step"))
 def run_epochs(
     network: Network,
     rule: Rule,
@@ -50,8 +50,9 @@ def run_epochs(
     *,
     epochs: int,
     batch_size: int | None,
+    step: Callable[..., Any] = step,
 ) -> Any:
-    """Whole epochs in one scan; beside params and state, the losses before each update."""
+    """Whole epochs of `step` in one scan; beside params and state, the losses before each update."""
 
     def one(carry: Any, batch: Array | None) -> Any:
         return step(network, rule, carry, inputs, targets, learning_rate, batch)

@@ -19,13 +19,16 @@ from .helpers import ROOT, implementation
 FOLDERS = ("impl_numpy", "impl_torch", "impl_jax")
 FILES = (
     *("__init__.py", "model.py", "gradients.py", "optimizers.py", "train.py", "ensemble.py"),
-    *("tuned.py", "tuned_step.py"),
+    *("tuned.py", "tuned_step.py", "rounding.py", "exact.py", "ladder.py"),
 )
 MIRRORED = {
     "model.py": ["forward"],
     "gradients.py": ["mse", "binary_cross_entropy", "softmax_cross_entropy", "loss_and_grads"],
     "train.py": ["train"],
     "ensemble.py": ["train_ensemble"],
+    "rounding.py": ["require", "in_float32", "rounded", "to_float64", "to_float32"],
+    "exact.py": ["forward", "loss_and_grads", "train"],
+    "ladder.py": ["exp", "tree_sum", "product", "mse", "train"],
 }
 # What one framework has to write itself, and the others' counterpart of it. What an optimizer is, differs throughout.
 OWN = {
@@ -36,15 +39,22 @@ OWN = {
     ("impl_numpy", "softmax"): (torch.Tensor.backward, jax.grad),
     ("impl_numpy", "value_and_grad"): (torch.Tensor.backward, jax.value_and_grad),
     ("impl_numpy", "snapshot"): (),
+    ("impl_numpy", "mlp"): (),
     ("impl_torch", "to_torch"): (),
     ("impl_torch", "to_numpy"): (),
     ("impl_torch", "MLP"): (),
+    ("impl_torch", "ExactMLP"): (),
+    ("impl_torch", "Sigmoid"): (),
+    ("impl_torch", "Product"): (),
+    ("impl_torch", "round_in_place"): (),
     ("impl_jax", "leaky_relu"): (torch.nn.functional.leaky_relu,),
     ("impl_jax", "mlp"): (),
     ("impl_jax", "loss"): (),
     ("impl_jax", "step"): (),
     ("impl_jax", "run_epochs"): (),
     ("impl_jax", "pieces"): (),
+    ("impl_jax", "sigmoid"): (),
+    ("impl_jax", "run"): (),
 }
 
 

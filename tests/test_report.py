@@ -180,7 +180,7 @@ def test_an_experiment_of_one_epoch(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["agreement-any.json", "agreement.json", "faults.json", "study.json"]
+    "name", ["agreement-any.json", "agreement.json", "faults.json", "ladder.json", "study.json"]
 )
 def test_a_campaign_of_another_version_is_named(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("{}")

@@ -35,6 +35,9 @@ from .check.examine import Report
 from .device import CPU, use_device
 from .errors import ContractError, InputError
 from .files import CAMPAIGNS, LATEST, replace_files
+from .ladder.run import LADDER, ladder
+from .ladder.run import steps as ladder_steps
+from .ladder.tables import differences, tables
 from .machine import versions
 from .outcome import accuracy, predictions
 from .parity import campaign
@@ -467,6 +470,25 @@ def bench_(
     if place is not None:
         replace_files(place.parent, {place.name: (json.dumps(found, indent=1) + "\n").encode()})
         _say(f"written to {place}")
+
+
+@app.command("ladder")
+def ladder_(
+    seeds: Annotated[int, typer.Option(min=1, help="Initial seeds of each experiment.")] = 10,
+    campaigns: Annotated[Path, typer.Option(help="Where to write the result.")] = CAMPAIGNS,
+) -> None:
+    """Bit for bit: are the exact variants the same, and which cause has each other difference? (a campaign)."""
+    with _progress(ladder_steps(seeds)) as advance:
+        found = ladder(campaigns, seeds, advance)
+    for headings, lines in tables(found):
+        table = _table(*headings)
+        for line in lines:
+            table.add_row(*line)
+        _out.print(table)
+        _out.print()
+    for sentence in differences(found["exact"]):
+        _say(sentence)
+    _say(f"written to {campaigns / LADDER}")
 
 
 @app.command()

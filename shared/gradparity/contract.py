@@ -18,6 +18,8 @@ from jaxtyping import Float, Float64, Int
 Activation = Literal["sigmoid", "identity", "relu", "tanh", "leaky_relu"]
 Loss = Literal["mse", "binary_cross_entropy", "softmax_cross_entropy"]
 DType = Literal["float64", "float32"]
+Cause = Literal["sigmoid", "order", "fused"]
+"""Why frameworks differ in the last digit: their σ, the order of their sums, multiply-adds that are rounded once."""
 
 LEAK = 0.01
 """Slope of the leaky ReLU where z ≤ 0."""

@@ -25,6 +25,7 @@ from ..bench.run import BENCH
 from ..errors import InputError
 from ..experiment import Experiment, names
 from ..files import CAMPAIGNS, LATEST, replace_files
+from ..ladder.run import LADDER
 from ..machine import machine, versions
 from ..parity.campaign import FAULTS, KINDS
 from ..parity.judge import PHASES, Verdict
@@ -32,6 +33,7 @@ from ..study.run import STUDY
 from .code import exhibits
 from .figures import Drawing
 from .inline_svg import inline
+from .ladder import section as bits_section
 from .results import Result, summarise, work_out
 from .scoreboard import RANDOM_COUNTS, SUITE_COUNTS, scoreboard
 from .speed import parts as speed_parts
@@ -48,6 +50,7 @@ _CAMPAIGNS = {
         )
     ),
     FAULTS: "Planted faults",
+    LADDER: "Bit for bit",
     BENCH: "Speed",
 }
 
@@ -72,18 +75,22 @@ def build(
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         drawing = pool.submit(study_parts, stored[STUDY])
         bars = pool.submit(speed_parts, stored[BENCH])
+        rungs = pool.submit(bits_section, stored[LADDER])
         results = _work_out_all(pool, experiments, targets, progress)
         study = _shown(campaigns / STUDY, drawing.result)
         speed = _shown(campaigns / BENCH, bars.result)
+        bits = _shown(campaigns / LADDER, rungs.result)
     progress("write the report")
     summary = summarise(results, [run.implementation for run in results[0].runs])
     drawn = {f"{r.experiment.name}-{kind}": f for r in results for kind, f in r.figures.items()}
-    drawn |= {part.name: part.drawing for part in (*study, *speed)}
+    drawn |= {part.name: part.drawing for part in (*study, *speed, *([bits.part] if bits else ()))}
     page = {
         "study": study,
         "study_place": stored[STUDY],
         "speed": speed,
         "bench": stored[BENCH],
+        "bits": bits,
+        "ladder": stored[LADDER],
         "results": summary,
         "place": _place(results),
         **dict(zip(("campaign", "any_kind"), agreements, strict=True)),

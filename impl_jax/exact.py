@@ -1,0 +1,142 @@
+"""The same contract, rounded so that every framework gives the same bits: dense networks, MSE and SGD, in float32.
+
+Each operation (a layer's product with its bias, an activation, a difference, a loss, a gradient, an update) is JAX's
+own in float64, and its result is rounded to float32. In float64 frameworks differ in the last digits: by another σ,
+another order of a sum, a fused multiply-add. Those digits lie 29 bits below the last one of float32, and rounding drops
+them; only where the exact result is all but midway between two float32 numbers may one framework round up and another
+down.
+
+Numbers stay in float64 arrays, each of them one that float32 has. `grad` rounds a derivative wherever the number itself
+was rounded: the derivative of a cast is the cast back.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array
+
+from gradparity.contract import (
+    Batch,
+    Network,
+    Params,
+    Schedule,
+    Snapshot,
+    State,
+    Trajectory,
+)
+
+from .model import ACTIVATIONS
+from .optimizers import Rule, load_state, make_optimizer, read_state
+from .rounding import in_float32, require, rounded, to_float32, to_float64
+from .train import _compile_clock, pieces, run_epochs
+
+__all__ = ["forward", "loss_and_grads", "train"]
+
+
+def mlp(network: Network, params: Any, inputs: Array) -> list[Array]:
+    """The activations of every layer, rounded after each operation."""
+    activations = []
+    a = inputs.reshape(len(inputs), -1)
+    for layer, (weight, bias) in zip(network.layers, params, strict=True):
+        # The weights are rounded already: it is for their gradients.
+        z = a @ rounded(weight)
+        z = rounded(z if bias is None else z + rounded(bias))
+        a = rounded(ACTIVATIONS[layer.activation](z))
+        activations.append(a)
+    return activations
+
+
+@partial(jax.jit, static_argnames="network")
+def loss(network: Network, params: Any, inputs: Array, targets: Array) -> Array:
+    """The loss as a function of the parameters: what `grad` differentiates."""
+    errors = rounded(mlp(network, params, inputs)[-1] - targets)
+    return rounded(jnp.mean(errors**2))
+
+
+value_and_grad = partial(jax.jit, static_argnums=0)(jax.value_and_grad(loss, argnums=1))
+_mlp = partial(jax.jit, static_argnames="network")(mlp)
+
+
+def forward(network: Network, params: Params, inputs: Batch) -> list[Batch]:
+    """The activations of every layer, first hidden layer first, outputs last: `(samples, units)` each."""
+    require(network, inputs)
+    activations: list[Batch] = to_float32(_mlp(network, *to_float64((params, inputs))))
+    return activations
+
+
+def loss_and_grads(
+    network: Network, params: Params, inputs: Batch, targets: Batch
+) -> tuple[float, Params]:
+    """The loss on these samples, and its gradient with respect to every parameter."""
+    require(network, inputs)
+    value, grads = value_and_grad(network, *to_float64((params, inputs, targets)))
+    return float(value), to_float32(grads)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def step(
+    network: Network,
+    rule: Rule,
+    carry: Any,
+    inputs: Array,
+    targets: Array,
+    learning_rate: Array | float,
+    batch: Array | None,
+) -> Any:
+    """One update of `carry`, the params and optax's state, both rounded; beside them, the loss before it."""
+    params, state = carry
+    if batch is not None:
+        inputs, targets = inputs[batch], targets[batch]
+    value, grads = value_and_grad(network, params, inputs, targets)
+    updates, state = make_optimizer(rule, learning_rate).update(grads, state, params)
+    return jax.tree.map(rounded, (optax.apply_updates(params, updates), state)), value
+
+
+def train(
+    network: Network,
+    params: Params,
+    inputs: Batch,
+    targets: Batch,
+    schedule: Schedule,
+    state: State | None = None,
+) -> Trajectory:
+    """Carry out `schedule` from update count `state.updates` (0 without a state) to its end."""
+    require(network, inputs, schedule)
+    schedule = in_float32(schedule)
+    x, y, wide = to_float64((inputs, targets, params))
+    rule, rate = Rule.of(schedule), schedule.learning_rate
+    losses: list[Array] = []
+    kept: dict[int, Snapshot] = {}
+
+    def snapshot(updates: int) -> Snapshot:
+        params, state = carry
+        arrays = to_float32(read_state(rule, state, updates).arrays)
+        return Snapshot(to_float32(params), State(updates, arrays))
+
+    with _compile_clock() as compiling:
+        given = None if state is None else State(state.updates, to_float64(state.arrays))
+        carry = wide, load_state(rule, wide, given)
+        for update, epochs in pieces(schedule, 0 if state is None else state.updates):
+            if update in schedule.keep:
+                kept[update] = snapshot(update)
+            if epochs:
+                first = update // schedule.updates_per_epoch
+                order = None if schedule.order is None else schedule.order[first:][:epochs]
+                whole = {"epochs": epochs, "batch_size": schedule.batch_size, "step": step}
+                carry, new = run_epochs(network, rule, carry, x, y, rate, order, **whole)
+            else:
+                carry, new = step(network, rule, carry, x, y, rate, schedule.batch(update))
+            losses.append(new)
+        final_loss = loss(network, carry[0], x, y)
+
+    final = snapshot(schedule.updates)
+    if schedule.updates in schedule.keep:
+        kept[schedule.updates] = final
+    recorded = np.concatenate([np.empty(0), *(np.ravel(new) for new in losses)])
+    return Trajectory(recorded, float(final_loss), final, kept, compile_seconds=sum(compiling, 0.0))

@@ -1,0 +1,143 @@
+"""The causes of the last digit, one by one: JAX's own arithmetic, or one that every framework does alike.
+
+For what the core experiments are: layers of sigmoids without biases, the MSE, gradient descent on the full batch.
+XLA fuses multiply-adds wherever the processor can, and only a flag for the whole process keeps it from that.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Collection
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+from jaxtyping import Float, Float64
+
+from gradparity.contract import Batch, Cause, Network, Params, Schedule
+
+from . import gradients
+
+NOT_FUSED = "--xla_cpu_max_isa=AVX"
+"""In XLA_FLAGS: instructions of processors that cannot multiply and add in one."""
+
+# ln 2 in two parts: the first has so few digits that its product with a small whole number is exact.
+LN2_HIGH = {"float64": float.fromhex("0x1.62e42fefp-1"), "float32": float.fromhex("0x1.63p-1")}
+LN2_LOW = {
+    "float64": float.fromhex("0x1.473de6af278edp-34"),
+    "float32": float.fromhex("-0x1.bd0105c610ca8p-13"),
+}
+DEGREE = {"float64": 13, "float32": 7}
+LOWEST = {"float64": -700.0, "float32": -86.0}  # e^z is no subnormal, which XLA would flush to 0
+
+
+def exp(z: Array) -> Array:
+    """e^z for z ≤ 0, of operations that everybody rounds correctly, in this order."""
+    dtype = z.dtype.name
+    z = jnp.maximum(z, LOWEST[dtype])
+    k = jnp.rint(z * (1.0 / math.log(2.0)))
+    r = z - k * LN2_HIGH[dtype] - k * LN2_LOW[dtype]  # |r| < ln 2 / 2
+    series = jnp.full_like(r, 1.0 / math.factorial(DEGREE[dtype]))
+    for n in reversed(range(DEGREE[dtype])):
+        series = series * r + 1.0 / math.factorial(n)
+    return jnp.ldexp(series, k.astype(jnp.int32))
+
+
+@jax.custom_jvp
+def sigmoid(z: Array) -> Array:
+    """1 / (1 + e^-z)."""
+    e = exp(-jnp.abs(z))
+    return jnp.where(z >= 0.0, jnp.ones_like(e), e) / (1.0 + e)
+
+
+@sigmoid.defjvp
+def _sigmoid_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (z,), (d_z,) = primals, tangents
+    a = sigmoid(z)
+    return a, d_z * (a * (1.0 - a))
+
+
+def tree_sum(terms: Array) -> Array:
+    """The sum over the first axis: the first half is added to the second, until one is left."""
+    while len(terms) > 1:
+        half = len(terms) // 2
+        terms = jnp.concatenate([terms[:half] + terms[half : 2 * half], terms[2 * half :]])
+    return terms[0]
+
+
+@jax.custom_vjp
+def product(a: Array, weight: Array) -> Array:
+    """`a @ weight`, each sum as a tree; in its derivatives too, where JAX would sum in its own order."""
+    return tree_sum(a.T[:, :, None] * weight[:, None, :])
+
+
+def _product_forward(a: Array, weight: Array) -> Any:
+    return product(a, weight), (a, weight)
+
+
+def _product_backward(kept: Any, d_z: Array) -> tuple[Array, Array]:
+    a, weight = kept
+    return product(d_z, weight.T), product(a.T, d_z)
+
+
+product.defvjp(_product_forward, _product_backward)
+
+
+def mse(predictions: Array, targets: Array) -> Array:
+    """The mean of the squared differences, its sum as a tree."""
+    errors = predictions - targets
+    return tree_sum((errors**2).ravel()) * (1.0 / errors.size)
+
+
+def loss(alike: Collection[Cause], weights: list[Array], inputs: Array, targets: Array) -> Array:
+    """The loss as a function of the weights, in the arithmetic that is asked for."""
+    a = inputs
+    for weight in weights:
+        z = product(a, weight) if "order" in alike else a @ weight
+        a = sigmoid(z) if "sigmoid" in alike else jax.nn.sigmoid(z)
+    return mse(a, targets) if "order" in alike else gradients.mse(a, targets)
+
+
+@partial(jax.jit, static_argnames=("alike", "epochs"))
+def run(
+    alike: Collection[Cause],
+    weights: list[Array],
+    inputs: Array,
+    targets: Array,
+    rate: Array | float,
+    *,
+    epochs: int,
+) -> Any:
+    """All epochs in one scan; beside the final weights, losses and weights before each update."""
+
+    def step(weights: Any, _: None) -> Any:
+        value, grads = jax.value_and_grad(loss, argnums=1)(alike, weights, inputs, targets)
+        return jax.tree.map(lambda w, g: w - rate * g, weights, grads), (value, weights)
+
+    return lax.scan(step, weights, length=epochs)
+
+
+def train(
+    alike: Collection[Cause],
+    network: Network,
+    params: Params,
+    inputs: Batch,
+    targets: Batch,
+    schedule: Schedule,
+) -> tuple[Float64[np.ndarray, " epochs"], list[Float[np.ndarray, "points fan_in fan_out"]]]:
+    """The losses before each update, and each layer's weights before each and after the last."""
+    if "fused" in alike and NOT_FUSED not in os.environ.get("XLA_FLAGS", "").split():
+        raise ValueError(
+            f"XLA fuses multiply-adds in this process: start it with {NOT_FUSED} in XLA_FLAGS"
+        )
+    rate, epochs = schedule.learning_rate, schedule.epochs
+    weights = [jnp.asarray(weight) for weight, _ in params]
+    final, (losses, courses) = run(tuple(alike), weights, inputs, targets, rate, epochs=epochs)
+    points = [
+        np.concatenate([course, last[None]]) for course, last in zip(courses, final, strict=True)
+    ]
+    return np.asarray(losses, np.float64), points

@@ -1,0 +1,109 @@
+"""The causes of the last digit, one by one: NumPy's own arithmetic, or one that every framework does alike.
+
+For what the core experiments are: layers of sigmoids without biases, the MSE, gradient descent on the full batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+from gradparity.contract import Batch, Cause, Layer, Network, Params, Schedule, map_params
+
+from . import gradients, model
+
+# ln 2 in two parts: the first has so few digits that its product with a small whole number is exact.
+LN2_HIGH = {"float64": float.fromhex("0x1.62e42fefp-1"), "float32": float.fromhex("0x1.63p-1")}
+LN2_LOW = {
+    "float64": float.fromhex("0x1.473de6af278edp-34"),
+    "float32": float.fromhex("-0x1.bd0105c610ca8p-13"),
+}
+DEGREE = {"float64": 13, "float32": 7}
+LOWEST = {"float64": -700.0, "float32": -86.0}  # e^z is no subnormal, which XLA would flush to 0
+
+
+def exp(z: Batch) -> Batch:
+    """e^z for z ≤ 0, of operations that everybody rounds correctly, in this order."""
+    dtype = z.dtype.name
+    z = np.maximum(z, LOWEST[dtype])
+    k = np.rint(z * (1.0 / math.log(2.0)))
+    r = z - k * LN2_HIGH[dtype] - k * LN2_LOW[dtype]  # |r| < ln 2 / 2
+    series = np.full_like(r, 1.0 / math.factorial(DEGREE[dtype]))
+    for n in reversed(range(DEGREE[dtype])):
+        series = series * r + 1.0 / math.factorial(n)
+    return np.ldexp(series, k.astype(np.int32))
+
+
+def sigmoid(z: Batch) -> Batch:
+    """1 / (1 + e^-z)."""
+    e = exp(-np.abs(z))
+    return np.where(z >= 0.0, np.ones_like(e), e) / (1.0 + e)
+
+
+def tree_sum(terms: Float[np.ndarray, "terms ..."]) -> Float[np.ndarray, ...]:
+    """The sum over the first axis: the first half is added to the second, until one is left."""
+    while len(terms) > 1:
+        half = len(terms) // 2
+        terms = np.concatenate([terms[:half] + terms[half : 2 * half], terms[2 * half :]])
+    return terms[0]
+
+
+def product(a: Batch, weight: Float[np.ndarray, "fan_in fan_out"]) -> Batch:
+    """`a @ weight`, each sum as a tree."""
+    return tree_sum(a.T[:, :, None] * weight[:, None, :])
+
+
+def mse(predictions: Batch, targets: Batch) -> np.floating:
+    """The mean of the squared differences, its sum as a tree."""
+    errors = predictions - targets
+    return tree_sum((errors**2).ravel()) * (1.0 / errors.size)
+
+
+def value_and_grad(
+    alike: Collection[Cause], network: Network, params: Params, inputs: Batch, targets: Batch
+) -> tuple[gradients.Scalar, Params]:
+    """Back-propagation in the arithmetic that is asked for."""
+    own_sigmoid = sigmoid if "sigmoid" in alike else model.sigmoid
+    matmul = product if "order" in alike else np.matmul
+    activations = [inputs]
+    for weight, _ in params:
+        activations.append(own_sigmoid(matmul(activations[-1], weight)))
+
+    if "order" in alike:
+        loss: gradients.Scalar = mse(activations[-1], targets)
+        d_a = (1.0 / targets.size) * (2.0 * (activations[-1] - targets))
+    else:
+        loss = gradients.mse(activations[-1], targets)
+        d_a = gradients.LOSS_GRADIENTS["mse"](activations[-1], targets)
+
+    grads = []
+    for (weight, _), a_in, a_out in zip(
+        reversed(params), reversed(activations[:-1]), reversed(activations[1:]), strict=True
+    ):
+        d_z = d_a * (a_out * (1.0 - a_out))
+        grads.append(Layer(matmul(a_in.T, d_z), None))
+        d_a = matmul(d_z, weight.T)
+    return loss, tuple(reversed(grads))
+
+
+def train(
+    alike: Collection[Cause],
+    network: Network,
+    params: Params,
+    inputs: Batch,
+    targets: Batch,
+    schedule: Schedule,
+) -> tuple[Float64[np.ndarray, " epochs"], list[Float[np.ndarray, "points fan_in fan_out"]]]:
+    """The losses before each update, and each layer's weights before each and after the last."""
+    params = map_params(np.copy, params)
+    losses, weights = [], [[weight.copy()] for weight, _ in params]
+    for _ in range(schedule.epochs):
+        loss, grads = value_and_grad(alike, network, params, inputs, targets)
+        losses.append(float(loss))
+        for layer, (grad, _), course in zip(params, grads, weights, strict=True):
+            layer.weight[:] -= schedule.learning_rate * grad  # two operations: NumPy fuses nothing
+            course.append(layer.weight.copy())
+    return np.array(losses), [np.array(course) for course in weights]

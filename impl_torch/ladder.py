@@ -1,0 +1,130 @@
+"""The causes of the last digit, one by one: torch's own arithmetic, or one that every framework does alike.
+
+For what the core experiments are: layers of sigmoids without biases, the MSE, gradient descent on the full batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+from torch.autograd import Function
+
+from gradparity.contract import Batch, Cause, Network, Params, Schedule
+
+from . import gradients
+from .model import MLP
+
+# ln 2 in two parts: the first has so few digits that its product with a small whole number is exact.
+LN2_HIGH = {8: float.fromhex("0x1.62e42fefp-1"), 4: float.fromhex("0x1.63p-1")}
+LN2_LOW = {8: float.fromhex("0x1.473de6af278edp-34"), 4: float.fromhex("-0x1.bd0105c610ca8p-13")}
+DEGREE = {8: 13, 4: 7}
+LOWEST = {8: -700.0, 4: -86.0}  # e^z is no subnormal, which XLA would flush to 0
+
+
+def exp(z: Tensor) -> Tensor:
+    """e^z for z ≤ 0, of operations that everybody rounds correctly, in this order."""
+    size = z.itemsize
+    z = torch.clamp(z, min=LOWEST[size])
+    k = torch.round(z * (1.0 / math.log(2.0)))
+    r = z - k * LN2_HIGH[size] - k * LN2_LOW[size]  # |r| < ln 2 / 2
+    series = torch.full_like(r, 1.0 / math.factorial(DEGREE[size]))
+    for n in reversed(range(DEGREE[size])):
+        series = series * r + 1.0 / math.factorial(n)
+    return series * torch.exp2(k)  # of a whole number it is exact
+
+
+class Sigmoid(Function):
+    """1 / (1 + e^-z), and its derivative a (1 - a)."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor) -> Tensor:
+        """The activation."""
+        e = exp(-torch.abs(z))
+        a = torch.where(z >= 0.0, torch.ones_like(e), e) / (1.0 + e)
+        ctx.save_for_backward(a)
+        return a
+
+    @staticmethod
+    def backward(ctx: Any, d_a: Tensor) -> Tensor:
+        """∂L/∂z."""
+        (a,) = ctx.saved_tensors
+        return d_a * (a * (1.0 - a))
+
+
+def tree_sum(terms: Tensor) -> Tensor:
+    """The sum over the first axis: the first half is added to the second, until one is left."""
+    while len(terms) > 1:
+        half = len(terms) // 2
+        terms = torch.cat([terms[:half] + terms[half : 2 * half], terms[2 * half :]])
+    return terms[0]
+
+
+def product(a: Tensor, weight: Tensor) -> Tensor:
+    """`a @ weight`, each sum as a tree."""
+    return tree_sum(a.T[:, :, None] * weight[:, None, :])
+
+
+class Product(Function):
+    """`product`, whose derivatives are sums in the same order: autograd's own would be torch's sums."""
+
+    @staticmethod
+    def forward(ctx: Any, a: Tensor, weight: Tensor) -> Tensor:
+        """The product."""
+        ctx.save_for_backward(a, weight)
+        return product(a, weight)
+
+    @staticmethod
+    def backward(ctx: Any, d_z: Tensor) -> tuple[Tensor, Tensor]:
+        """∂L/∂a and ∂L/∂W."""
+        a, weight = ctx.saved_tensors
+        return product(d_z, weight.T), product(a.T, d_z)
+
+
+def mse(predictions: Tensor, targets: Tensor) -> Tensor:
+    """The mean of the squared differences, its sum as a tree."""
+    errors = predictions - targets
+    return tree_sum((errors**2).flatten()) * (1.0 / errors.numel())
+
+
+def train(
+    alike: Collection[Cause],
+    network: Network,
+    params: Params,
+    inputs: Batch,
+    targets: Batch,
+    schedule: Schedule,
+) -> tuple[Float64[np.ndarray, " epochs"], list[Float[np.ndarray, "points fan_in fan_out"]]]:
+    """The losses before each update, and each layer's weights before each and after the last."""
+    model = MLP(network, params)
+    tree: Any = Product.apply
+    own_sigmoid: Any = Sigmoid.apply if "sigmoid" in alike else torch.sigmoid
+    loss_of = mse if "order" in alike else gradients.mse
+    optimizer = torch.optim.SGD(model.parameters(), schedule.learning_rate)
+    x, y = torch.tensor(inputs), torch.tensor(targets)
+    losses, points = [], [model.to_params()]
+
+    for _ in range(schedule.epochs):
+        a = x
+        for layer in model.layers:
+            z = tree(a, layer.weight.T) if "order" in alike else layer(a)
+            a = own_sigmoid(z)
+        loss = loss_of(a, y)
+        optimizer.zero_grad()
+        loss.backward()
+        if "fused" in alike:
+            with torch.no_grad():
+                for weight in model.parameters():
+                    weight.sub_(schedule.learning_rate * weight.grad)
+        else:
+            optimizer.step()  # add_(grad, alpha=-rate): product and sum are rounded once
+        losses.append(loss.item())
+        points.append(model.to_params())
+    return np.array(losses), [
+        np.stack([w for w, _ in course]) for course in zip(*points, strict=True)
+    ]
