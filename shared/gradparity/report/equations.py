@@ -7,8 +7,7 @@ from __future__ import annotations
 
 EQUATIONS = {
     # model.py
-    "exp = np.exp(-np.abs(z))": r"e^{-\left|z\right|}",
-    "return np.where(z >= 0, 1.0, exp) / (1.0 + exp)": r"\sigma(z) = \frac{1}{1 + e^{-z}}",
+    "return 1.0 / (1.0 + np.exp(-z))": r"\sigma(z) = \frac{1}{1 + e^{-z}}",
     '"relu": lambda z: np.maximum(z, 0.0),': r"\max(z, 0)",
     '"leaky_relu": lambda z: np.where(z > 0.0, z, LEAK * z),': r"\max(z, \lambda z)",
     "z = unfold(layer, shape_in, a) @ matrix(layer, weight)": r"z_l = a_{l-1} W_l",
