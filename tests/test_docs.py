@@ -5,10 +5,13 @@ Their sessions are run by `make docs` (tests/docs); here is what that checker it
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from .docs import reference
 from .docs.pages import KINDS, WRITTEN, blocks, broken_links, commands, inline, invalid, run
 from .helpers import ROOT
 
@@ -40,6 +43,11 @@ def test_commands_are_valid(page: Path) -> None:
             assert not invalid(command), f"line {block.line}: {command}"
 
 
+def _parameters(name: str) -> list[Any]:
+    command = commands()[name]
+    return list(command.get_params(command.make_context(name, [], resilient_parsing=True)))
+
+
 @PAGES
 def test_commands_in_the_text_exist(page: Path) -> None:
     """A sentence may leave arguments out, but its commands and options are there."""
@@ -50,8 +58,48 @@ def test_commands_in_the_text_exist(page: Path) -> None:
         if words[0] == "make":
             assert not invalid(token.content)
         elif words[1] != "--help":
-            known = {option for p in commands()[words[1]].params for option in p.opts}
+            known = {option for p in _parameters(words[1]) for option in p.opts}
             assert {word for word in words if word.startswith("--")} <= known, token.content
+
+
+# --- what is said is what the code says -----------------------------------------------------------------------------
+
+REFERENCE = ROOT / "docs" / "reference"
+
+
+def test_the_command_line_is_as_its_help_says() -> None:
+    assert reference.CLI.read_text() == reference.cli_page(), "python -m tests.docs.reference"
+
+
+def test_every_key_of_an_experiment_is_documented() -> None:
+    """Each section's rows stand together; nothing else is a row."""
+    text = (REFERENCE / "experiment-file.md").read_text()
+    sections = [
+        "".join(f"| `{key}` | {allowed} | {default} | \0\n" for key, allowed, default in rows)
+        for rows in reference.experiment_rows().values()
+    ]
+    tables = re.sub(r"^(\| `.*? \| .*? \| .*? \| )[^|\n]+\|$", "\\1\0", text, flags=re.MULTILINE)
+    missing = [rows for rows in sections if rows not in tables]
+    assert not missing, "\n".join(missing)
+    assert tables.count("\n| `") == sum(rows.count("\n") for rows in sections)
+
+
+def test_every_field_of_the_contract_is_documented() -> None:
+    text = (REFERENCE / "contract.md").read_text()
+    for name, rows in reference.contract_rows().items():
+        _, _, below = text.partition(f"\n### {name}\n")
+        table = re.findall(r"^\| `.*?` \|", below.partition("\n### ")[0], flags=re.MULTILINE)
+        assert table == rows, name
+    named = re.findall(r"\n### (\w+)\n", text)
+    assert sorted(named) == sorted(reference.contract_rows())
+    for signature in reference.contract_signatures():
+        assert f"| `{signature}` |" in text
+
+
+def test_figures_are_those_of_the_campaigns() -> None:
+    for name, paragraphs in reference.figures().items():
+        said = reference.FIGURES.findall((reference.EXPLANATION / name).read_text())
+        assert said == paragraphs, "python -m tests.docs.reference"
 
 
 # --- the checker ---------------------------------------------------------------------------------------------------

@@ -115,12 +115,11 @@ def broken_links(page: Path, text: str) -> list[str]:
     broken = []
     for link in links(text):
         path, _, anchor = link.partition("#")
-        target = (page.parent / path).resolve() if path else page
+        target = page.parent / path
         if re.match(r"[a-z]+:", link):
             continue
-        if not target.exists() or (
-            anchor and anchor not in anchors(text if target == page else target.read_text())
-        ):
+        there = not path or target.exists()
+        if not there or (anchor and anchor not in anchors(target.read_text() if path else text)):
             broken.append(link)
     return broken
 

@@ -1,9 +1,13 @@
-"""What the reference pages must say, taken from the code. `python -m tests.docs.reference` renews docs/reference/cli.md."""
+"""What pages must say, taken from the code and from campaigns.
+
+`python -m tests.docs.reference` renews docs/reference/cli.md, and the paragraphs of figures in docs/explanation/.
+"""
 
 from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
@@ -13,6 +17,8 @@ import typer.main
 from gradparity import contract
 from gradparity.cli import app
 from gradparity.experiment import Experiment
+from gradparity.report.ladder import section
+from gradparity.report.scoreboard import scoreboard
 
 from ..helpers import ROOT
 from .pages import commands
@@ -20,8 +26,8 @@ from .pages import commands
 CLI = ROOT / "docs" / "reference" / "cli.md"
 _CLI_HEAD = """# The command line
 
-Held to `gradparity --help` by a test. Results and errors go to standard output and standard error; on a terminal there are colours and a
-progress bar, elsewhere plain lines.
+Held to `gradparity --help` by a test. Results go to standard output, errors to standard error; on a terminal there are
+colours and a progress bar, elsewhere plain lines.
 
 """
 
@@ -60,11 +66,10 @@ def experiment_rows() -> dict[str, list[tuple[str, str, str]]]:
     found: dict[str, list[tuple[str, str, str]]] = {"the file": []}
     for key, node in schema["properties"].items():
         if key != "name":  # the file's own
-            found["the file"].append((key, _allowed(node, schema), _default(schema, key)))
-    for name, section in schema["$defs"].items():
+            found["the file"].append((key, _allowed(node), _default(schema, key)))
+    for name, part in schema["$defs"].items():
         found[name] = [
-            (key, _allowed(node, schema), _default(section, key))
-            for key, node in section["properties"].items()
+            (key, _allowed(node), _default(part, key)) for key, node in part["properties"].items()
         ]
     return found
 
@@ -76,31 +81,33 @@ def _default(section: Any, key: str) -> str:
     return "none" if default is None else f"`{json.dumps(default)}`"
 
 
-def _allowed(node: Any, schema: Any) -> str:
+_KINDS = {
+    "string": "text",
+    "boolean": "true or false",
+    "object": "a table",
+    "array": "a list of tables",
+}
+
+
+def _allowed(node: Any) -> str:
+    if "anyOf" in node:
+        node = next(one for one in node["anyOf"] if one.get("type") != "null")
     if "$ref" in node or "oneOf" in node:
         return "a table"
-    if "anyOf" in node:
-        kinds = [one for one in node["anyOf"] if one.get("type") != "null"]
-        return _allowed(kinds[0], schema)
-    if "const" in node:
-        return f'`"{node["const"]}"`'
-    if "enum" in node:
-        return ", ".join(f'`"{value}"`' for value in node["enum"])
+    if values := node.get("enum") or ([node["const"]] if "const" in node else []):
+        return ", ".join(f'`"{value}"`' for value in values)
     if "prefixItems" in node:
-        kinds = [_allowed(one, schema) for one in node["prefixItems"]]
-        return f"[{', '.join(kinds)}]"
-    if node["type"] == "array":
-        return "a list of tables"
+        return f"[{', '.join(map(_allowed, node['prefixItems']))}]"
     limits = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     told = [f"{sign} {node[key]:g}" for key, sign in limits.items() if key in node]
-    kind = {"string": "text", "boolean": "true or false", "object": "a table"}
-    return " ".join([kind.get(node["type"], node["type"]), ", ".join(told)]).strip()
+    return " ".join([_KINDS.get(node["type"], node["type"]), ", ".join(told)]).strip()
 
 
 def contract_rows() -> dict[str, list[str]]:
     """Each record of the contract: its fields, with their defaults."""
     found = {}
-    for name, record in vars(contract).items():
+    records: dict[str, Any] = vars(contract)
+    for name, record in records.items():
         if not inspect.isclass(record) or record.__module__ != contract.__name__:
             continue
         if is_dataclass(record):
@@ -134,5 +141,71 @@ def _parameters(function: Any) -> Iterator[str]:
             yield name if default is parameter.empty else f"{name}={default}"
 
 
-if __name__ == "__main__":
+EXPLANATION = ROOT / "docs" / "explanation"
+FIGURES = re.compile(r"^\*In figures\*: .*$", flags=re.MULTILINE)
+"""A paragraph of its own, in one line."""
+
+
+def figures() -> dict[str, list[str]]:
+    """The paragraphs of figures, by page."""
+    ladder, faults = section(_campaign("ladder")), scoreboard(_campaign("faults"))
+    assert ladder is not None
+    assert faults is not None
+    return {
+        "how-agreement-is-judged.md": [
+            f"*In figures*: {_random_networks()} {_planted(faults['boards'])}"
+        ],
+        "why-correct-programs-part-ways.md": [
+            f"*In figures*: {ladder.summary}",
+            f"*In figures*: {_parted(_campaign('study'))}",
+        ],
+    }
+
+
+def _random_networks() -> str:
+    campaigns = [_campaign("agreement"), _campaign("agreement-any")]
+    networks = sum(one["networks"] for one in campaigns)
+    found = [
+        phase
+        for one in campaigns
+        for pair in one["agreement"]["pairs"]
+        for phase in pair["phases"].values()
+    ]
+    return (
+        f"in {networks} random networks, {sum(phase['tensors'] for phase in found)} comparisons of tensors, "
+        f"{sum(phase['disagreeing'] for phase in found)} were outside the bound; "
+        f"the largest share was {max(phase['largest_share'] for phase in found):.2f}."
+    )
+
+
+def _planted(boards: Any) -> str:
+    planted, caught, misnamed = (
+        sum(board["suite"][key] for board in boards) for key in ("planted", "caught", "misnamed")
+    )
+    return f"Of {planted} faults planted on the suite {caught} were caught and {misnamed} misnamed."
+
+
+def _parted(study: Any) -> str:
+    one, two = study["chaos"][0]["implementations"]
+    told = ", ".join(f"{row['parted']['1000']:.0%} ({row['label']})" for row in study["chaos"])
+    return (
+        f"the losses of {one} and {two} have come to differ by more than a thousandth within 1000 epochs for this "
+        f"share of {study['seeds']} seeds: {told}. The rates are the homework's."
+    )
+
+
+def _campaign(name: str) -> Any:
+    return json.loads((ROOT / "reports" / "campaigns" / f"{name}.json").read_text())
+
+
+def _renew() -> None:
     CLI.write_text(cli_page())
+    for name, paragraphs in figures().items():
+        text = (EXPLANATION / name).read_text()
+        for old, new in zip(FIGURES.findall(text), paragraphs, strict=True):
+            text = text.replace(old, new)
+        (EXPLANATION / name).write_text(text)
+
+
+if __name__ == "__main__":
+    _renew()
