@@ -210,7 +210,7 @@ def test_the_command_and_its_page(
     changed = section(stored)
     assert changed is not None
     assert "numpy and torch first differ at epoch 3: layer 0 weight[0, 1]" in changed.part.text
-    assert "from epoch 3; 0.5 apart" in {cell for line in changed.part.rows for cell in line}
+    assert "epoch 3; 0.5" in {cell for line in changed.part.rows for cell in line}
     assert attribution(stored["attribution"]).headings == changed.part.headings
 
 

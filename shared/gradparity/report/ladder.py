@@ -98,8 +98,10 @@ def _outcome(settings: Sequence[Found]) -> str:
         if pair["first_difference"]
     ]
     if not parted:
-        return "With all three alike not a bit differs, in either dtype, from the first update to the last."
-    return " ".join(["With all three alike there is more that differs.", *parted])
+        found = "With all three alike not a bit differs, in either dtype, from the first update to the last."
+    else:
+        found = " ".join(["With all three alike there is more that differs.", *parted])
+    return f"{found} In the table: the epoch of the first differing bit, and how far apart the weights end."
 
 
 def _furthest(pairs: Sequence[Found]) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from ..bench.measure import C_LOOP
 from .figures import COLOURS, STYLE, Drawing
 from .study import Part
 from .study_figures import line_style
@@ -64,15 +65,14 @@ def _growth(curves: Curves) -> Part:
 def _lines(curves: Curves) -> Figure:
     kinds = list(dict.fromkeys(what for what, _, _ in curves))
     dtypes = list(dict.fromkeys(dtype for _, dtype, _ in curves))
-    names = list(dict.fromkeys(name for _, _, name in curves))
+    names = list(dict.fromkeys(name for _, _, name in curves if name != C_LOOP))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(2.6 * len(kinds), 2.6 * len(dtypes) + 0.8), layout="constrained")
         panels = figure.subplots(len(dtypes), len(kinds), sharex="col", sharey="row", squeeze=False)
         for (what, dtype, name), points in curves.items():
             axes = panels[dtypes.index(dtype)][kinds.index(what)]
-            axes.plot(
-                *zip(*points, strict=True), marker=".", label=name, **line_style(names.index(name))
-            )
+            style = line_style(names.index(name)) if name != C_LOOP else {"color": "black"}
+            axes.plot(*zip(*points, strict=True), marker=".", label=name, **style)
             axes.set(xscale="log", yscale="log")
             axes.minorticks_off()
         for axes, what in zip(panels[-1], kinds, strict=True):
