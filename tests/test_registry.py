@@ -115,7 +115,7 @@ def test_what_is_no_implementation(tmp_path: Path) -> None:
         registry.load(str(tmp_path / "none.py"))
     with pytest.raises(
         InputError,
-        match="no implementation 'tensorflow'; installed: jax, jax-exact, jax-tuned, numpy, numpy-exact",
+        match="no implementation 'tensorflow'; installed: jax, jax-exact, jax-tuned, numpy, numpy-exact, ",
     ):
         registry.load("tensorflow")
     broken = tmp_path / "broken.py"
