@@ -49,7 +49,7 @@ def _growth(curves: Curves) -> Part:
         (before, cheaper), (last, dearer) = points[-2:]
         exponent = math.log(dearer / cheaper) / math.log(last / before)
         first, cost = points[0]
-        costs = [f"{first:,}", f"{cost:.3g}", f"{last:,}", f"{dearer:.3g}"]
+        costs = [f"{first:,}", _digits(cost), f"{last:,}", _digits(dearer)]
         rows.append([what, dtype, name, *costs, f"{exponent:.2f}"])
     caption = (
         "µs a step (of one network, where seeds grow), on logarithmic axes, as one thing grows and all else stays as "
@@ -108,10 +108,15 @@ def _figures(row: Mapping[str, Any]) -> list[str]:
     ratio = row["times_limit"]
     return [
         f"{row['first_seconds']:.2f}",
-        f"{median:.3g} ({low:.3g}–{high:.3g})",
-        f"{row['cpu_us_per_step']:.3g}",
-        "–" if ratio is None else f"{ratio:.3g}",
+        f"{_digits(median)} ({_digits(low)}–{_digits(high)})",
+        _digits(row["cpu_us_per_step"]),
+        "–" if ratio is None else _digits(ratio),
     ]
+
+
+def _digits(value: float) -> str:
+    """Three of them, and no powers of ten."""
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
 def _bars(workloads: Sequence[Mapping[str, Any]]) -> Figure:
@@ -125,7 +130,7 @@ def _bars(workloads: Sequence[Mapping[str, Any]]) -> Figure:
             axes.barh(range(len(names)), ratios, left=0, color=tuned, height=0.7)
             for at, ratio in enumerate(ratios):
                 axes.annotate(
-                    f"{ratio:.3g}",
+                    _digits(ratio),
                     (ratio, at),
                     xytext=(3, 0),
                     textcoords="offset points",
