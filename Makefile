@@ -8,13 +8,16 @@ export OMP_NUM_THREADS      = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS      = 1
 
-.PHONY: report test browser check format campaigns mutation reference clean
+.PHONY: report test docs browser check format campaigns mutation reference clean
 
 report: $(VENV)/.installed           ## train every experiment in three frameworks, write reports/latest/
 	$(BIN)/gradparity report
 
 test: $(VENV)/.installed             ## the default test run
 	$(BIN)/pytest
+
+docs: $(VENV)/.installed           ## every command of the documentation, its output compared
+	$(BIN)/pytest tests/docs
 
 browser: $(VENV)/.browser            ## the report in headless Chromium
 	$(BIN)/pytest --numprocesses=0 tests/browser

@@ -1,4 +1,4 @@
-"""`results.json` is what its schema says, and docs/results.md says the same of every field."""
+"""`results.json` is what its schema says, and docs/reference/results.md says the same of every field."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ def test_what_it_does_not_say_is_found(spoil: Callable[[Any], Any]) -> None:
 
 
 def test_every_field_is_documented() -> None:
-    text = (ROOT / "docs" / "results.md").read_text()
+    text = (ROOT / "docs" / "reference" / "results.md").read_text()
     missing = [row for row in _rows(schema()) if row not in text]
-    assert not missing, "docs/results.md lacks:\n" + "\n".join(missing)
+    assert not missing, "docs/reference/results.md lacks:\n" + "\n".join(missing)
     assert text.count("\n| `") == len(list(_rows(schema())))
 
 

@@ -59,6 +59,7 @@ BAD_INPUT = 2
 
 app = typer.Typer(
     help="One experiment, three frameworks, the same numbers.",
+    epilog="Exit codes: 0 agree, 1 disagree, 2 usage or bad input, 3 nothing could be judged.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -72,7 +73,8 @@ Impls = Annotated[
     list[str] | None,
     typer.Option(
         "--impl",
-        help="An implementation, by name or path; repeat for several.  [default: numpy, torch, jax]",
+        help="An implementation, by name or path; repeat for several.",
+        show_default="numpy, torch, jax",
     ),
 ]
 Kinds = Annotated[
@@ -106,7 +108,13 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_print_version)
+        bool,
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=_print_version,
+            help="Show the version and exit.",
+        ),
     ] = False,
 ) -> None:
     pass
@@ -175,9 +183,12 @@ def run_(
 @app.command()
 def compare(
     run_a: Annotated[
-        str, typer.Argument(help="A run's folder, or its name in the folder of runs.")
+        str,
+        typer.Argument(metavar="RUN_A", help="A run's folder, or its name in the folder of runs."),
     ],
-    run_b: Annotated[str, typer.Argument(help="Another run of the same experiment.")],
+    run_b: Annotated[
+        str, typer.Argument(metavar="RUN_B", help="Another run of the same experiment.")
+    ],
     runs: Runs = store.RUNS,
 ) -> None:
     """Compare two kept runs, perhaps from two machines or versions.
@@ -221,7 +232,7 @@ def compare(
 def report(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[EXPERIMENT]...", help="Names or .toml files.  [default: all]"),
+        typer.Argument(metavar="EXPERIMENT", help="Names or .toml files.", show_default="all"),
     ] = None,
     impl: Impls = None,
     out: Annotated[Path, typer.Option(help="Where to write the report.")] = LATEST,
@@ -248,7 +259,7 @@ def check(
     targets: Annotated[
         list[str],
         typer.Argument(
-            metavar="TARGET...",
+            metavar="TARGET",
             help="A name, package.module, or path/to/file.py[:object].",
         ),
     ],
@@ -260,7 +271,9 @@ def check(
     timeout: Annotated[
         float | None,
         typer.Option(
-            min=1, help="Seconds that a target may take.  [default: 60; with --kind any, 300]"
+            min=1,
+            help="Seconds that a target may take.",
+            show_default="60; with --kind any, 300",
         ),
     ] = None,
 ) -> None:
@@ -341,7 +354,8 @@ def sweep_(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Where to keep it; if it was stopped, where to go on.", show_default=False
+            help="Where to keep it; if it was stopped, where to go on.",
+            show_default="in reports/sweeps, named after its plan",
         ),
     ] = None,
     dask: Annotated[
@@ -390,8 +404,8 @@ def study(
     impl: Annotated[
         list[str] | None,
         typer.Option(
-            help="An implementation, by name or path; repeat for several; the first makes most of it."
-            "  [default: jax, numpy, torch]",
+            help="An implementation, by name or path; repeat for several; the first makes most of it.",
+            show_default="jax, numpy, torch",
         ),
     ] = None,
     seeds: Annotated[int, typer.Option(min=2, help="Members of each sweep.")] = SEEDS,
@@ -416,8 +430,8 @@ def bench_(
     impl: Annotated[
         list[str] | None,
         typer.Option(
-            help="An implementation, by name or path; repeat for several."
-            "  [default: the plain and the tuned ones]",
+            help="An implementation, by name or path; repeat for several.",
+            show_default="the plain and the tuned ones",
         ),
     ] = None,
     quick: Annotated[
@@ -430,8 +444,8 @@ def bench_(
         typer.Option(
             "--json",
             metavar="FILE",
-            help="Where to write all figures.  [default: reports/campaigns/bench.json, none if --quick]",
-            show_default=False,
+            help="Where to write all figures.",
+            show_default=f"{CAMPAIGNS / BENCH}, none if --quick",
         ),
     ] = None,
 ) -> None:

@@ -1,0 +1,211 @@
+"""What pages must say, taken from the code and from campaigns.
+
+`python -m tests.docs.reference` renews docs/reference/cli.md, and the paragraphs of figures in docs/explanation/.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, fields, is_dataclass
+from typing import Any
+
+import typer.main
+
+from gradparity import contract
+from gradparity.cli import app
+from gradparity.experiment import Experiment
+from gradparity.report.ladder import section
+from gradparity.report.scoreboard import scoreboard
+
+from ..helpers import ROOT
+from .pages import commands
+
+CLI = ROOT / "docs" / "reference" / "cli.md"
+_CLI_HEAD = """# The command line
+
+Held to `gradparity --help` by a test. Results go to standard output, errors to standard error; on a terminal there are
+colours and a progress bar, elsewhere plain lines.
+
+"""
+
+
+def cli_page() -> str:
+    """The command line as its own help has it."""
+    group: Any = typer.main.get_command(app)
+    return _CLI_HEAD + "\n".join([f"{group.epilog}\n", *_of_group(group), *map(_of, commands())])
+
+
+def _of_group(group: Any) -> Iterator[str]:
+    yield "| command | |\n|---|---|"
+    for name, command in commands().items():
+        first = command.help.partition("\n\n")[0]
+        yield f"| [`gradparity {name}`](#gradparity-{name}) | {first} |"
+    yield ""
+
+
+def _of(name: str) -> str:
+    command = commands()[name]
+    context = command.make_context(f"gradparity {name}", [], resilient_parsing=True)
+    usage = command.get_usage(context).removeprefix("Usage: ")
+    records = [param.get_help_record(context) for param in command.get_params(context)]
+    rows = "\n".join(f"| `{_cell(what)}` | {_cell(says)} |" for what, says in records)
+    told = inspect.cleandoc(command.help)
+    return f"## gradparity {name}\n\n{told}\n\n`{usage}`\n\n| argument or option | meaning |\n|---|---|\n{rows}\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def experiment_rows() -> dict[str, list[tuple[str, str, str]]]:
+    """Each section of an experiment's file: key, what it may be, default."""
+    schema = Experiment.model_json_schema()
+    found: dict[str, list[tuple[str, str, str]]] = {"the file": []}
+    for key, node in schema["properties"].items():
+        if key != "name":  # the file's own
+            found["the file"].append((key, _allowed(node), _default(schema, key)))
+    for name, part in schema["$defs"].items():
+        found[name] = [
+            (key, _allowed(node), _default(part, key)) for key, node in part["properties"].items()
+        ]
+    return found
+
+
+def _default(section: Any, key: str) -> str:
+    if key in section.get("required", ()):
+        return "required"
+    default = section["properties"][key].get("default")
+    return "none" if default is None else f"`{json.dumps(default)}`"
+
+
+_KINDS = {
+    "string": "text",
+    "boolean": "true or false",
+    "object": "a table",
+    "array": "a list of tables",
+}
+
+
+def _allowed(node: Any) -> str:
+    if "anyOf" in node:
+        node = next(one for one in node["anyOf"] if one.get("type") != "null")
+    if "$ref" in node or "oneOf" in node:
+        return "a table"
+    if values := node.get("enum") or ([node["const"]] if "const" in node else []):
+        return ", ".join(f'`"{value}"`' for value in values)
+    if "prefixItems" in node:
+        return f"[{', '.join(map(_allowed, node['prefixItems']))}]"
+    limits = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    told = [f"{sign} {node[key]:g}" for key, sign in limits.items() if key in node]
+    return " ".join([_KINDS.get(node["type"], node["type"]), ", ".join(told)]).strip()
+
+
+def contract_rows() -> dict[str, list[str]]:
+    """Each record of the contract: its fields, with their defaults."""
+    found = {}
+    records: dict[str, Any] = vars(contract)
+    for name, record in records.items():
+        if not inspect.isclass(record) or record.__module__ != contract.__name__:
+            continue
+        if is_dataclass(record):
+            found[name] = [_field(one.name, _default_of(one)) for one in fields(record)]
+        elif hasattr(record, "_fields"):
+            defaults = record._field_defaults
+            found[name] = [_field(one, defaults.get(one, MISSING)) for one in record._fields]
+    return found
+
+
+def _default_of(one: Field[Any]) -> Any:
+    return one.default if one.default_factory is MISSING else one.default_factory()
+
+
+def _field(name: str, default: Any) -> str:
+    return f"| `{name}` |" if default is MISSING else f"| `{name} = {default!r}` |"
+
+
+def contract_signatures() -> list[str]:
+    """The functions of the contract, without types."""
+    return [
+        f"{name}({', '.join(_parameters(getattr(contract.Implementation, name)))})"
+        for name in ("forward", "loss_and_grads", "train")
+    ]
+
+
+def _parameters(function: Any) -> Iterator[str]:
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name != "self":
+            default = parameter.default
+            yield name if default is parameter.empty else f"{name}={default}"
+
+
+EXPLANATION = ROOT / "docs" / "explanation"
+FIGURES = re.compile(r"^\*In figures\*: .*$", flags=re.MULTILINE)
+"""A paragraph of its own, in one line."""
+
+
+def figures() -> dict[str, list[str]]:
+    """The paragraphs of figures, by page."""
+    ladder, faults = section(_campaign("ladder")), scoreboard(_campaign("faults"))
+    assert ladder is not None
+    assert faults is not None
+    return {
+        "how-agreement-is-judged.md": [
+            f"*In figures*: {_random_networks()} {_planted(faults['boards'])}"
+        ],
+        "why-correct-programs-part-ways.md": [
+            f"*In figures*: {ladder.summary}",
+            f"*In figures*: {_parted(_campaign('study'))}",
+        ],
+    }
+
+
+def _random_networks() -> str:
+    campaigns = [_campaign("agreement"), _campaign("agreement-any")]
+    networks = sum(one["networks"] for one in campaigns)
+    found = [
+        phase
+        for one in campaigns
+        for pair in one["agreement"]["pairs"]
+        for phase in pair["phases"].values()
+    ]
+    return (
+        f"in {networks} random networks, {sum(phase['tensors'] for phase in found)} comparisons of tensors, "
+        f"{sum(phase['disagreeing'] for phase in found)} were outside the bound; "
+        f"the largest share was {max(phase['largest_share'] for phase in found):.2f}."
+    )
+
+
+def _planted(boards: Any) -> str:
+    planted, caught, misnamed = (
+        sum(board["suite"][key] for board in boards) for key in ("planted", "caught", "misnamed")
+    )
+    return f"Of {planted} faults planted on the suite {caught} were caught and {misnamed} misnamed."
+
+
+def _parted(study: Any) -> str:
+    one, two = study["chaos"][0]["implementations"]
+    told = ", ".join(f"{row['parted']['1000']:.0%} ({row['label']})" for row in study["chaos"])
+    return (
+        f"the losses of {one} and {two} have come to differ by more than a thousandth within 1000 epochs for this "
+        f"share of {study['seeds']} seeds: {told}. The rates are the homework's."
+    )
+
+
+def _campaign(name: str) -> Any:
+    return json.loads((ROOT / "reports" / "campaigns" / f"{name}.json").read_text())
+
+
+def _renew() -> None:
+    CLI.write_text(cli_page())
+    for name, paragraphs in figures().items():
+        text = (EXPLANATION / name).read_text()
+        for old, new in zip(FIGURES.findall(text), paragraphs, strict=True):
+            text = text.replace(old, new)
+        (EXPLANATION / name).write_text(text)
+
+
+if __name__ == "__main__":
+    _renew()
