@@ -108,7 +108,8 @@ def contract_rows() -> dict[str, list[str]]:
     found = {}
     records: dict[str, Any] = vars(contract)
     for name, record in records.items():
-        if not inspect.isclass(record) or record.__module__ != contract.__name__:
+        own = inspect.isclass(record) and record.__module__ == contract.__name__
+        if not own:
             continue
         if is_dataclass(record):
             found[name] = [_field(one.name, _default_of(one)) for one in fields(record)]
