@@ -20,6 +20,7 @@ from gradparity.parity.campaign import agreement
 from gradparity.parity.judge import Verdict
 from gradparity.report.build import build
 
+from .docs.pages import broken_links
 from .helpers import ROOT, small_experiment
 
 ORDER = ("verdict", "code", "experiments", "experiment", "how", "machine")
@@ -115,6 +116,17 @@ def test_its_order_is_the_readers(out: Path) -> None:
     ]  # fmt: skip
 
 
+def test_the_markdown_edition_is_in_the_same_order(out: Path) -> None:
+    text = (out / "README.md").read_text()
+    title, sentence = text.split("\n\n")[:2]
+    assert title == "# One experiment, 2 implementations, the same numbers"
+    assert re.fullmatch(r"\*\*numpy, .*: agree\.\*\* On 1 experiment, every number .*\.", sentence)
+    headings = re.findall(r"^## (.*)", text, flags=re.MULTILINE)
+    assert headings == ["The experiments", "How agreement is judged", "What was run"]
+    assert "```" not in text  # no source: it is in the page
+    assert not broken_links(out / "README.md", text)
+
+
 def test_the_command_stands_under_each_figure(out: Path) -> None:
     text = (out / "index.html").read_text()
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", text)
@@ -136,7 +148,7 @@ def test_a_hostile_name_is_text(out: Path) -> None:
 def test_tables_of_the_markdown_are_whole(out: Path) -> None:
     text = (out / "README.md").read_text() + (out / "machine.md").read_text()
     tables = re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE)
-    assert len(tables) == 7
+    assert len(tables) == 8
     for table in tables:
         rows = table.splitlines()
         assert re.fullmatch(r"\|(:?-+:?\|)+", rows[1]), table

@@ -12,6 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator
 
+from ..docs.pages import broken_links, links
 from .conftest import HOSTILE, View
 
 Open = Callable[..., AbstractContextManager[View]]
@@ -233,3 +234,11 @@ def test_what_scrolls_can_be_reached_by_keyboard(report: Path, opened: Open) -> 
         for box in boxes:
             scrolls = box.evaluate("one => one.scrollWidth > one.clientWidth")
             assert (box.get_attribute("tabindex") == "0") == scrolls
+
+
+def test_links_of_the_markdown_edition_land(report: Path) -> None:
+    """No browser is needed; but here a report has everything in it."""
+    page = report.with_name("README.md")
+    text = page.read_text()
+    assert {"#the-study", "#planted-faults", "#bit-for-bit", "#speed"} < set(links(text))
+    assert not broken_links(page, text)

@@ -106,16 +106,14 @@ def _allowed(node: Any) -> str:
 def contract_rows() -> dict[str, list[str]]:
     """Each record of the contract: its fields, with their defaults."""
     found = {}
-    records: dict[str, Any] = vars(contract)
-    for name, record in records.items():
-        own = inspect.isclass(record) and record.__module__ == contract.__name__
-        if not own:
+    for name, record in vars(contract).items():
+        if not inspect.isclass(record) or record.__module__ != contract.__name__:
             continue
         if is_dataclass(record):
             found[name] = [_field(one.name, _default_of(one)) for one in fields(record)]
-        elif hasattr(record, "_fields"):
-            defaults = record._field_defaults
-            found[name] = [_field(one, defaults.get(one, MISSING)) for one in record._fields]
+        elif (named := vars(record)).get("_fields"):
+            defaults = named["_field_defaults"]
+            found[name] = [_field(one, defaults.get(one, MISSING)) for one in named["_fields"]]
     return found
 
 
