@@ -36,7 +36,10 @@ from .tuned_step import Calls, Features, Weights, feature_major
 __all__ = ["forward", "loss_and_grads", "train", "train_ensemble"]
 
 _KEPT = 2**13
-"""Errors that are kept before their losses are taken."""
+"""Errors that are kept at most before their losses are taken."""
+
+_WRITTEN = 16
+"""Updates that are written down at most: that takes as long as a few of them."""
 
 _CACHE = 2**21
 """Bytes that the members of an ensemble that are trained at once take up."""
@@ -179,7 +182,8 @@ def _batches(schedule: Schedule, y: Features, members: int) -> list[slice]:
     """The columns of each batch of an epoch; of the full batch as often as errors are kept."""
     outputs, samples = y.shape[-2:]
     if schedule.batch_size is None:
-        return [slice(None)] * max(_KEPT // (members * outputs * samples), 1)
+        times = min(_KEPT // (members * outputs * samples), _WRITTEN)
+        return [slice(None)] * max(times, 1)
     return [
         slice(start, start + schedule.batch_size)
         for start in range(0, samples, schedule.batch_size)

@@ -140,8 +140,10 @@ def _load_file(path: str) -> Any:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
+        relative = isinstance(error, ImportError) and "relative import" in str(error)
+        remedy = "; a part of a package is given as package.module" if relative else ""
         raise TargetImportError(
-            f"'{path}' cannot be imported: {type(error).__name__}: {error}"
+            f"'{path}' cannot be imported: {type(error).__name__}: {error}{remedy}"
         ) from error
     return module
 

@@ -114,4 +114,4 @@ def _words(alike: Sequence[str]) -> str:
 def _parted(pair: Found) -> str:
     if pair["first_difference"] is None:
         return "the same bits"
-    return f"from epoch {pair['first_difference']['update']}; {pair['distance']:.2g} apart"
+    return f"epoch {pair['first_difference']['update']}; {pair['distance']:.2g}"

@@ -98,8 +98,10 @@ def _outcome(settings: Sequence[Found]) -> str:
         if pair["first_difference"]
     ]
     if not parted:
-        return "With all three alike not a bit differs, in either dtype, from the first update to the last."
-    return " ".join(["With all three alike there is more that differs.", *parted])
+        found = "With all three alike not a bit differs, in either dtype, from the first update to the last."
+    else:
+        found = " ".join(["With all three alike there is more that differs.", *parted])
+    return f"{found} In the table: the epoch of the first differing bit, and how far apart the weights end."
 
 
 def _furthest(pairs: Sequence[Found]) -> float:
@@ -115,25 +117,19 @@ def _figure(settings: Sequence[Found]) -> Figure:
         for axes, setting, some in zip(panels, settings, rungs, strict=True):
             apart = [p["distance"] for rung in some for p in rung.pairs if p["distance"]]
             edge = min(apart) / 10
-            for rung in some:
-                for at, pair in enumerate(rung.pairs):
-                    axes.plot(
-                        pair["distance"] or edge,
-                        labels.index(rung.label) + 0.2 * (at - 1),
-                        _MARKERS[at],
-                        ms=5,
-                        color=COLOURS[at],
-                        mfc=COLOURS[at] if pair["distance"] else "none",
-                        label=" – ".join(pair["pair"]),
-                    )
+            for at, pair in enumerate(some[0].pairs):
+                found = [rung.pairs[at]["distance"] for rung in some]
+                heights = [labels.index(rung.label) + 0.2 * (at - 1) for rung in some]
+                style = {"marker": _MARKERS[at], "ls": "", "ms": 5, "color": COLOURS[at]}
+                axes.plot(
+                    [one or None for one in found], heights, label=" – ".join(pair["pair"]), **style
+                )
+                axes.plot([None if one else edge for one in found], heights, mfc="none", **style)
             axes.set(xscale="log", xlim=(edge / 2, max(apart) * 4))
             axes.set_title(f"{setting['experiment']}, {setting['dtype']}", fontsize=9)
             axes.minorticks_off()
         panels[0].set_yticks(range(len(labels)), labels, fontsize=8)
         panels[0].invert_yaxis()
-        handles, names = panels[0].get_legend_handles_labels()
-        count = len(settings[0]["rungs"][0]["pairs"])
-        figure.legend(
-            handles[:count], names[:count], loc="outside lower center", ncols=3, fontsize=8
-        )
+        names = panels[0].get_legend_handles_labels()
+        figure.legend(*names, loc="outside lower center", ncols=3, fontsize=8)
     return figure

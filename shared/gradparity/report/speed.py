@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from ..bench.measure import C_LOOP
 from .figures import COLOURS, STYLE, Drawing
 from .study import Part
 from .study_figures import line_style
@@ -48,7 +49,7 @@ def _growth(curves: Curves) -> Part:
         (before, cheaper), (last, dearer) = points[-2:]
         exponent = math.log(dearer / cheaper) / math.log(last / before)
         first, cost = points[0]
-        costs = [f"{first:,}", f"{cost:.3g}", f"{last:,}", f"{dearer:.3g}"]
+        costs = [f"{first:,}", _digits(cost), f"{last:,}", _digits(dearer)]
         rows.append([what, dtype, name, *costs, f"{exponent:.2f}"])
     caption = (
         "µs a step (of one network, where seeds grow), on logarithmic axes, as one thing grows and all else stays as "
@@ -64,15 +65,14 @@ def _growth(curves: Curves) -> Part:
 def _lines(curves: Curves) -> Figure:
     kinds = list(dict.fromkeys(what for what, _, _ in curves))
     dtypes = list(dict.fromkeys(dtype for _, dtype, _ in curves))
-    names = list(dict.fromkeys(name for _, _, name in curves))
+    names = list(dict.fromkeys(name for _, _, name in curves if name != C_LOOP))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(2.6 * len(kinds), 2.6 * len(dtypes) + 0.8), layout="constrained")
         panels = figure.subplots(len(dtypes), len(kinds), sharex="col", sharey="row", squeeze=False)
         for (what, dtype, name), points in curves.items():
             axes = panels[dtypes.index(dtype)][kinds.index(what)]
-            axes.plot(
-                *zip(*points, strict=True), marker=".", label=name, **line_style(names.index(name))
-            )
+            style = line_style(names.index(name)) if name != C_LOOP else {"color": "black"}
+            axes.plot(*zip(*points, strict=True), marker=".", label=name, **style)
             axes.set(xscale="log", yscale="log")
             axes.minorticks_off()
         for axes, what in zip(panels[-1], kinds, strict=True):
@@ -108,10 +108,15 @@ def _figures(row: Mapping[str, Any]) -> list[str]:
     ratio = row["times_limit"]
     return [
         f"{row['first_seconds']:.2f}",
-        f"{median:.3g} ({low:.3g}–{high:.3g})",
-        f"{row['cpu_us_per_step']:.3g}",
-        "–" if ratio is None else f"{ratio:.3g}",
+        f"{_digits(median)} ({_digits(low)}–{_digits(high)})",
+        _digits(row["cpu_us_per_step"]),
+        "–" if ratio is None else _digits(ratio),
     ]
+
+
+def _digits(value: float) -> str:
+    """Three of them, and no powers of ten."""
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
 def _bars(workloads: Sequence[Mapping[str, Any]]) -> Figure:
@@ -125,7 +130,7 @@ def _bars(workloads: Sequence[Mapping[str, Any]]) -> Figure:
             axes.barh(range(len(names)), ratios, left=0, color=tuned, height=0.7)
             for at, ratio in enumerate(ratios):
                 axes.annotate(
-                    f"{ratio:.3g}",
+                    _digits(ratio),
                     (ratio, at),
                     xytext=(3, 0),
                     textcoords="offset points",
