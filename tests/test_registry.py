@@ -155,7 +155,7 @@ def test_without_a_framework_the_others_work(
         f"note: implementation '{missing}' is left out: it needs {missing}, which is not installed "
         f"(pip install {missing})"
     ]
-    assert f"# {', '.join(left)}: agree" in (out / "README.md").read_text()
+    assert f"**{', '.join(left)}: agree.**" in (out / "README.md").read_text()
     asked = command("-c", WITHOUT.format(missing), "run", small, "--impl", missing)
     assert asked.returncode == 2
     assert f"needs {missing}, which is not installed" in asked.stderr
