@@ -84,7 +84,7 @@ def load_state(optimizer: Optimizer, schedule: Schedule, state: State) -> None:
 
 def _to_torch(array: np.ndarray) -> Tensor:
     tensor = torch.tensor(array)
-    return (tensor if tensor.ndim == 1 else to_torch(tensor)).clone()
+    return tensor if tensor.ndim == 1 else to_torch(tensor)
 
 
 def read_state(

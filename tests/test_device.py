@@ -73,7 +73,8 @@ def _call(function: str, arguments: Any, module: Any) -> Any:
 @pytest.mark.usefixtures("meta")
 def test_torch_keeps_its_arrays_on_the_default_device(name: str, module: Any) -> None:
     """All of them. The only thing missing is the numbers."""
-    with pytest.raises((NotImplementedError, RuntimeError), match="meta tensor"):
+    # `.numpy` and `.item` of such a tensor, at the very end of each call.
+    with pytest.raises(RuntimeError, match="meta tensor"):
         calls()[name](module)
 
 
