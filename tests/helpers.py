@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gradparity import experiment, registry
-from gradparity.boundary import Guarded
+from gradparity import registry
 from gradparity.contract import (
     Dense,
     Layer,
@@ -25,12 +24,14 @@ from gradparity.contract import (
     map_params,
     tensors,
 )
-from gradparity.experiment import Problem
-from gradparity.initial import batch_order, initial_params
-from gradparity.parity.case import Case
-from gradparity.parity.judge import Finding, judge
-from gradparity.parity.optimizing import apply_update, zero_state
-from gradparity.parity.reference import evaluate
+from gradparity.experiments import experiment
+from gradparity.experiments.initial import batch_order, initial_params
+from gradparity.guarded import Guarded
+from gradparity.problem import Problem
+from gradparity.reference.passes import evaluate
+from gradparity.reference.updates import apply_update, zero_state
+from gradparity.verdict.case import Case
+from gradparity.verdict.judge import Finding, judge
 
 ROOT = Path(__file__).parent.parent
 SMALL = """

@@ -12,11 +12,11 @@ from typing import Any, get_args
 import pytest
 
 from gradparity import cli
-from gradparity.bench import run
-from gradparity.bench.limit import c_loop
-from gradparity.bench.measure import C_LOOP, MATMULS, candidates, measure
-from gradparity.bench.run import summary
-from gradparity.bench.workloads import (
+from gradparity.campaigns.bench import run
+from gradparity.campaigns.bench.limit import c_loop
+from gradparity.campaigns.bench.measure import C_LOOP, MATMULS, candidates, measure
+from gradparity.campaigns.bench.run import summary
+from gradparity.campaigns.bench.workloads import (
     GROWTH,
     LARGE,
     MEDIUM,

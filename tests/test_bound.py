@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from gradparity.contract import Dense, Layer, Network, Params, Schedule, map_params, tensors
-from gradparity.parity.bound import bound
-from gradparity.parity.bound_update import bound_update
-from gradparity.parity.case import Case
-from gradparity.parity.functions import sigmoid
-from gradparity.parity.judge import PHASES, Finding, Verdict, combine, judge
-from gradparity.parity.optimizing import apply_update
-from gradparity.parity.precision import Precision
-from gradparity.parity.reference import RIGHT, evaluate
-from gradparity.parity.step import Step
-from gradparity.parity.suite import SUITE
+from gradparity.reference.activations import sigmoid
+from gradparity.reference.bound import bound
+from gradparity.reference.bound_update import bound_update
+from gradparity.reference.passes import RIGHT, evaluate
+from gradparity.reference.precision import Precision
+from gradparity.reference.step import Step
+from gradparity.reference.updates import apply_update
+from gradparity.suites.core import SUITE
+from gradparity.verdict.case import Case
+from gradparity.verdict.judge import PHASES, Finding, Verdict, combine, judge
 
 from .helpers import findings, implementation, informative_case
 

@@ -16,10 +16,10 @@ from gradparity.check.process import check
 from gradparity.check.target import Limits
 from gradparity.contract import Params, Schedule, map_params
 from gradparity.errors import InputError
-from gradparity.parity.case import Case
-from gradparity.parity.judge import PHASES
-from gradparity.parity.observation import Observation
-from gradparity.parity.step import Step
+from gradparity.reference.step import Step
+from gradparity.verdict.case import Case
+from gradparity.verdict.judge import PHASES
+from gradparity.verdict.observation import Observation
 
 from .helpers import ROOT, gradparity, informative_case
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gradparity import datasets, experiment
+from gradparity.campaigns.random_networks.run import judge_networks
 from gradparity.cli import _with_data, main
-from gradparity.parity.campaign import judge_networks
-from gradparity.parity.randomized import OPTIMIZERS
+from gradparity.experiments import datasets, experiment
+from gradparity.suites.random_networks import OPTIMIZERS
 
 from .helpers import SMALL, command, gradparity
 
@@ -29,7 +29,7 @@ print([name for name in ("torch", "jax", "matplotlib", "impl_numpy") if name in 
     "statement",
     [
         "import gradparity",
-        "import gradparity.cli, gradparity.parity.agreement, gradparity.store",
+        "import gradparity.cli, gradparity.verdict.agreement, gradparity.experiments.store",
         "from gradparity.cli import app; app(['--help'])",
         "from gradparity.cli import app; app(['report', '--help'])",
     ],

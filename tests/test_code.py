@@ -12,7 +12,7 @@ import pytest
 
 import impl_numpy
 from gradparity import registry
-from gradparity.boundary import Guarded
+from gradparity.guarded import Guarded
 from gradparity.report.align import align
 from gradparity.report.code import Exhibit, exhibits
 from gradparity.report.equations import EQUATIONS

@@ -20,7 +20,7 @@ import impl_torch.tuned
 from gradparity import cli, device
 from gradparity.contract import Adam, map_params
 from gradparity.errors import InputError
-from gradparity.parity.features import features
+from gradparity.suites.extended import features
 
 from .helpers import informative_case
 

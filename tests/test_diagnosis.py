@@ -10,20 +10,36 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradparity.boundary import Guarded
+from gradparity.campaigns import processes
+from gradparity.campaigns.planted_faults import run as campaign
+from gradparity.campaigns.planted_faults import scoreboard as scoreboard_module
+from gradparity.campaigns.planted_faults.faults import (
+    FACTORS,
+    FAULTS,
+    FEATURES,
+    WHOLE,
+    Fault,
+    Patch,
+    Plant,
+    pairs,
+)
+from gradparity.campaigns.planted_faults.scoreboard import (
+    Outcome,
+    classify,
+    in_words,
+    observe,
+    score,
+)
 from gradparity.contract import Params, map_params
-from gradparity.parity import campaign
-from gradparity.parity import case as case_module
-from gradparity.parity import scoreboard as scoreboard_module
-from gradparity.parity.case import Case
-from gradparity.parity.diagnosis import Diagnosis, diagnose
-from gradparity.parity.faults import FACTORS, FAULTS, FEATURES, WHOLE, Fault, Patch, Plant, pairs
-from gradparity.parity.judge import PHASES, Verdict
-from gradparity.parity.mistakes import GRADIENT, base, gradient, training
-from gradparity.parity.naming import fits
-from gradparity.parity.observation import Observation
-from gradparity.parity.scoreboard import Outcome, classify, in_words, observe, score
-from gradparity.parity.suite import suite
+from gradparity.diagnosis.diagnose import Diagnosis, diagnose
+from gradparity.diagnosis.mistakes import GRADIENT, base, gradient, training
+from gradparity.diagnosis.naming import fits
+from gradparity.guarded import Guarded
+from gradparity.suites.core import suite
+from gradparity.verdict import case as case_module
+from gradparity.verdict.case import Case
+from gradparity.verdict.judge import PHASES, Verdict
+from gradparity.verdict.observation import Observation
 
 from .helpers import Faulty, implementation, informative_case, scaled
 
@@ -172,7 +188,7 @@ def test_the_campaign_counts_and_stores(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(campaign, "planted_faults", lambda: chosen)
     monkeypatch.setattr(campaign, "PLANTED", [FAULTS[1]])
     monkeypatch.setattr(campaign, "PLANTED_IN_FEATURES", [FEATURES[1]])
-    monkeypatch.setattr(campaign, "ProcessPoolExecutor", InThisProcess)
+    monkeypatch.setattr(processes, "ProcessPoolExecutor", InThisProcess)
     assert campaign.faults(2, 0, tmp_path) is Verdict.AGREE
     stored = json.loads((tmp_path / "faults.json").read_text())
     for table, fault in chosen:

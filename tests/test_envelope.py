@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gradparity import experiment
 from gradparity.contract import Params, Snapshot, State, map_params, tensors
-from gradparity.experiment import Problem
-from gradparity.parity.envelope import Envelope, envelope, judge_free_run
-from gradparity.parity.judge import Verdict
-from gradparity.parity.reference import evaluate
+from gradparity.experiments import experiment
+from gradparity.problem import Problem
+from gradparity.reference.passes import evaluate
+from gradparity.verdict.free_run import Envelope, envelope, judge_free_run
+from gradparity.verdict.judge import Verdict
 
 from .helpers import implementation, informative_case, small_experiment, snapshots_along
 

@@ -17,14 +17,15 @@ import impl_numpy.exact
 import impl_numpy.rounding
 import impl_torch.exact
 import impl_torch.rounding
-from gradparity import experiment, registry
+from gradparity import registry
 from gradparity.contract import SGD, Adam, Dense, Network, Params, Schedule, Trajectory
 from gradparity.errors import ContractError
-from gradparity.initial import batch_order, initial_params
-from gradparity.parity.agreement import examine
-from gradparity.parity.case import Case
-from gradparity.parity.judge import Verdict
-from gradparity.parity.suite import suite
+from gradparity.experiments import experiment
+from gradparity.experiments.initial import batch_order, initial_params
+from gradparity.suites.core import suite
+from gradparity.verdict.agreement import judge_all
+from gradparity.verdict.case import Case
+from gradparity.verdict.judge import Verdict
 
 from .helpers import ROOT, implementation, informative_case, same_bits
 
@@ -96,7 +97,7 @@ def test_the_same_activations_losses_and_gradients() -> None:
 
 def test_they_are_right() -> None:
     """NumPy's is judged on the vetted suite; where the others have its bits, its verdict is theirs."""
-    agreement = examine({"numpy-exact": implementation("numpy-exact")}, suite("float32"))
+    agreement = judge_all({"numpy-exact": implementation("numpy-exact")}, suite("float32"))
     assert agreement.verdict is Verdict.AGREE, agreement.first
 
 
@@ -164,5 +165,5 @@ def test_the_port_of_the_how_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     wrong.write_text(port.read_text().replace("rate * grad", "rate * grad * (1 + 1e-6)"))
     assert not same_run(trained(registry.load(str(wrong)), case), expected)
     monkeypatch.delenv("EXACT")
-    agreement = examine({"port": registry.load(str(port))}, [("", informative_case("float64"))])
+    agreement = judge_all({"port": registry.load(str(port))}, [("", informative_case("float64"))])
     assert agreement.verdict is Verdict.AGREE, agreement.first

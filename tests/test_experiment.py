@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradparity import datasets, experiment, initial
 from gradparity.contract import (
     SGD,
     Activation,
@@ -23,6 +22,7 @@ from gradparity.contract import (
     tensors,
 )
 from gradparity.errors import InputError
+from gradparity.experiments import datasets, experiment, initial
 
 from .helpers import SMALL, same_bits, small_experiment
 

@@ -10,7 +10,8 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from gradparity.boundary import Guarded
+from gradparity.campaigns.planted_faults.faults import FEATURES, GROUPS, Fault, Plant
+from gradparity.campaigns.planted_faults.scoreboard import Outcome, in_words, observe, score
 from gradparity.contract import (
     SGD,
     Activation,
@@ -23,17 +24,16 @@ from gradparity.contract import (
     map_params,
     tensors,
 )
-from gradparity.parity.diagnosis import diagnose
-from gradparity.parity.faults import FEATURES, GROUPS, Fault, Plant
-from gradparity.parity.features import FEATURES_SUITE, Feature, features
-from gradparity.parity.judge import PHASES, Verdict
-from gradparity.parity.mistakes import GRADIENT, UPDATE, Mistake
-from gradparity.parity.naming import _Shown
-from gradparity.parity.observation import Observation
-from gradparity.parity.randomized import OPTIMIZERS
-from gradparity.parity.reference import RIGHT
-from gradparity.parity.scoreboard import Outcome, in_words, observe, score
-from gradparity.parity.step import Step
+from gradparity.diagnosis.diagnose import diagnose
+from gradparity.diagnosis.mistakes import GRADIENT, UPDATE, Mistake
+from gradparity.diagnosis.naming import _Shown
+from gradparity.guarded import Guarded
+from gradparity.reference.passes import RIGHT
+from gradparity.reference.step import Step
+from gradparity.suites.extended import FEATURES_SUITE, Feature, features
+from gradparity.suites.random_networks import OPTIMIZERS
+from gradparity.verdict.judge import PHASES, Verdict
+from gradparity.verdict.observation import Observation
 
 from .helpers import Faulty, implementation
 

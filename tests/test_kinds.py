@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradparity.boundary import Guarded
 from gradparity.contract import (
     SGD,
     Adam,
@@ -26,17 +25,18 @@ from gradparity.contract import (
     tensors,
 )
 from gradparity.errors import ContractError
-from gradparity.parity.agreement import examine
-from gradparity.parity.case import Case, steps_of
-from gradparity.parity.judge import Finding, Verdict, judge
-from gradparity.parity.optimizing import update_tensor
-from gradparity.parity.randomized import (
+from gradparity.guarded import Guarded
+from gradparity.reference.updates import update_tensor
+from gradparity.registry import PLAIN
+from gradparity.suites.random_networks import (
     DECAYS,
     OPTIMIZERS,
     Setting,
     random_setting_of_any_kind,
 )
-from gradparity.registry import PLAIN
+from gradparity.verdict.agreement import judge_all
+from gradparity.verdict.case import Case, steps_of
+from gradparity.verdict.judge import Finding, Verdict, judge
 
 from .helpers import implementation, informative_case, same_bits
 from .test_reference import complex_step, verdicts
@@ -65,7 +65,7 @@ def test_gradients_are_the_complex_steps(seed: int) -> None:
 def test_random_networks(seed: int, dtype: str) -> None:
     rng = np.random.default_rng(seed)
     case = random_setting_of_any_kind(rng).draw(rng, dtype)
-    assert not examine(TWO, [("", case)]).first
+    assert not judge_all(TWO, [("", case)]).first
 
 
 @settings(max_examples=2, deadline=None)
@@ -75,7 +75,7 @@ def test_random_networks_in_jax(seed: int) -> None:
     rng = np.random.default_rng(seed)
     setting = random_setting_of_any_kind(rng)
     cases = [("", setting.draw(rng, dtype)) for dtype in ("float64", "float32")]
-    assert not examine({name: implementation(name) for name in PLAIN}, cases).first
+    assert not judge_all({name: implementation(name) for name in PLAIN}, cases).first
 
 
 def with_rule(optimizer: str, decay: str, dtype: str = "float64") -> Case:

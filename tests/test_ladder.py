@@ -14,16 +14,19 @@ import torch
 
 import impl_numpy.ladder
 import impl_torch.ladder
-from gradparity import cli, experiment
+from gradparity import cli
+from gradparity.campaigns.bit_for_bit import attribution as rungs
+from gradparity.campaigns.bit_for_bit import exact_variants as exact
+from gradparity.campaigns.bit_for_bit import run
+from gradparity.campaigns.bit_for_bit.attribution import ALL, RUNGS
+from gradparity.campaigns.bit_for_bit.exact_variants import compare_exact
+from gradparity.campaigns.bit_for_bit.recording import Course, distance, first_difference
+from gradparity.campaigns.bit_for_bit.tables import attribution, differences
+from gradparity.campaigns.bit_for_bit.worker import Task, courses
 from gradparity.contract import DType
 from gradparity.errors import InputError
-from gradparity.experiment import Experiment
-from gradparity.ladder import exact, run, rungs
-from gradparity.ladder.course import Course, distance, first_difference
-from gradparity.ladder.exact import compare_exact
-from gradparity.ladder.rungs import ALL, RUNGS
-from gradparity.ladder.tables import attribution, differences
-from gradparity.ladder.worker import Task, courses
+from gradparity.experiments import experiment
+from gradparity.experiments.experiment import Experiment
 from gradparity.report.ladder import section
 
 from .helpers import implementation

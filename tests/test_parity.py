@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradparity import experiment
 from gradparity.contract import Snapshot, map_params, tensors
-from gradparity.parity import case as case_module
-from gradparity.parity.agreement import ORACLE, examine
-from gradparity.parity.case import Case, sampled_updates, teacher_forced
-from gradparity.parity.judge import PHASES, Verdict, combine
-from gradparity.parity.randomized import Setting, random_setting
+from gradparity.experiments import experiment
 from gradparity.registry import PLAIN
+from gradparity.suites.random_networks import Setting, random_setting
+from gradparity.verdict import case as case_module
+from gradparity.verdict.agreement import ORACLE, judge_all
+from gradparity.verdict.case import Case, sampled_updates, teacher_forced
+from gradparity.verdict.judge import PHASES, Verdict, combine
 
 from .helpers import (
     Faulty,
@@ -53,7 +53,7 @@ def test_every_experiment_step_by_step(name: str) -> None:
         (f"step {case.update}", case)
         for case in teacher_forced(problems, snapshots_along(problems[0], updates))
     ]
-    agreement = examine({name: implementation(name) for name in PLAIN}, cases)
+    agreement = judge_all({name: implementation(name) for name in PLAIN}, cases)
     assert agreement.verdict is Verdict.AGREE, agreement.first
     assert agreement.steps == len(dtypes) * len(updates)
     assert {pair[:2] for pair in agreement.tallies} == {
@@ -84,8 +84,8 @@ def test_mini_batches_step_by_step() -> None:
         (f"step {case.update}", case)
         for case in teacher_forced([problem], snapshots_along(problem, updates))
     ]
-    agreement = examine({name: implementation(name) for name in ("numpy", "torch")}, cases)
-    agreement_jax = examine({"jax": implementation("jax")}, cases[:11])
+    agreement = judge_all({name: implementation(name) for name in ("numpy", "torch")}, cases)
+    agreement_jax = judge_all({"jax": implementation("jax")}, cases[:11])
     assert agreement.verdict is Verdict.AGREE, agreement.first
     assert agreement_jax.verdict is Verdict.AGREE, agreement_jax.first
 
@@ -96,7 +96,7 @@ def test_random_networks(seed: int, dtype: str) -> None:
     rng = np.random.default_rng(seed)
     case = random_setting(rng).draw(rng, dtype)
     two = {name: implementation(name) for name in ("numpy", "torch")}
-    agreement = examine(two, [("", case)])
+    agreement = judge_all(two, [("", case)])
     assert not agreement.first
 
 
@@ -107,7 +107,7 @@ def test_random_networks_in_jax(seed: int) -> None:
     rng = np.random.default_rng(seed)
     setting = random_setting(rng)
     cases = [("", setting.draw(rng, dtype)) for dtype in ("float64", "float32")]
-    assert not examine({name: implementation(name) for name in PLAIN}, cases).first
+    assert not judge_all({name: implementation(name) for name in PLAIN}, cases).first
 
 
 @settings(max_examples=60, deadline=None)
@@ -308,7 +308,7 @@ def test_sampled_updates_hold_both_ends() -> None:
 
 def test_first_divergence_names_the_place() -> None:
     target = Faulty(implementation("numpy"), grads=scaled(1, "weight", -1))
-    agreement = examine({"mine": target}, [("step 3", informative_case("float64"))])
+    agreement = judge_all({"mine": target}, [("step 3", informative_case("float64"))])
     where, finding = agreement.first["mine", ORACLE]
     assert (where, finding.phase, finding.layer, finding.tensor) == (
         "step 3",

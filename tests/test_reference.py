@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradparity.contract import Layer, Params, Schedule, tensors
-from gradparity.parity.case import Case, oracle_dtype
-from gradparity.parity.functions import sigmoid, sigmoid_prime
-from gradparity.parity.judge import Verdict, judge
-from gradparity.parity.randomized import random_setting
-from gradparity.parity.reference import cast, evaluate
-from gradparity.parity.step import Step
+from gradparity.reference.activations import sigmoid, sigmoid_prime
+from gradparity.reference.passes import cast, evaluate
+from gradparity.reference.step import Step
+from gradparity.suites.random_networks import random_setting
+from gradparity.verdict.case import Case, oracle_dtype
+from gradparity.verdict.judge import Verdict, judge
 
 from .helpers import informative_case, scaled
 

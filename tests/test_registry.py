@@ -8,8 +8,8 @@ import pytest
 
 from gradparity import registry
 from gradparity.errors import InputError
-from gradparity.parity.agreement import examine
-from gradparity.parity.judge import Verdict
+from gradparity.verdict.agreement import judge_all
+from gradparity.verdict.judge import Verdict
 
 from .helpers import SMALL, command, gradparity, informative_case
 
@@ -80,7 +80,7 @@ def test_by_path(fourth: Path, suffix: str) -> None:
     target = registry.load(f"{fourth}{suffix}")
     assert target.name == f"fourth{suffix}"
     for dtype in ("float64", "float32"):
-        agreement = examine({target.name: target}, [("", informative_case(dtype))])
+        agreement = judge_all({target.name: target}, [("", informative_case(dtype))])
         assert agreement.verdict is Verdict.AGREE, agreement.first
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from gradparity import experiment
+from gradparity.campaigns.random_networks.run import agreement
 from gradparity.errors import InputError
-from gradparity.experiment import Experiment
-from gradparity.parity.campaign import agreement
-from gradparity.parity.judge import Verdict
+from gradparity.experiments import experiment
+from gradparity.experiments.experiment import Experiment
 from gradparity.report.build import build
+from gradparity.verdict.judge import Verdict
 
 from .docs.pages import broken_links
 from .helpers import ROOT, small_experiment

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from gradparity import experiment
+from gradparity.experiments import experiment
 from gradparity.report.results import SCHEMA, summarise, work_out
 
 from .helpers import ROOT, small_experiment

@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradparity import comparison, files, runner, store
+from gradparity import files
 from gradparity.errors import InputError
-from gradparity.parity.judge import Verdict
-from gradparity.runner import Run
+from gradparity.experiments import runner, store
+from gradparity.experiments.runner import Run
+from gradparity.verdict import compare_runs as comparison
+from gradparity.verdict.judge import Verdict
 
 from .helpers import implementation, same_bits, small_experiment
 

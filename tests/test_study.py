@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradparity import experiment
-from gradparity.parity.optimizing import zero_state
+from gradparity.campaigns.study import conventions, run
+from gradparity.campaigns.study.measurements import Convention, curves, digits, least_squares
+from gradparity.campaigns.study.sweeps import HOMEWORK, TABLES, Row
+from gradparity.experiments import experiment
+from gradparity.reference.updates import zero_state
 from gradparity.report import study as shown
-from gradparity.study import conventions, run
-from gradparity.study.rows import HOMEWORK, TABLES, Row
-from gradparity.study.single import Convention, curves, digits, least_squares
 from gradparity.sweep.grid import change
 from gradparity.sweep.run import train
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from gradparity.contract import tensors
-from gradparity.parity.case import Case
-from gradparity.parity.judge import Verdict
-from gradparity.parity.mistakes import CROSS_ENTROPY, GRADIENT, Layers, Mistake, run, scopes
-from gradparity.parity.observation import Observation
-from gradparity.parity.reference import RIGHT
-from gradparity.parity.step import Step
-from gradparity.parity.suite import SUITE, suite
+from gradparity.diagnosis.mistakes import CROSS_ENTROPY, GRADIENT, Layers, Mistake, run, scopes
+from gradparity.reference.passes import RIGHT
+from gradparity.reference.step import Step
+from gradparity.suites.core import SUITE, suite
+from gradparity.verdict.case import Case
+from gradparity.verdict.judge import Verdict
+from gradparity.verdict.observation import Observation
 
 CASES = list(suite("float64"))
 

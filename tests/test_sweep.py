@@ -19,11 +19,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradparity import experiment, registry
+from gradparity import registry
 from gradparity.contract import Dense, Network
 from gradparity.errors import InputError
-from gradparity.experiment import Experiment
-from gradparity.outcome import accuracy, predictions, succeeded
+from gradparity.experiments import experiment
+from gradparity.experiments.accuracy import accuracy, predictions, succeeded
+from gradparity.experiments.experiment import Experiment
 from gradparity.sweep import members
 from gradparity.sweep.engines import in_this_process, on_dask
 from gradparity.sweep.grid import parse

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from gradparity import boundary, runner
-from gradparity.boundary import Guarded
+from gradparity import guarded as boundary
 from gradparity.contract import Schedule, State, Trajectory
 from gradparity.errors import ContractError, InputError
-from gradparity.experiment import Problem
-from gradparity.parity.case import Case
-from gradparity.parity.judge import Verdict
-from gradparity.parity.witness import surroundings, witness
+from gradparity.experiments import runner
+from gradparity.guarded import Guarded
+from gradparity.problem import Problem
 from gradparity.registry import PLAIN
+from gradparity.verdict.case import Case
+from gradparity.verdict.judge import Verdict
+from gradparity.verdict.kept_run import surroundings, witness
 
 from .helpers import (
     Faulty,

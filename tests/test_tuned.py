@@ -14,12 +14,12 @@ import impl_numpy.tuned
 import impl_torch.tuned_step
 from gradparity import registry
 from gradparity.contract import Dense, Network, Params, map_params, tensors
-from gradparity.parity.agreement import examine
-from gradparity.parity.case import Case, steps_of
-from gradparity.parity.features import features
-from gradparity.parity.judge import Verdict, judge
-from gradparity.parity.randomized import Setting, random_setting
-from gradparity.parity.suite import suite
+from gradparity.suites.core import suite
+from gradparity.suites.extended import features
+from gradparity.suites.random_networks import Setting, random_setting
+from gradparity.verdict.agreement import judge_all
+from gradparity.verdict.case import Case, steps_of
+from gradparity.verdict.judge import Verdict, judge
 
 from .helpers import implementation, informative_case, same_bits
 from .test_kinds import judge_members
@@ -35,7 +35,7 @@ def test_they_are_registered_beside_the_plain_ones() -> None:
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_numpy_on_the_vetted_suites(dtype: str) -> None:
     """Those of the homework, and what the plain implementation does for it."""
-    agreement = examine(
+    agreement = judge_all(
         {"numpy-tuned": implementation("numpy-tuned")}, [*suite(dtype), *features(dtype)]
     )
     assert agreement.verdict is Verdict.AGREE, agreement.first
@@ -47,7 +47,7 @@ def test_random_networks_in_numpy(seed: int, dtype: str) -> None:
     rng = np.random.default_rng(seed)
     case = random_setting(rng).draw(rng, dtype)
     two = {name: implementation(name) for name in ("numpy-tuned", "torch")}
-    assert not examine(two, [("", case)]).first
+    assert not judge_all(two, [("", case)]).first
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -56,7 +56,7 @@ def test_jax_on_a_few_of_the_suite(dtype: str) -> None:
     chosen = [*list(suite(dtype))[:2], *(f for f in features(dtype) if "kink met: 3" in f[0])]
     chosen += [f for f in features(dtype) if f[0].startswith("Adam, decoupled")]
     assert len(chosen) == 4
-    agreement = examine({"jax-tuned": implementation("jax-tuned")}, chosen)
+    agreement = judge_all({"jax-tuned": implementation("jax-tuned")}, chosen)
     assert agreement.verdict is Verdict.AGREE, agreement.first
 
 
@@ -65,7 +65,7 @@ def test_wide_layers_in_jax() -> None:
     rng = np.random.default_rng(3)
     wide = Setting(Network((30,), (Dense(40), Dense(40))), samples=21, batch_size=None)
     case = wide.draw(rng, "float64")
-    agreement = examine({"jax-tuned": implementation("jax-tuned")}, [("", case)])
+    agreement = judge_all({"jax-tuned": implementation("jax-tuned")}, [("", case)])
     assert agreement.verdict is Verdict.AGREE, agreement.first
 
 

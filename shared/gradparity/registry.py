@@ -11,8 +11,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from .boundary import Guarded
 from .errors import InputError, TargetImportError
+from .guarded import Guarded
 
 GROUP = "gradparity.implementations"
 PLAIN = ("numpy", "torch", "jax")

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 
-from gradparity import experiment
-from gradparity.parity.judge import Verdict
+from gradparity.experiments import experiment
 from gradparity.report.build import build
+from gradparity.verdict.judge import Verdict
 
 from ..helpers import ROOT
 

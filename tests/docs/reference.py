@@ -16,7 +16,7 @@ import typer.main
 
 from gradparity import contract
 from gradparity.cli import app
-from gradparity.experiment import Experiment
+from gradparity.experiments.experiment import Experiment
 from gradparity.report.ladder import section
 from gradparity.report.scoreboard import scoreboard
 

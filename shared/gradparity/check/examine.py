@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from ..diagnosis.diagnose import diagnose
+from ..diagnosis.mistakes import FACTORS, UNIT
 from ..errors import InputError
-from ..parity.agreement import Tally
-from ..parity.diagnosis import diagnose
-from ..parity.judge import PHASES, Verdict, combine
-from ..parity.mistakes import FACTORS, UNIT
-from ..parity.observation import Observation
-from ..parity.suite import Kind
+from ..suites.core import Kind
+from ..verdict.agreement import Tally
+from ..verdict.judge import PHASES, Verdict, combine
+from ..verdict.observation import Observation
 from .explain import Explanation, explain
 from .observing import Seen, look
 from .target import Target

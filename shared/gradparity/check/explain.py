@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..parity.diagnosis import Diagnosis
-from ..parity.mistakes import CROSS_ENTROPY, FACTORS, LOSSES, SAMPLE_BY_SAMPLE, UNIT, Factor
-from ..parity.naming import Name
+from ..diagnosis.diagnose import Diagnosis
+from ..diagnosis.mistakes import CROSS_ENTROPY, FACTORS, LOSSES, SAMPLE_BY_SAMPLE, UNIT, Factor
+from ..diagnosis.naming import Name
 
 _MSE, _ENTROPY = (loss.name for loss in LOSSES[:2])
 

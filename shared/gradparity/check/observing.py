@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from ..boundary import Guarded
 from ..contract import Schedule, map_params, tensors
+from ..diagnosis.mistakes import UNIT, Factor
 from ..errors import ContractError
-from ..experiment import Problem
-from ..parity.case import Case, oracle_dtype, steps_of
-from ..parity.envelope import envelope, judge_free_run
-from ..parity.features import features
-from ..parity.judge import Verdict, combine
-from ..parity.mistakes import UNIT, Factor
-from ..parity.observation import Observation
-from ..parity.suite import SUITE, Configuration, Kind
+from ..guarded import Guarded
+from ..problem import Problem
+from ..suites.core import SUITE, Configuration, Kind
+from ..suites.extended import features
+from ..verdict.case import Case, oracle_dtype, steps_of
+from ..verdict.free_run import envelope, judge_free_run
+from ..verdict.judge import Verdict, combine
+from ..verdict.observation import Observation
 from .target import Limits, Target, TargetRaisedError
 
 FREE_RUN_EPOCHS = 30

@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..errors import InputError
-from ..parity.suite import Kind
 from ..registry import absolute
+from ..suites.core import Kind
 from .examine import Report
 
 PATIENCE: dict[Kind, float] = {"homework": 60.0, "any": 300.0}

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from ..boundary import Guarded
 from ..contract import Layer, Network, Params, map_params, tensors
 from ..errors import ContractError, InputError
-from ..parity.case import Case
-from ..parity.step import Step
+from ..guarded import Guarded
+from ..reference.step import Step
+from ..verdict.case import Case
 
 FUNCTIONS = ("forward", "loss", "loss_and_grads", "step", "train")
 """What a target may offer.

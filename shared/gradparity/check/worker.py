@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from ..errors import InputError, TargetImportError
 from ..files import replace_files
-from ..parity.suite import Kind
+from ..suites.core import Kind
 from .examine import Report, examine
 from .loading import load
 

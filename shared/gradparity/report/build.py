@@ -21,17 +21,18 @@ from latex2mathml.converter import convert
 from markupsafe import Markup
 
 from .. import registry
-from ..bench.run import BENCH
+from ..campaigns.bench.run import BENCH
+from ..campaigns.bit_for_bit.run import LADDER
+from ..campaigns.planted_faults.run import FAULTS
+from ..campaigns.random_networks.run import KINDS
+from ..campaigns.study.run import STUDY
 from ..errors import InputError
-from ..experiment import Experiment, names
+from ..experiments.experiment import Experiment, names
 from ..files import CAMPAIGNS, LATEST, replace_files
-from ..ladder.run import LADDER
 from ..machine import machine, versions
-from ..parity.campaign import FAULTS, KINDS
-from ..parity.judge import PHASES, Verdict
-from ..study.run import STUDY
+from ..plotting import Drawing
+from ..verdict.judge import PHASES, Verdict
 from .code import exhibits
-from .figures import Drawing
 from .inline_svg import inline
 from .ladder import section as bits_section
 from .results import Result, summarise, work_out

@@ -18,7 +18,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from ..boundary import Guarded
+from ..guarded import Guarded
 from .align import align
 from .equations import EQUATIONS
 

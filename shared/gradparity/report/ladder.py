@@ -9,8 +9,17 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from ..ladder.tables import WORDS, Table, attribution, climbed, differences, exact, left_in, where
-from .figures import COLOURS, STYLE, Drawing
+from ..campaigns.bit_for_bit.tables import (
+    WORDS,
+    Table,
+    attribution,
+    climbed,
+    differences,
+    exact,
+    left_in,
+    where,
+)
+from ..plotting import COLOURS, STYLE, Drawing
 from .study import Part
 
 Found = Mapping[str, Any]

@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 
 from .. import __version__, registry
-from ..comparison import loss_differences, weight_distances
-from ..experiment import Experiment
-from ..outcome import accuracy, predictions
-from ..parity.agreement import Agreement, examine
-from ..parity.case import sampled_updates, teacher_forced
-from ..parity.judge import Verdict, combine
-from ..parity.witness import Testimony, surroundings, witness
-from ..runner import Run, run
-from ..sections import TrainingSection
-from .figures import LOSSES, Drawing, drawings, epoch_losses
+from ..experiments.accuracy import accuracy, predictions
+from ..experiments.experiment import Experiment
+from ..experiments.runner import Run, run
+from ..experiments.schema import TrainingSection
+from ..plotting import Drawing
+from ..verdict.agreement import Agreement, judge_all
+from ..verdict.case import sampled_updates, teacher_forced
+from ..verdict.compare_runs import loss_differences, weight_distances
+from ..verdict.judge import Verdict, combine
+from ..verdict.kept_run import Testimony, surroundings, witness
+from .figures import LOSSES, drawings, epoch_losses
 
 SCHEMA = 1
 DTYPES = ("float64", "float32")
@@ -62,7 +63,7 @@ def work_out(experiment: Experiment, targets: Sequence[str]) -> Result:
         for update in sampled_updates(problems[0].schedule.updates)
     }
     cases = ((f"step {case.update}", case) for case in teacher_forced(problems, snapshots))
-    agreement = examine(implementations, cases)
+    agreement = judge_all(implementations, cases)
     testimonies = [witness(run, envelope) for run in runs]
     return Result(experiment, runs, testimonies, agreement, drawings(runs))
 

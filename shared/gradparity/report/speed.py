@@ -9,8 +9,8 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from ..bench.measure import C_LOOP
-from .figures import COLOURS, STYLE, Drawing
+from ..campaigns.bench.measure import C_LOOP
+from ..plotting import COLOURS, STYLE, Drawing
 from .study import Part
 from .study_figures import line_style
 

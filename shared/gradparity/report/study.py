@@ -9,9 +9,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from ..plotting import Drawing
 from ..sweep.summary import difference, wilson
 from . import study_figures as draw
-from .figures import Drawing
 
 Study = Mapping[str, Any]
 

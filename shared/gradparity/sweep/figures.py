@@ -9,7 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..report.figures import COLOURS, DASHES, STYLE
+from ..plotting import COLOURS, DASHES, STYLE
 from .summary import SettingResult, quantiles, wilson
 
 _COLUMNS = 3

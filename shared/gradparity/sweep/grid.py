@@ -9,9 +9,9 @@ from typing import Any
 
 import tomli_w
 
-from .. import experiment as experiments
 from ..errors import InputError
-from ..experiment import Experiment
+from ..experiments import experiment as experiments
+from ..experiments.experiment import Experiment
 
 _SECTIONS = ("dataset", "network", "initial", "training")
 

@@ -12,13 +12,14 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from .. import registry
-from ..boundary import Guarded
 from ..contract import Batch, Network, Params, map_params, tensors
 from ..errors import InputError
-from ..experiment import Experiment, Problem
-from ..initial import initial_params
-from ..outcome import predictions, succeeded
-from ..parity.reference import evaluate
+from ..experiments.accuracy import predictions, succeeded
+from ..experiments.experiment import Experiment
+from ..experiments.initial import initial_params
+from ..guarded import Guarded
+from ..problem import Problem
+from ..reference.passes import evaluate
 
 _ROUND = (1000, 2000, 5000, 10_000)
 _STRIDE, _FEWEST, _MOST = 100, 20, 500

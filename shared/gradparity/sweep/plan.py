@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from .. import registry
 from ..errors import InputError
-from ..experiment import Experiment
+from ..experiments.experiment import Experiment
 from ..machine import versions
 from .grid import Grid, change
 

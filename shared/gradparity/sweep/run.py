@@ -94,7 +94,7 @@ def train(
 
 def _files(plan: Plan, results: Sequence[SettingResult]) -> dict[str, bytes]:
     # Matplotlib would take a third of the time in which every command starts.
-    from ..report.figures import png
+    from ..plotting import png
     from . import figures
 
     table = {

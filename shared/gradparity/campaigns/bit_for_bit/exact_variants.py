@@ -1,0 +1,82 @@
+"""The exact variants on many seeds: the same bits? If not, where first?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ...experiments.experiment import Experiment
+from .recording import Course, first_difference
+from .worker import Task, courses
+
+EXACT = ("numpy-exact", "torch-exact", "jax-exact")
+_POINTS = 10
+
+
+def in_float32(experiment: Experiment, seed: int) -> dict[str, Any]:
+    """The experiment as JSON, in float32 and from this initial seed."""
+    described = experiment.model_dump(mode="json") | {"dtype": "float32"}
+    return described | {"initial": described["initial"] | {"seed": seed}}
+
+
+def compare_exact(
+    experiments: Sequence[Experiment],
+    seeds: int,
+    targets: Sequence[str] = EXACT,
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[dict[str, Any]]:
+    """Train every experiment from every seed in every target; hashes of it all, and the first differing bits."""
+    runs = [(one, seed, _points(one)) for one in experiments for seed in range(seeds)]
+    found = {}
+    for target in targets:
+        with TemporaryDirectory(prefix="gradparity-ladder-") as folder:
+            tasks = [Task(target, in_float32(one, seed), keep) for one, seed, keep in runs]
+            found[target] = courses(tasks, Path(folder), progress)
+    results = []
+    for at, (one, seed, keep) in enumerate(runs):
+        trained = {target: found[target][at][0] for target in targets}
+        pairs = combinations(targets, 2)
+        differences = [
+            {"pair": list(pair)} | difference
+            for pair in pairs
+            if (difference := _locate(in_float32(one, seed), pair, [trained[t] for t in pair]))
+        ]
+        results.append(
+            {
+                "experiment": one.name,
+                "seed": seed,
+                "updates": keep[-1],
+                "identical": not differences,
+                "differences": differences,
+                "sha256": {target: course.digests() for target, course in trained.items()},
+                "seconds": {target: round(found[target][at][1], 2) for target in targets},
+            }
+        )
+    return results
+
+
+def _points(experiment: Experiment) -> tuple[int, ...]:
+    updates = experiment.problem().schedule.updates
+    stride = max(updates // _POINTS, 1)
+    return (*range(0, updates, stride), updates)
+
+
+def _locate(
+    experiment: dict[str, Any], pair: Sequence[str], trained: Sequence[Course]
+) -> dict[str, Any] | None:
+    """The first difference, found by training the two again with every step kept where it lies."""
+    seen = first_difference(*trained)
+    if seen is None:
+        return None
+    points = trained[0].points
+    before = max(int(point) for point in points if point < max(seen["update"], 1))
+    keep = tuple(range(before, min(seen["update"] + 1, int(points[-1])) + 1))
+    again = []
+    for target in pair:
+        with TemporaryDirectory(prefix="gradparity-ladder-") as folder:
+            ((course, _),) = courses([Task(target, experiment, keep)], Path(folder))
+            again.append(course)
+    return first_difference(*again) or seen | {"after": before}

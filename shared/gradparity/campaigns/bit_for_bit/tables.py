@@ -1,0 +1,117 @@
+"""What the ladder found, in rows of words: for the terminal and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from .attribution import ALL, UPWARDS, WITHOUT
+
+Found = Mapping[str, Any]
+WORDS = {"sigmoid": "σ", "order": "order of sums", "fused": "multiply-adds"}
+ROUNDED = "rounded in one place: the exact variants"
+
+
+class Table(NamedTuple):
+    """Headings and rows."""
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+class Rung(NamedTuple):
+    """What was made alike, as such and in words, and what came of it for every two frameworks."""
+
+    alike: Sequence[str] | None
+    label: str
+    pairs: Sequence[Found]
+
+
+def tables(found: Found) -> tuple[Table, Table]:
+    """The exact variants, and the ladder."""
+    return exact(found["exact"]), attribution(found["attribution"])
+
+
+def exact(runs: Sequence[Found]) -> Table:
+    """A row for each experiment: how many seeds end the same to the last bit, and how long a run takes."""
+    targets = list(runs[0]["sha256"])
+    rows = []
+    for name in dict.fromkeys(run["experiment"] for run in runs):
+        own = [run for run in runs if run["experiment"] == name]
+        same = [run for run in own if run["identical"]]
+        slowest = (f"{max(run['seconds'][target] for run in own):.1f}" for target in targets)
+        digests = own[0]["sha256"][targets[0]]["weights"]
+        rows.append(
+            [
+                name,
+                str(own[0]["updates"]),
+                f"{len(same)} of {len(own)}",
+                digests[str(own[0]["updates"])][:16],
+                *slowest,
+            ]
+        )
+    seconds = [f"{target}, s" for target in targets]
+    return Table(
+        ["experiment", "epochs", "seeds with the same bits", "final weights, seed 0", *seconds],
+        rows,
+    )
+
+
+def differences(runs: Sequence[Found]) -> Iterator[str]:
+    """A sentence for every two exact variants that differ: where first, and by what."""
+    for run in runs:
+        for one in run["differences"]:
+            yield f"{run['experiment']}, seed {run['seed']}: {' and '.join(one['pair'])} {where(one)}"
+
+
+def where(difference: Found) -> str:
+    """The first differing bit, in words."""
+    values = " and ".join(difference["values"])
+    layer, _, name = difference["tensor"].rpartition(".")
+    entry = f"layer {layer} {name}{difference['index']}" if layer else name
+    between = f", not before epoch {difference['after'] + 1}" if "after" in difference else ""
+    return f"first differ at epoch {difference['update']}{between}: {entry}: {values}"
+
+
+def climbed(setting: Found) -> list[Rung]:
+    """The rungs of one experiment in one dtype, a cause fewer with each; last the exact variants, if there are any."""
+    known = _by_alike(setting)
+    rungs = [Rung(alike, _words(alike), known[alike]) for alike in UPWARDS]
+    return rungs if None not in known else [*rungs, Rung(None, ROUNDED, known[None])]
+
+
+def left_in(setting: Found) -> dict[str, Rung]:
+    """Each cause alone, where all others are taken away."""
+    known = _by_alike(setting)
+    return {
+        cause: Rung(alike, f"all but {WORDS[cause]}", known[alike])
+        for cause, alike in zip(ALL, WITHOUT, strict=True)
+    }
+
+
+def attribution(settings: Sequence[Found]) -> Table:
+    """Rows of every experiment and dtype, rung by rung: where every two frameworks part, and how far they end."""
+    rows = [
+        [setting["experiment"], setting["dtype"], rung.label, *map(_parted, rung.pairs)]
+        for setting in settings
+        for rung in (*climbed(setting), *left_in(setting).values())
+    ]
+    pairs = settings[0]["rungs"][0]["pairs"]
+    return Table(["experiment", "dtype", "alike", *(" – ".join(p["pair"]) for p in pairs)], rows)
+
+
+def _by_alike(setting: Found) -> dict[tuple[str, ...] | None, Sequence[Found]]:
+    return {
+        None if rung["alike"] is None else tuple(rung["alike"]): rung["pairs"]
+        for rung in setting["rungs"]
+    }
+
+
+def _words(alike: Sequence[str]) -> str:
+    return ", ".join(WORDS[cause] for cause in alike) or "nothing: the plain variants"
+
+
+def _parted(pair: Found) -> str:
+    if pair["first_difference"] is None:
+        return "the same bits"
+    return f"epoch {pair['first_difference']['update']}; {pair['distance']:.2g}"

@@ -1,0 +1,43 @@
+"""Planted faults: mistakes written into the source of a correct implementation, as a programmer would make them.
+
+They share no code with `mistakes`, which names them. Each is a change of one or two lines of the NumPy
+implementation. `FAULTS` are those of the homework's networks, planted on `suite` and on random networks; `FEATURES`
+those of all else, planted on `features`.
+"""
+
+from ..plant import Plant
+from .activations import ACTIVATIONS
+from .base import Fault, Patch
+from .convolutions import CONVOLUTIONS
+from .losses import LOSSES
+from .mlp import BY_LAYER, FACTORS, FORWARD, REDUCED, STRUCTURES, WHOLE, pairs
+from .optimizers import ADAPTIVE, DECAY, MOMENTUM
+from .training import TRAINING
+
+FAULTS = (*FACTORS, *STRUCTURES, *FORWARD, *REDUCED, *TRAINING)
+GROUPS = {
+    "activations": ACTIVATIONS,
+    "losses": LOSSES,
+    "momentum": MOMENTUM,
+    "adaptive optimizers": ADAPTIVE,
+    "weight decay": DECAY,
+    "convolutions": CONVOLUTIONS,
+}
+FEATURES = tuple(fault for group in GROUPS.values() for fault in group)
+
+__all__ = [
+    "BY_LAYER",
+    "FACTORS",
+    "FAULTS",
+    "FEATURES",
+    "FORWARD",
+    "GROUPS",
+    "REDUCED",
+    "STRUCTURES",
+    "TRAINING",
+    "WHOLE",
+    "Fault",
+    "Patch",
+    "Plant",
+    "pairs",
+]

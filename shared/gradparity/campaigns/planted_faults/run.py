@@ -1,0 +1,103 @@
+"""Plant every fault, and store whether it was caught and named rightly, for the report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ...suites.core import suite
+from ...suites.extended import features
+from ...suites.random_networks import random_setting, random_setting_of_any_kind
+from ...verdict.judge import Verdict
+from ..processes import DRAWS, in_processes, store
+from .faults import FAULTS as PLANTED
+from .faults import FEATURES as PLANTED_IN_FEATURES
+from .faults import Fault, Plant
+from .faults import pairs as fault_pairs
+from .scoreboard import Outcome, Score, score
+from .scoreboard import planted as layers_of
+
+FAULTS = "faults.json"
+
+
+def faults(
+    networks: int, seed: int, folder: Path, progress: Callable[[str], None] = lambda _: None
+) -> Verdict:
+    """Plant every fault, on the vetted suites and on random networks, and store what was caught and how it was called.
+
+    Agree: on the suites every fault was caught, and nowhere was one called by a wrong name.
+    """
+    begin = time.perf_counter()
+    suites: dict[str, dict[str, Score]] = {"single": {}, "pairs": {}, "features": {}}
+    random: dict[str, dict[str, Score]] = {"random": {}, "random_features": {}}
+    for chunk, part in in_processes(on_suites, len(planted_faults()), chunk=60):
+        for name, table in part.items():
+            suites[name] |= table
+        progress(f"faults on the suites, {chunk[-1] + 1}")
+    for chunk, part in in_processes(on_random_networks, networks, seed):
+        for name, table in part.items():
+            for fault, one in table.items():
+                random[name].setdefault(fault, Score()).merge(one)
+        for number in chunk:
+            progress(f"faults in network {number + 1}")
+    scores = [one for table in (suites | random).values() for one in table.values()]
+    misnamed = sum(one.outcomes[Outcome.MISNAMED] for one in scores)
+    missed = sum(one.missed for table in suites.values() for one in table.values())
+    store(
+        folder,
+        FAULTS,
+        begin,
+        command=f"gradparity faults --networks {networks} --seed {seed}",
+        networks=networks,
+        seed=seed,
+        **{
+            name: {fault: one.summary() for fault, one in table.items()}
+            for name, table in (suites | random).items()
+        },
+    )
+    return Verdict.DISAGREE if misnamed or missed else Verdict.AGREE
+
+
+def planted_faults() -> list[tuple[str, Fault]]:
+    """All faults that are planted on a suite: single ones and pairs on the homework's, those of all else on theirs."""
+    return [
+        *(("single", fault) for fault in PLANTED),
+        *(("pairs", fault) for fault in fault_pairs()),
+        *(("features", fault) for fault in PLANTED_IN_FEATURES),
+    ]
+
+
+def on_suites(numbers: Sequence[int]) -> dict[str, dict[str, Score]]:
+    """Score the faults of these numbers on the vetted suite that is theirs, in float64."""
+    found: dict[str, dict[str, Score]] = {}
+    homework, beyond = ([case for _, case in cases("float64")] for cases in (suite, features))
+    with Plant() as plant:
+        for kind, fault in [planted_faults()[number] for number in numbers]:
+            cases = beyond if kind == "features" else homework
+            one = score(fault, plant.plant(fault), cases, visibility=False)
+            found.setdefault(kind, {})[str(fault)] = one
+    return found
+
+
+def on_random_networks(seed: int, numbers: Sequence[int]) -> dict[str, dict[str, Score]]:
+    """Score every single fault on the random networks of these numbers, in float64, each network by itself."""
+    found: dict[str, dict[str, Score]] = {"random": {}, "random_features": {}}
+    with Plant() as plant:
+        for table, drawn, faults in (
+            ("random", random_setting, PLANTED),
+            ("random_features", random_setting_of_any_kind, PLANTED_IN_FEATURES),
+        ):
+            planted = [(fault, plant.plant(fault)) for fault in faults]
+            for number in numbers:
+                rng = np.random.default_rng([seed, number])
+                setting = drawn(rng)
+                cases = [setting.draw(rng, "float64") for _ in range(DRAWS)]
+                depth = len(setting.network.layers)
+                for fault, faulty in planted:
+                    if layers_of(fault, depth):
+                        one = score(fault, faulty, cases, visibility=True)
+                        found[table].setdefault(str(fault), Score()).merge(one)
+    return found

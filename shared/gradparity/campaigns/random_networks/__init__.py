@@ -1,0 +1,1 @@
+"""The implementations judged on random networks."""

@@ -1,0 +1,135 @@
+"""Judge implementations on random networks, and store the result for the report."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ... import registry
+from ...suites.core import Kind
+from ...suites.random_networks import Setting, random_setting, random_setting_of_any_kind
+from ...verdict.agreement import ORACLE, Agreement, judge_all
+from ...verdict.judge import Verdict
+from ..processes import DRAWS, in_processes, store
+
+KINDS: dict[Kind, tuple[str, Callable[[np.random.Generator], Setting]]] = {
+    "homework": ("agreement.json", random_setting),
+    "any": ("agreement-any.json", random_setting_of_any_kind),
+}
+"""The file for the result, and the networks that are drawn."""
+
+DTYPES = ("float64", "float32")
+
+
+def agreement(
+    targets: Sequence[str],
+    networks: int,
+    seed: int,
+    folder: Path,
+    progress: Callable[[str], None] = lambda _: None,
+    kind: Kind = "homework",
+) -> Verdict:
+    """Judge implementations on random networks, each with several draws in both dtypes, and store the result.
+
+    `targets` are names or paths, as the registry knows them. The networks are the same for the same seed, however many
+    processes share them.
+    """
+    found, features = Agreement(), Features()
+    begin = time.perf_counter()
+    for chunk, (part, counted) in in_processes(judge_networks, networks, targets, seed, kind):
+        found.merge(part)
+        features.merge(counted)
+        for number in chunk:
+            progress(f"network {number + 1}")
+    store(
+        folder,
+        KINDS[kind][0],
+        begin,
+        command=f"gradparity agreement --networks {networks} --seed {seed} --kind {kind}"
+        + "".join(f" --impl {target}" for target in targets if tuple(targets) != registry.PLAIN),
+        networks=networks,
+        seed=seed,
+        agreement=found.summary(),
+        features=features.summary(),
+    )
+    return found.verdict
+
+
+def judge_networks(
+    targets: Sequence[str], seed: int, kind: Kind, numbers: Sequence[int]
+) -> tuple[Agreement, Features]:
+    """Judge implementations on the random networks of these numbers."""
+    implementations = {target.name: target for target in map(registry.load, targets)}
+    found, features = Agreement(), Features()
+    for number in numbers:
+        rng = np.random.default_rng([seed, number])
+        setting = KINDS[kind][1](rng)
+        for draw in range(DRAWS):
+            for dtype in DTYPES:
+                where = f"network {number} draw {draw} {dtype}"
+                one = judge_all(implementations, [(where, setting.draw(rng, dtype))])
+                features.add(setting.features, one)
+                found.merge(one)
+    return found, features
+
+
+@dataclass
+class Features:
+    """What was found of the networks that have a feature, such as an activation, against the oracle.
+
+    Attributes:
+        configurations: judged, by feature.
+        alarms: of these, where an implementation disagrees with the oracle.
+        largest: share of the bound, by feature, dtype and phase.
+    """
+
+    configurations: Counter[str] = field(default_factory=Counter)
+    alarms: Counter[str] = field(default_factory=Counter)
+    largest: dict[tuple[str, str, str], float] = field(default_factory=dict)
+
+    def add(self, features: Iterable[str], found: Agreement) -> None:
+        """Count what was found on one configuration that has these features."""
+        judged = {key: phases for key, phases in found.tallies.items() if key[1] == ORACLE}
+        alarm = any(subject for subject, other in found.first if other == ORACLE)
+        for feature in features:
+            self.configurations[feature] += 1
+            self.alarms[feature] += alarm
+            for (_, _, dtype), phases in judged.items():
+                for phase, tally in phases.items():
+                    self._raise((feature, dtype, phase), max(tally.shares, default=0.0))
+
+    def merge(self, other: Features) -> None:
+        """Take in what was found on further configurations."""
+        self.configurations += other.configurations
+        self.alarms += other.alarms
+        for key, share in other.largest.items():
+            self._raise(key, share)
+
+    def _raise(self, key: tuple[str, str, str], share: float) -> None:
+        self.largest[key] = max(self.largest.get(key, 0.0), share)
+
+    def summary(self) -> list[dict[str, Any]]:
+        """In plain numbers, for JSON; an infinite share is None."""
+        return [
+            {
+                "feature": feature,
+                "configurations": count,
+                "alarms": self.alarms[feature],
+                "largest_share": {
+                    dtype: {
+                        phase: share if math.isfinite(share) else None
+                        for (name, of, phase), share in sorted(self.largest.items())
+                        if (name, of) == (feature, dtype)
+                    }
+                    for dtype in DTYPES
+                },
+            }
+            for feature, count in sorted(self.configurations.items())
+        ]

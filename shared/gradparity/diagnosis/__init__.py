@@ -1,0 +1,1 @@
+"""Naming a mistake: computing what each known mistake would give."""

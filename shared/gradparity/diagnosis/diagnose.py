@@ -1,0 +1,167 @@
+"""Why a result is wrong, in the order in which a program computes: forward, gradient or update, loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..reference.passes import RIGHT
+from ..verdict.judge import Phase
+from ..verdict.observation import Observation
+from .mistakes import FACTORS, LOSSES, UNIT, Factor, WrongLoss, run
+from .naming import ForwardName, Name, forward_names, gradient_names
+from .reduced_precision import Ask, reduced_forward, reduced_gradient
+
+
+@dataclass
+class Diagnosis:
+    """What explains the observations. Of several names that fit, the data cannot tell which it is.
+
+    Attributes:
+        forward: what explains the activations; first those that also explain the gradients.
+        gradient: what explains the gradients or updates, the simplest first.
+        explains_loss: that of `gradient` which explains the wrong loss as well.
+        phase: what `gradient` is about: the gradients shown, or the updates.
+        loss: what the loss is instead; empty where it follows from the rest.
+        reduced: the class "reduced precision", with layer and format in words; empty if that is not it.
+        unknown: phases that are wrong and explained by nothing that is known here.
+    """
+
+    forward: list[ForwardName] = field(default_factory=list)
+    gradient: list[Name] = field(default_factory=list)
+    explains_loss: Name | None = None
+    phase: Phase = "gradient"
+    loss: list[LossName] = field(default_factory=list)
+    reduced: str = ""
+    unknown: list[Phase] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class LossName:
+    """What is told as the loss."""
+
+    name: str
+    factor: Factor = UNIT
+
+    def __str__(self) -> str:
+        return self.name if self.factor is UNIT else f"{self.factor.name} times {self.name}"
+
+
+def diagnose(observations: Sequence[Observation], ask: Ask) -> Diagnosis:
+    """Explain what is wrong in these observations of one target, all in one dtype; `ask` has it do one more."""
+    found = Diagnosis()
+    bases: list[ForwardName | None] = [None]
+    if any(o.wrong("forward") for o in observations):
+        found.forward = list(forward_names(observations))
+        bases = list(found.forward)
+        if not found.forward and not _reduced(found, reduced_forward(observations, ask)):
+            found.unknown.append("forward")
+    phases: tuple[Phase, ...] = ("gradient", "update")
+    wrong = [phase for phase in phases if any(o.wrong(phase) for o in observations)]
+    if wrong and bases:  # what follows from an unexplained forward pass has no name of its own
+        found.phase = wrong[0]
+        names = gradient_names(observations, found.phase, bases)
+        # A sign, or a number from nowhere, on top is the less likely reading.
+        found.gradient = sorted(names, key=lambda name: name.factor not in FACTORS)
+        explained = [name.forward for name in found.gradient if name.forward is not None]
+        found.forward = list(dict.fromkeys([*explained, *found.forward]))
+        if not found.gradient and not (
+            bases == [None] and _reduced(found, reduced_gradient(observations, found.phase, ask))
+        ):
+            found.unknown.append(found.phase)
+    if any(o.wrong("loss") for o in observations):
+        follows = _follows(observations, found)
+        found.loss = [] if follows else _losses(observations, found.forward)
+        if not follows and not found.loss and not found.reduced and "forward" not in found.unknown:
+            found.unknown.append("loss")
+    return found
+
+
+def _reduced(found: Diagnosis, words: str) -> bool:
+    found.reduced = words
+    return bool(words)
+
+
+def _follows(observations: Sequence[Observation], found: Diagnosis) -> bool:
+    """Whether a mistake that explains the gradients, or the activations, explains the wrong loss; it then leads."""
+    if found.forward and LossName(LOSSES[0].name) in _losses(observations, found.forward):
+        return True
+    for name in found.gradient:
+        losses = [(o, name.predicted_loss(o)) for o in observations]
+        if all(
+            _near(
+                o,
+                # A mistake of the training loop explains what the loop records, not what is told beside gradients.
+                _told(o) if o.seen.grads is None or found.phase == "gradient" else _recorded(o),
+                o.answer[0].loss if loss is None else loss,
+            )
+            for o, loss in losses
+        ):
+            found.explains_loss = name
+            found.gradient.sort(key=lambda other: other is not name)
+            return True
+    return False
+
+
+def _losses(observations: Sequence[Observation], forward: Sequence[ForwardName]) -> list[LossName]:
+    """What the loss that is told may be."""
+    names = []
+    for loss in LOSSES:
+        for factor in FACTORS:
+            if all(_tells(o, forward, loss, factor) for o in observations):
+                names.append(LossName(loss.name, factor))
+                break
+    shown = [o for o in observations if _recorded(o)]
+    for name, value in _RECORDED.items():
+        if shown and all(_near(o, _recorded(o), value(o)) for o in shown):
+            names.append(LossName(name))
+    return names
+
+
+def _tells(
+    observation: Observation, forward: Sequence[ForwardName], loss: WrongLoss, factor: Factor
+) -> bool:
+    case = observation.case
+    equations = forward[0].equations(observation.depth) if forward else RIGHT
+    try:
+        predictions = run(case, equations).activations[-1]
+    except ValueError:  # a mistake of the forward pass that cannot be made here
+        predictions = run(case, RIGHT).activations[-1]
+    targets = case.batch[1].astype(predictions.dtype)
+    with np.errstate(all="ignore"):
+        value = factor.value(*observation.elements) * loss.value(predictions, targets)
+    return _near(observation, _told(observation), value)
+
+
+def _recorded(observation: Observation) -> list[Any]:
+    return [] if observation.seen.recorded is None else [observation.seen.recorded]
+
+
+def _told(observation: Observation) -> list[Any]:
+    seen = observation.seen
+    return [value for value in (seen.loss, seen.recorded) if value is not None]
+
+
+def _near(observation: Observation, told: Sequence[Any], value: Any) -> bool:
+    expected, bound = observation.answer
+    count = len(told)
+    return not told or (
+        observation.left_over(told, [value] * count, [expected.loss] * count, [bound.loss] * count)
+        <= 1
+    )
+
+
+def _after(observation: Observation, rows: Any) -> Any:
+    updated = observation.seen.updated
+    return np.nan if updated is None else run(observation.case, RIGHT, updated, rows).loss
+
+
+_RECORDED: dict[str, Callable[[Observation], Any]] = {
+    "the loss after the update, not before it": lambda o: _after(o, None),
+    "the loss on all data, not on the batch": lambda o: run(o.case, RIGHT, rows=slice(None)).loss,
+    "the loss on all data after the update": lambda o: _after(o, slice(None)),
+}
+"""Mistakes in what a training loop records, by name."""

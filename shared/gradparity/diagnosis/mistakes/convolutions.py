@@ -1,0 +1,342 @@
+"""Mistakes in convolutions, and in the dense layer that takes their images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ...contract import Conv
+from ...reference.layers import Array, Place
+from .base import Applies, Mistake, after_image, convolution, mistake
+from .forward import ForwardMistake
+
+View = Callable[[Array, Place], Array]
+"""(weight, place) → the weight with its entries in another order."""
+
+
+def _spread(bias: Array | None, at: Place) -> Any:
+    return 0 if bias is None else at.spread(bias)
+
+
+def _flipped(weight: Array, _: Place) -> Array:
+    return weight[::-1, ::-1]
+
+
+def _read(shape: Callable[[Array, Place], tuple[int, ...]], order: tuple[int, ...]) -> View:
+    """The weight's numbers taken as of another shape, then put in the right order of axes."""
+    return lambda weight, at: (
+        weight.reshape(shape(weight, at)).transpose(order).reshape(weight.shape)
+    )
+
+
+def _unread(shape: Callable[[Array, Place], tuple[int, ...]], order: tuple[int, ...]) -> View:
+    """The inverse of `_read`."""
+
+    def view(weight: Array, at: Place) -> Array:
+        read = shape(weight, at)
+        turned = weight.reshape([read[axis] for axis in order])
+        return turned.transpose(np.argsort(order)).reshape(weight.shape)
+
+    return view
+
+
+def _exchanged(weight: Array, _: Place) -> tuple[int, ...]:
+    height, width, channels, units = weight.shape
+    return width, height, channels, units
+
+
+def _channels_first(weight: Array, _: Place) -> tuple[int, ...]:
+    height, width, channels, units = weight.shape
+    return channels, height, width, units
+
+
+def _outputs_first(weight: Array, _: Place) -> tuple[int, ...]:
+    height, width, channels, units = weight.shape
+    return units, height, width, channels
+
+
+def _image(weight: Array, at: Place) -> tuple[int, ...]:
+    height, width, channels = at.shape_in
+    return channels, height, width, weight.shape[-1]
+
+
+def _viewed(
+    name: str,
+    wrong: str,
+    right: str,
+    view: View,
+    back: View | None,
+    applies: Applies = convolution,
+    *,
+    down: bool = True,
+) -> ForwardMistake:
+    """The weight in another order; its gradient is put `back`, and what is passed down follows, or neither."""
+    changes: dict[str, Callable[..., Any]] = {
+        "weigh": lambda below, weight, bias, at: (
+            at.affine(below, view(weight, at)) + _spread(bias, at)
+        )
+    }
+    if back is not None:
+        changes["weight_grad"] = lambda below, _d_a, delta, at: back(
+            at.weight_grad(below, delta), at
+        )
+    if down:
+        changes["passed_down"] = lambda _d_a, delta, weight, at: at.passed_down(
+            delta, view(weight, at)
+        )
+    return ForwardMistake(name, wrong, right, changes, applies)
+
+
+def _reordered(
+    name: str,
+    formula: str,
+    shape: Callable[[Array, Place], tuple[int, ...]],
+    order: tuple[int, ...],
+    applies: Applies = convolution,
+    back_in_words: str = "not so in what is passed down",
+) -> tuple[ForwardMistake, ...]:
+    """Throughout; and with what is passed down as it should be."""
+    view, back = _read(shape, order), _unread(shape, order)
+    right = "rows in the order (height, width, channel)"
+    return (
+        _viewed(name, formula, right, view, back, applies),
+        _viewed(f"{name}, {back_in_words}", formula, right, view, back, applies, down=False),
+    )
+
+
+def _padded(name: str, formula: str, pad: Callable[[Array, Place], Array]) -> ForwardMistake:
+    """Another padding, or another part of the padded image; what is passed down is as it should be."""
+
+    def bare(at: Place, below: Array) -> Place:
+        assert isinstance(at.layer, Conv)
+        return replace(at, layer=replace(at.layer, padding=0), shape_in=below.shape[-3:])
+
+    def weigh(below: Array, weight: Array, bias: Array | None, at: Place) -> Array:
+        other = pad(below, at)
+        return bare(at, other).affine(other, weight) + _spread(bias, at)
+
+    def weight_grad(below: Array, _: Array, delta: Array, at: Place) -> Array:
+        other = pad(below, at)
+        return bare(at, other).weight_grad(other, delta)
+
+    changes = {"weigh": weigh, "weight_grad": weight_grad}
+    return ForwardMistake(name, formula, "p zeros on each side", changes, convolution)
+
+
+def _margins(low: int, high: int, **how: Any) -> Callable[[Array, Place], Array]:
+    """Padded by `low` paddings before and `high` after."""
+
+    def pad(below: Array, at: Place) -> Array:
+        assert isinstance(at.layer, Conv)
+        p = at.layer.padding
+        margins = (low * p, high * p)
+        return np.pad(below, [*[(0, 0)] * (below.ndim - 3), margins, margins, (0, 0)], **how)
+
+    return pad
+
+
+def _late(below: Array, at: Place) -> Array:
+    """The windows begin one place before the next: what a stride leaves out in the end, it leaves out in front."""
+    assert isinstance(at.layer, Conv)
+    s = at.layer.stride
+    padded = _margins(1, 1)(below, at)[..., s - 1 :, s - 1 :, :]
+    rows, columns = (
+        len(range(0, n - k + 1, s))
+        for n, k in zip(padded.shape[-3:-1], at.layer.kernel, strict=True)
+    )
+    if (rows, columns) != at.shape_out[:2]:
+        raise ValueError("fewer places than there should be")
+    return padded
+
+
+CONVOLVED: tuple[ForwardMistake, ...] = (
+    _viewed(
+        "the kernel is flipped",
+        "a convolution in the mathematical sense",
+        "a cross-correlation",
+        _flipped,
+        _flipped,
+    ),
+    _viewed(
+        "the kernel is flipped, not so its gradient",
+        "z with the kernel flipped, ∂L/∂W not",
+        "the kernel is not flipped",
+        _flipped,
+        None,
+    ),
+    *_reordered(
+        "the kernel's height and width are swapped",
+        "rows in the order (width, height, channel)",
+        _exchanged,
+        (1, 0, 2, 3),
+    ),
+    *_reordered(
+        "the kernel is read with its channels first",
+        "rows in the order (channel, height, width)",
+        _channels_first,
+        (1, 2, 0, 3),
+    ),
+    _viewed(
+        "the kernel is read with its output channels first",
+        "W of the shape (channels_out, height, width, channels_in)",
+        "W of the shape (height, width, channels_in, channels_out)",
+        _read(_outputs_first, (1, 2, 3, 0)),
+        None,
+    ),
+    *_reordered(
+        "the image is flattened with its channels first",
+        "in the order (channel, height, width)",
+        _image,
+        (1, 2, 0, 3),
+        after_image,
+        "and back with them last",
+    ),
+    _padded(
+        "the image is padded with its edge, not with zeros",
+        "the edge repeated",
+        _margins(1, 1, mode="edge"),
+    ),
+    _padded("the padding is all above and to the left", "2 p, then none", _margins(2, 0)),
+    _padded("the padding is all below and to the right", "none, then 2 p", _margins(0, 2)),
+    _padded(
+        "the kernel's first place is one stride, less one, too late", "places from s - 1 on", _late
+    ),
+)
+"""In the forward pass."""
+
+
+def _folded(
+    delta: Array, weight: Array, at: Place, *, stride: int, assign: bool = False, crop: int = 1
+) -> Array:
+    """What is passed down, by windows of another stride, by assignment, or cropped elsewhere."""
+    assert isinstance(at.layer, Conv)
+    (height, width, channels), p = at.shape_in, at.layer.padding
+    rows, columns, _ = at.shape_out
+    padded = np.zeros((len(delta), height + 2 * p, width + 2 * p, channels), delta.dtype)
+    for i, j in np.ndindex(at.layer.kernel):
+        place = (
+            slice(None),
+            slice(i, i + stride * rows, stride),
+            slice(j, j + stride * columns, stride),
+        )
+        product = delta @ weight[i, j].T
+        padded[place] = product if assign else padded[place] + product
+    return padded[:, crop * p : crop * p + height, crop * p : crop * p + width]
+
+
+def _stride(at: Place) -> int:
+    assert isinstance(at.layer, Conv)
+    return at.layer.stride
+
+
+def _size(at: Place) -> int:
+    return prod(at.shape_out[:2])
+
+
+def _corner(array: Array) -> Array:
+    """Of the first place alone."""
+    first = np.zeros_like(array)
+    first[:, 0, 0] = array[:, 0, 0]
+    return first
+
+
+def _but_last(array: Array) -> Array:
+    rest = np.array(array)
+    rest[-1, -1, -1] = 0
+    return rest
+
+
+_DOWN = "∂L/∂a_below: each place's δ Wᵀ is added where the place lies"
+_WEIGHT = "∂L/∂W = Σ over samples and places of a_belowᵀ δ"
+_BIAS = "∂L/∂b = Σ over samples and places of δ"
+
+CONVOLUTIONS: tuple[Mistake, ...] = (
+    mistake(
+        "what is passed down overwrites where the kernel's places overlap",
+        "set, not added",
+        _DOWN,
+        convolution,
+        passed_down=lambda _, delta, weight, at: _folded(
+            delta, weight, at, stride=_stride(at), assign=True
+        ),
+    ),
+    mistake(
+        "what is passed down ignores the stride",
+        "places side by side",
+        _DOWN,
+        convolution,
+        passed_down=lambda _, delta, weight, at: _folded(delta, weight, at, stride=1),
+    ),
+    mistake(
+        "what is passed down is shifted by the padding",
+        "the first rows and columns, the padding among them",
+        _DOWN,
+        convolution,
+        passed_down=lambda _, delta, weight, at: _folded(
+            delta, weight, at, stride=_stride(at), crop=0
+        ),
+    ),
+    mistake(
+        "what is passed down has the kernel flipped",
+        "δ Wᵀ with W flipped",
+        _DOWN,
+        convolution,
+        passed_down=lambda _, delta, weight, at: at.passed_down(delta, weight[::-1, ::-1]),
+    ),
+    mistake(
+        "what is passed down to an image has its channels first",
+        "in the order (channel, height, width)",
+        "in the order (height, width, channel)",
+        after_image,
+        passed_down=lambda _, delta, weight, at: at.passed_down(
+            delta, _read(_image, (1, 2, 0, 3))(weight, at)
+        ),
+    ),
+    mistake(
+        "the weight gradient has the kernel flipped",
+        "∂L/∂W flipped",
+        _WEIGHT,
+        convolution,
+        weight_grad=lambda below, _, delta, at: at.weight_grad(below, delta)[::-1, ::-1],
+    ),
+    mistake(
+        "the weight gradient is averaged over the places of the image",
+        "∂L/∂W = Σ over samples, mean over places",
+        _WEIGHT,
+        convolution,
+        weight_grad=lambda below, _, delta, at: at.weight_grad(below, delta) / _size(at),
+    ),
+    mistake(
+        "the weight gradient is that of the image's first place",
+        "∂L/∂W = Σ over samples",
+        _WEIGHT,
+        convolution,
+        weight_grad=lambda below, _, delta, at: at.weight_grad(below, _corner(delta)),
+    ),
+    mistake(
+        "the weight gradient leaves out the last place of the last sample",
+        "a place is missing in the sum",
+        _WEIGHT,
+        convolution,
+        weight_grad=lambda below, _, delta, at: at.weight_grad(below, _but_last(delta)),
+    ),
+    mistake(
+        "the bias gradient is averaged over the places of the image",
+        "∂L/∂b = Σ over samples, mean over places",
+        _BIAS,
+        convolution,
+        bias_grad=lambda delta, at: at.bias_grad(delta) / _size(at),
+    ),
+    mistake(
+        "the bias gradient is that of the image's first place",
+        "∂L/∂b = Σ over samples",
+        _BIAS,
+        convolution,
+        bias_grad=lambda delta, at: at.bias_grad(_corner(delta)),
+    ),
+)
+"""In the gradient."""

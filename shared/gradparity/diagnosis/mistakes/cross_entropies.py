@@ -1,0 +1,146 @@
+"""Mistakes in the derivative of a cross-entropy, by its logits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ...contract import Loss
+from ...reference.activations import sigmoid, sigmoid_prime
+from ...reference.layers import Array
+from ...reference.losses import LOSSES, softmax
+from ...reference.passes import Equations, Pass
+from ...verdict.case import Case
+from .base import Layers, Mistake, Predict, run
+
+Of = Callable[[Array, Array], Any]
+
+
+def _instead(kind: Loss, output: Of, loss: Of) -> Predict:
+    def predict(case: Case, equations: Equations, _: Layers, __: float) -> Pass | None:
+        if case.network.loss != kind:
+            return None
+        changed = replace(
+            equations, output=lambda a, y, _: output(a, y), loss=lambda a, y, _: loss(a, y)
+        )
+        return run(case, changed)
+
+    return predict
+
+
+def _mistake(kind: Loss, name: str, wrong: str, output: Of, loss: Of | None = None) -> Mistake:
+    predict = _instead(kind, output, loss or LOSSES[kind].function)
+    return Mistake(name, f"∂L/∂z = {wrong}", f"∂L/∂z = {_RIGHT[kind]}", predict, by_layer=False)
+
+
+def _times(kind: Loss, name: str, wrong: str, factor: Callable[[Array], float]) -> Mistake:
+    """The loss and its derivative times a factor, by the outputs' shape."""
+    right = LOSSES[kind]
+    return _mistake(
+        kind,
+        name,
+        wrong,
+        lambda z, y: factor(z) * right.derivative(z, y),
+        lambda z, y: factor(z) * right.function(z, y),
+    )
+
+
+def _softmax(z: Array, axis: int | None) -> Array:
+    exp = np.exp(z - np.max(z, axis=axis, keepdims=True))
+    return exp / np.sum(exp, axis=axis, keepdims=True)
+
+
+def _probabilities(p: Callable[[Array], Array]) -> Of:
+    return lambda z, y: (p(z) * np.sum(y, axis=1, keepdims=True) - y) / len(z)
+
+
+_RIGHT: dict[Loss, str] = {
+    "binary_cross_entropy": "(σ(z) - y) / elements",
+    "softmax_cross_entropy": "(softmax(z) - y) / N",
+}
+_B, _S = "the derivative of the binary cross-entropy", "the derivative of the softmax cross-entropy"
+_BINARY: Loss = "binary_cross_entropy"
+_SOFTMAX: Loss = "softmax_cross_entropy"
+
+CROSS_ENTROPIES: tuple[Mistake, ...] = (
+    _times(_BINARY, f"the mean is missing in {_B}", "σ(z) - y", lambda z: z.size),
+    _times(
+        _BINARY,
+        f"{_B} is a mean over samples, a sum over outputs",
+        "(σ(z) - y) / N",
+        lambda z: z.shape[1],
+    ),
+    _times(
+        _BINARY, f"{_B} is a mean over outputs, a sum over samples", "(σ(z) - y) / outputs", len
+    ),
+    _times(_BINARY, f"{_B} has the wrong sign", "(y - σ(z)) / elements", lambda _: -1.0),
+    _times(_BINARY, f"{_B} is doubled", "2 (σ(z) - y) / elements", lambda _: 2.0),
+    _times(_BINARY, f"{_B} is halved", "(σ(z) - y) / elements / 2", lambda _: 0.5),
+    _mistake(
+        _BINARY,
+        f"σ' on top of {_B}",
+        "(σ(z) - y) σ'(z) / elements",
+        lambda z, y: (sigmoid(z) - y) * sigmoid_prime(z) / z.size,
+    ),
+    _mistake(
+        _BINARY, f"{_B} without σ: z - y", "(z - y) / elements", lambda z, y: (z - y) / z.size
+    ),
+    _mistake(
+        _BINARY,
+        "the derivative of the MSE in place of the binary cross-entropy's",
+        "2 (z - y) / elements",
+        lambda z, y: 2 * (z - y) / z.size,
+        lambda z, y: np.mean((z - y) ** 2),
+    ),
+    _mistake(
+        _BINARY,
+        f"σ applied twice in {_B}",
+        "(σ(σ(z)) - y) / elements",
+        lambda z, y: (sigmoid(sigmoid(z)) - y) / z.size,
+        lambda z, y: LOSSES[_BINARY].function(sigmoid(z), y),
+    ),
+    _times(_SOFTMAX, f"the mean is missing in {_S}", "softmax(z) - y", len),
+    _times(
+        _SOFTMAX,
+        f"{_S} is a mean over all elements",
+        "(softmax(z) - y) / (N · classes)",
+        lambda z: 1 / z.dtype.type(z.shape[1]),
+    ),
+    _times(_SOFTMAX, f"{_S} has the wrong sign", "(y - softmax(z)) / N", lambda _: -1.0),
+    _times(_SOFTMAX, f"{_S} is doubled", "2 (softmax(z) - y) / N", lambda _: 2.0),
+    _mistake(
+        _SOFTMAX,
+        f"softmax over the samples in {_S}",
+        "(softmax(z) over the samples - y) / N",
+        _probabilities(lambda z: _softmax(z, 0)),
+    ),
+    _mistake(
+        _SOFTMAX,
+        f"softmax over all elements in {_S}",
+        "(softmax(z) over all elements - y) / N",
+        _probabilities(lambda z: _softmax(z, None)),
+    ),
+    _mistake(
+        _SOFTMAX,
+        f"softmax applied twice in {_S}",
+        "(softmax(softmax(z)) - y) / N",
+        _probabilities(lambda z: softmax(softmax(z))),
+        lambda z, y: LOSSES[_SOFTMAX].function(softmax(z), y),
+    ),
+    _mistake(
+        _SOFTMAX,
+        f"σ in place of softmax in {_S}",
+        "(σ(z) - y) / N",
+        lambda z, y: (sigmoid(z) - y) / len(z),
+    ),
+    _mistake(_SOFTMAX, f"no softmax in {_S}", "(z - y) / N", lambda z, y: (z - y) / len(z)),
+    _mistake(
+        _SOFTMAX,
+        f"p (1 - p) on top of {_S}",
+        "(p - y) p (1 - p) / N",
+        lambda z, y: (softmax(z) - y) * softmax(z) * (1 - softmax(z)) / len(z),
+    ),
+)

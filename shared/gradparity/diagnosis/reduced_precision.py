@@ -1,0 +1,177 @@
+"""The class of mistakes that have no algebra: a part that computes in a coarser format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..contract import Network, Schedule, map_params, tensors
+from ..reference.layers import Array
+from ..reference.precision import Precision
+from ..reference.step import Step
+from ..verdict.case import Case
+from ..verdict.judge import Phase, Verdict, judge
+from ..verdict.observation import Observation, deviation
+from .mistakes import scopes
+
+_FLOAT32 = Precision.of(np.float32)
+FORMATS = (
+    _FLOAT32,
+    Precision("float16 or TF32", 2.0**-10, _FLOAT32.eta, _FLOAT32.largest),
+    Precision("bfloat16", 2.0**-7, _FLOAT32.eta, _FLOAT32.largest),
+)
+"""Formats in which a part of a program may compute by mistake, the finest first."""
+
+NUDGE = 0.05
+"""Far more than the coarsest of `FORMATS` rounds by, and little for anything smooth."""
+
+Ask = Callable[[Case], Step]
+"""Has the target carry out one more case."""
+
+SMALL = 2e-2
+"""Relative deviation up to which a result may be called imprecise: above it, no format in `FORMATS` explains it."""
+
+
+def reduced_forward(observations: Sequence[Observation], ask: Ask) -> str:
+    """Which layers compute their activations in a coarser format, in words; empty if that explains nothing."""
+    shown = [o for o in observations if o.seen.activations is not None]
+    places = [(o.depth, frozenset(leaks(o))) for o in shown]
+    for coarse in _coarser(observations):
+        if not any(leaks(o, coarse) for o in observations) and all(
+            map(_small_forward, observations)
+        ):
+            noise = is_noise(observations, "forward", ask)
+            return f"reduced precision {_in_words(places)}, as of {coarse.name}" if noise else ""
+    return ""
+
+
+def reduced_gradient(observations: Sequence[Observation], phase: Phase, ask: Ask) -> str:
+    """From which layer down gradients, or updates, are computed in a coarser format; empty if that explains nothing."""
+    places = []
+    for o in observations:
+        wrong = [
+            f.layer or 0 for f in o.findings if f.phase == phase and f.verdict is Verdict.DISAGREE
+        ]
+        places += [(o.depth, frozenset({max(wrong)}))] if wrong else []
+    for coarse in _coarser(observations):
+        if all(_within(o, phase, coarse) for o in observations):
+            where = f"in the {phase}, first {_in_words(places)}"
+            noise = is_noise(observations, phase, ask)
+            return f"reduced precision {where}, as of {coarse.name}" if noise else ""
+    return ""
+
+
+def is_noise(observations: Sequence[Observation], phase: Phase, ask: Ask) -> bool:
+    """Whether what is wrong looks like rounding: on data a little off it is quite another, unlike a mistake.
+
+    The target is asked again with every number of the case changed by some hundredths; the errors before and
+    after must not be correlated.
+    """
+    rng = np.random.default_rng(0)
+    product = before = after = 0.0
+    for observation in [o for o in observations if o.wrong(phase) and o.case.previous is None][:4]:
+        case = observation.case
+
+        def changed(array: Array) -> Array:
+            factor = 1 + NUDGE * rng.standard_normal(array.shape)
+            return np.asarray(array * factor, dtype=array.dtype)
+
+        nudged = replace(
+            case,
+            params=map_params(changed, case.params),
+            inputs=changed(case.inputs),
+            targets=changed(case.targets),
+        )
+        again = Observation(nudged, ask(nudged))
+        for one, other in zip(_errors(observation, phase), _errors(again, phase), strict=True):
+            product += float(np.sum(one * other))
+            before += float(np.sum(one * one))
+            after += float(np.sum(other * other))
+    return product < 0.5 * np.sqrt(before * after)
+
+
+def _errors(observation: Observation, phase: Phase) -> list[Array]:
+    """Seen less exact, as shares of the bound: so all tensors count alike."""
+    shown: list[list[Array]] = []
+    for step in (observation.seen, *observation.answer):
+        if phase == "forward":
+            shown.append([a for a in step.activations or () if a is not None])
+        else:
+            shown.append(_arrays(step, phase, observation.seen))
+    last = len(shown[0])
+    with np.errstate(all="ignore"):
+        errors = [
+            np.asarray((c - g) / e, dtype=np.float64)
+            for c, g, e in zip(*(column[-last:] for column in shown), strict=True)
+        ]
+    return [np.where(np.isfinite(error), error, 0.0) for error in errors]
+
+
+def _arrays(step: Step, phase: Phase, shown: Step) -> list[Array]:
+    """The gradients of a step, or its new weights and the optimizer's arrays, as far as they are `shown`."""
+    if phase == "gradient":
+        return [] if shown.grads is None else tensors(step.grads or ())
+    updated = () if shown.updated is None else step.updated or ()
+    state = [(step.state or {})[name] for name in shown.state or {}]
+    return [tensor for params in (updated, *state) for tensor in tensors(params)]
+
+
+def leaks(observation: Observation, precision: Precision | None = None) -> list[int]:
+    """The layers whose activation is wrong given the target's own activation below: where a fault sits.
+
+    With a `precision`, the layers that are wrong even for a calculation in that format.
+    """
+    case, found = observation.case, []
+    below: Array | None = case.batch[0]
+    for index, activation in enumerate(observation.seen.activations or ()):
+        if below is not None and activation is not None:
+            layer, params = case.network.layers[index], (case.params[index],)
+            network = Network(below.shape[1:], (layer,))
+            single = Case(network, params, below, activation, Schedule(1.0, epochs=1))
+            expected, bound = single.expect(precision)
+            step = Step(activations=[activation])
+            findings = judge(params, step, expected, bound, slack=case.oracle_slack)
+            if findings[0].verdict is Verdict.DISAGREE:
+                found.append(index)
+        below = activation
+    return found
+
+
+def _coarser(observations: Sequence[Observation]) -> Iterator[Precision]:
+    eps = max(float(np.finfo(o.case.dtype).eps) for o in observations)
+    yield from (coarse for coarse in FORMATS if coarse.eps > eps)
+
+
+def _small_forward(observation: Observation) -> bool:
+    pairs: Any = zip(
+        observation.seen.activations or (), observation.answer[0].activations or (), strict=False
+    )
+    return all(deviation(a, exact) < SMALL for a, exact in pairs if a is not None)
+
+
+def _within(observation: Observation, phase: Phase, coarse: Precision) -> bool:
+    """Whether the gradients or updates are as right as a calculation in the coarser format, and not far off."""
+    case, seen = observation.case, observation.seen
+    step = (
+        Step(grads=seen.grads)
+        if phase == "gradient"
+        else Step(updated=seen.updated, state=seen.state)
+    )
+    expected, bound = case.expect(coarse)
+    findings = judge(case.params, step, expected, bound, slack=case.oracle_slack)
+    pairs = zip(_arrays(seen, phase, seen), _arrays(expected, phase, seen), strict=True)
+    return all(f.verdict is not Verdict.DISAGREE for f in findings) and all(
+        deviation(c, g) < SMALL
+        or np.max(np.abs(g)) < coarse.eta / coarse.eps  # the format has no such numbers
+        for c, g in pairs
+    )
+
+
+def _in_words(places: Sequence[tuple[int, frozenset[int]]]) -> str:
+    for where, layers in scopes(max(depth for depth, _ in places)):
+        if all(layers(depth) == found for depth, found in places):
+            return where
+    return "in some layers"

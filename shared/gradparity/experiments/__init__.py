@@ -1,0 +1,1 @@
+"""Experiments: TOML files, their data and initial weights; runs: trained, stored, loaded."""

@@ -1,0 +1,263 @@
+"""The sections of an experiment's file, each validated by itself."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from ..contract import SGD, Activation, Adagrad, Adam, Conv, Dense, Loss, Optimizer, RMSProp
+from . import datasets, initial
+
+Count = Annotated[int, Field(strict=True, ge=1)]
+Seed = Annotated[int, Field(strict=True, ge=0)]
+Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+BelowOne = Annotated[float, Field(strict=True, ge=0, lt=1)]
+Flag = Annotated[bool, Field(strict=True)]
+
+
+def mistake(path: str, message: str) -> PydanticCustomError:
+    """A mistake at this path of the file."""
+    return PydanticCustomError("mistake", "{message}", {"path": path, "message": message})
+
+
+class Section(BaseModel):
+    """Frozen; what it does not know is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Dataset(Section):
+    def load(self) -> tuple[datasets.Inputs, datasets.Targets]:
+        """Inputs and targets, in float64."""
+        raise TypeError(type(self).__name__)
+
+    @property
+    def sizes(self) -> tuple[int, tuple[int, ...], int]:
+        """Samples, the shape of one, and the targets of one."""
+        inputs, targets = self.load()
+        return len(inputs), inputs.shape[1:], targets.shape[1]
+
+
+class LinearDataset(_Dataset):
+    """Points in the unit square, split by its rising diagonal."""
+
+    name: Literal["linear"]
+    samples: Count = 100
+    seed: Seed
+
+    def load(self) -> tuple[datasets.Inputs, datasets.Targets]:
+        """Inputs and targets, in float64."""
+        return datasets.linear(self.samples, self.seed)
+
+
+class XorDataset(_Dataset):
+    """The 21 points of the homework."""
+
+    name: Literal["xor"]
+
+    def load(self) -> tuple[datasets.Inputs, datasets.Targets]:
+        """Inputs and targets, in float64."""
+        return datasets.xor()
+
+
+class BarsDataset(_Dataset):
+    """Bars and stripes: images of whole columns, or of whole rows."""
+
+    name: Literal["bars"]
+    size: Annotated[int, Field(strict=True, ge=2, le=8)] = 4
+
+    def load(self) -> tuple[datasets.Inputs, datasets.Targets]:
+        """Inputs and targets, in float64."""
+        return datasets.bars(self.size)
+
+
+class DigitsDataset(_Dataset):
+    """scikit-learn's handwritten digits; what is not drawn for training is left for a test."""
+
+    name: Literal["digits"]
+    samples: Annotated[int, Field(strict=True, ge=1, le=datasets.DIGITS)] = 1200
+    seed: Seed = 0
+
+    def load(self) -> tuple[datasets.Inputs, datasets.Targets]:
+        """Inputs and targets, in float64."""
+        return datasets.digits(self.samples, self.seed)[0]
+
+    @property
+    def sizes(self) -> tuple[int, tuple[int, ...], int]:
+        """Samples, the shape of one, and the targets of one: known without scikit-learn, which brings the images."""
+        return self.samples, (8, 8, 1), 10
+
+
+Dataset = LinearDataset | XorDataset | BarsDataset | DigitsDataset
+
+
+class DenseLayer(Section):
+    """One dense layer."""
+
+    units: Count
+    activation: Activation = "sigmoid"
+    bias: Flag = True
+
+    def layer(self) -> Dense:
+        """As the contract has it."""
+        return Dense(self.units, self.activation, self.bias)
+
+
+class ConvLayer(Section):
+    """One convolution."""
+
+    channels: Count
+    kernel: tuple[Count, Count] = (3, 3)
+    stride: Count = 1
+    padding: Annotated[int, Field(strict=True, ge=0)] = 0
+    activation: Activation = "relu"
+    bias: Flag = True
+
+    def layer(self) -> Conv:
+        """As the contract has it."""
+        return Conv(
+            self.channels, self.kernel, self.stride, self.padding, self.activation, self.bias
+        )
+
+
+def _kind_of_layer(layer: Any) -> str:
+    conv = isinstance(layer, ConvLayer) or (isinstance(layer, dict) and "channels" in layer)
+    return "conv" if conv else "dense"
+
+
+AnyLayer = Annotated[
+    Annotated[DenseLayer, Tag("dense")] | Annotated[ConvLayer, Tag("conv")],
+    Discriminator(_kind_of_layer),
+]
+
+
+class NetworkSection(Section):
+    """The layers, output last."""
+
+    layers: tuple[AnyLayer, ...]
+    loss: Loss = "mse"
+
+    @field_validator("layers")
+    @classmethod
+    def _at_least_one(cls, layers: tuple[AnyLayer, ...]) -> tuple[AnyLayer, ...]:
+        if not layers:
+            raise mistake("network.layers", "a network needs at least one layer")
+        return layers
+
+    @field_validator("loss")
+    @classmethod
+    def _logits(cls, loss: Loss, info: ValidationInfo) -> Loss:
+        if loss != "mse" and (layers := info.data.get("layers")):
+            last = len(layers) - 1
+            if layers[last].activation != "identity":
+                raise mistake(
+                    f"network.layers[{last}].activation",
+                    f'{loss} takes the outputs before σ or softmax: set activation = "identity"',
+                )
+            if loss == "softmax_cross_entropy" and getattr(layers[last], "units", 2) < 2:
+                raise mistake(f"network.layers[{last}].units", f"{loss} needs at least two classes")
+        return loss
+
+
+class InitialSection(Section):
+    """How the initial weights are drawn."""
+
+    scheme: initial.Scheme = "standard_normal"
+    scale: Positive = 1.0
+    seed: Seed
+
+
+class SGDSection(Section):
+    """Gradient descent, with momentum if that is not zero."""
+
+    name: Literal["sgd"]
+    momentum: BelowOne = 0.0
+    nesterov: Flag = False
+
+    @field_validator("nesterov")
+    @classmethod
+    def _needs_momentum(cls, nesterov: bool, info: ValidationInfo) -> bool:
+        if nesterov and not info.data.get("momentum"):
+            raise mistake("training.optimizer.nesterov", "it needs a momentum above 0")
+        return nesterov
+
+    def optimizer(self) -> Optimizer:
+        """As the contract has it."""
+        return SGD(self.momentum, self.nesterov)
+
+
+class AdagradSection(Section):
+    """Adagrad."""
+
+    name: Literal["adagrad"]
+    epsilon: Positive = Adagrad.epsilon
+
+    def optimizer(self) -> Optimizer:
+        """As the contract has it."""
+        return Adagrad(self.epsilon)
+
+
+class RMSPropSection(Section):
+    """RMSProp."""
+
+    name: Literal["rmsprop"]
+    decay: BelowOne = RMSProp.decay
+    epsilon: Positive = RMSProp.epsilon
+
+    def optimizer(self) -> Optimizer:
+        """As the contract has it."""
+        return RMSProp(self.decay, self.epsilon)
+
+
+class AdamSection(Section):
+    """Adam."""
+
+    name: Literal["adam"]
+    beta1: BelowOne = Adam.beta1
+    beta2: BelowOne = Adam.beta2
+    epsilon: Positive = Adam.epsilon
+
+    def optimizer(self) -> Optimizer:
+        """As the contract has it."""
+        return Adam(self.beta1, self.beta2, self.epsilon)
+
+
+OptimizerSection = Annotated[
+    SGDSection | AdagradSection | RMSPropSection | AdamSection, Field(discriminator="name")
+]
+
+
+def _by_name(optimizer: Any) -> Any:
+    return {"name": optimizer} if isinstance(optimizer, str) else optimizer
+
+
+class TrainingSection(Section):
+    """The schedule. An optimizer may be given by its name alone."""
+
+    optimizer: Annotated[OptimizerSection, BeforeValidator(_by_name)] = SGDSection(name="sgd")
+    learning_rate: Positive
+    weight_decay: NotNegative = 0.0
+    decoupled: Flag = False
+    epochs: Count
+    batch_size: Count | None = None
+    order_seed: Seed = 0
+
+
+class HomeworkSection(Section):
+    """What the homework's report says of this experiment; shown beside ours, never used in it."""
+
+    section: str
+    learning_rate: Positive | None = None
+    losses: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]*$")], Positive] = {}

@@ -1,1 +1,0 @@
-"""Whether two implementations compute the same, and how that is judged."""

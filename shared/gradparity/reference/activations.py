@@ -1,0 +1,53 @@
+"""The reference's activations and their derivatives, in any dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..contract import LEAK, Activation
+
+Array = np.ndarray
+
+
+def sigmoid(z: Array) -> Array:
+    """1 / (1 + e^-z), with the exponential of a non-positive number only: it cannot overflow."""
+    right = np.real(z) >= 0
+    exp = np.exp(np.where(right, -z, z))
+    return np.where(right, 1, exp) / (1 + exp)
+
+
+def sigmoid_prime(z: Array) -> Array:
+    """σ'(z) = e^-|z| / (1 + e^-|z|)²: unlike a (1 - a), it does not cancel where a is close to 1."""
+    exp = np.exp(np.where(np.real(z) >= 0, -z, z))
+    return exp / (1 + exp) ** 2
+
+
+def _tanh_prime(z: Array) -> Array:
+    return 4 * sigmoid_prime(2 * z)
+
+
+def _positive(z: Array, right: Any, left: Any) -> Array:
+    return np.where(np.real(z) > 0, right, left).astype(z.dtype)
+
+
+@dataclass(frozen=True)
+class ActivationFunction:
+    """An activation and its derivative, by z; at a kink, the derivative of the left side."""
+
+    function: Callable[[Array], Array]
+    derivative: Callable[[Array], Array]
+
+
+ACTIVATIONS: dict[Activation, ActivationFunction] = {
+    "sigmoid": ActivationFunction(sigmoid, sigmoid_prime),
+    "identity": ActivationFunction(lambda z: z, np.ones_like),
+    "relu": ActivationFunction(lambda z: _positive(z, z, 0), lambda z: _positive(z, 1, 0)),
+    "tanh": ActivationFunction(np.tanh, _tanh_prime),
+    "leaky_relu": ActivationFunction(
+        lambda z: _positive(z, z, z.dtype.type(LEAK) * z), lambda z: _positive(z, 1, LEAK)
+    ),
+}

@@ -1,0 +1,61 @@
+"""The reference's losses and their derivatives, in any dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..contract import Loss
+from .activations import Array, sigmoid
+
+
+def softmax(z: Array) -> Array:
+    """e^z / Σ e^z over the last axis."""
+    exp = np.exp(z - np.max(np.real(z), axis=-1, keepdims=True))
+    return exp / np.sum(exp, axis=-1, keepdims=True)
+
+
+def softplus(z: Array) -> Array:
+    """log(1 + e^z), with the exponential of a non-positive number only."""
+    right = np.real(z) > 0
+    return np.where(right, z, 0) + np.log1p(np.exp(np.where(right, -z, z)))
+
+
+def _squares(outputs: Array, targets: Array) -> Any:
+    return np.sum((outputs - targets) ** 2, axis=(-2, -1)) / _elements(outputs)
+
+
+def _binary(outputs: Array, targets: Array) -> Any:
+    terms = softplus(outputs) - targets * outputs
+    return np.sum(terms, axis=(-2, -1)) / _elements(outputs)
+
+
+def _softmax(outputs: Array, targets: Array) -> Any:
+    top = np.max(np.real(outputs), axis=-1, keepdims=True)
+    log_sum = top + np.log(np.sum(np.exp(outputs - top), axis=-1, keepdims=True))
+    return np.sum(targets * (log_sum - outputs), axis=(-2, -1)) / outputs.shape[-2]
+
+
+def _elements(outputs: Array) -> int:
+    return outputs.shape[-2] * outputs.shape[-1]
+
+
+@dataclass(frozen=True)
+class LossFunction:
+    """A loss of (outputs, targets), and its derivative by the outputs."""
+
+    function: Callable[[Array, Array], Any]
+    derivative: Callable[[Array, Array], Array]
+
+
+LOSSES: dict[Loss, LossFunction] = {
+    "mse": LossFunction(_squares, lambda a, y: 2 * (a - y) / _elements(a)),
+    "binary_cross_entropy": LossFunction(_binary, lambda z, y: (sigmoid(z) - y) / _elements(z)),
+    "softmax_cross_entropy": LossFunction(
+        _softmax,
+        lambda z, y: (softmax(z) * np.sum(y, axis=-1, keepdims=True) - y) / z.shape[-2],
+    ),
+}

@@ -1,0 +1,118 @@
+"""The equations, in any dtype: the oracle, the teacher, and whatever else must be right by construction.
+
+Shares no code with the implementations, so that a mistake in one of them cannot hide here. Works for real,
+extended (`np.longdouble`) and complex arrays; the complex ones serve complex-step differentiation, by which
+its gradients are checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..contract import Layer, Network, Params, map_params
+from .activations import ACTIVATIONS
+from .layers import Array, Place, places
+from .losses import LOSSES
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """All that one forward and backward pass computes; list index = layer, from 0.
+
+    Attributes:
+        pre_activations: z of each layer, `(samples, units)`, or `(samples, height, width, channels)`.
+        activations: the inputs first, then a of each layer: one more than there are layers.
+        loss: a scalar array of the pass's dtype.
+        deltas: ∂loss/∂z of each layer.
+        grads: ∂loss/∂parameter.
+    """
+
+    pre_activations: list[Array]
+    activations: list[Array]
+    loss: Any
+    deltas: list[Array]
+    grads: Params
+
+
+@dataclass(frozen=True)
+class Equations:
+    """The equations of one pass; the defaults are right. Each may be replaced, by that of a known mistake.
+
+    Attributes:
+        weigh: (a_below, W, b, place) → z = a_below W + b.
+        activate: (z, place) → a.
+        loss: (a_L, targets, network) → the loss.
+        output: (a_L, targets, network) → ∂loss/∂a_L.
+        slope: (z, a, place) → σ'(z).
+        passed_down: (∂loss/∂a, δ, W, place) → ∂loss/∂a of the layer below = δ Wᵀ.
+        weight_grad: (a_below, ∂loss/∂a, δ, place) → ∂loss/∂W = a_belowᵀ δ.
+        bias_grad: (δ, place) → ∂loss/∂b = Σ over samples, and places of an image, of δ.
+    """
+
+    weigh: Callable[[Array, Array, Array | None, Place], Array] = lambda below, weight, bias, at: (
+        at.affine(below, weight) + (0 if bias is None else at.spread(bias))
+    )
+    activate: Callable[[Array, Place], Array] = lambda z, at: ACTIVATIONS[
+        at.layer.activation
+    ].function(z)
+    loss: Callable[[Array, Array, Network], Any] = lambda a, y, network: LOSSES[
+        network.loss
+    ].function(a, y)
+    output: Callable[[Array, Array, Network], Array] = lambda a, y, network: LOSSES[
+        network.loss
+    ].derivative(a, y)
+    slope: Callable[[Array, Array, Place], Array] = lambda z, _a, at: ACTIVATIONS[
+        at.layer.activation
+    ].derivative(z)
+    passed_down: Callable[[Array, Array, Array, Place], Array] = lambda _d_a, delta, weight, at: (
+        at.passed_down(delta, weight)
+    )
+    weight_grad: Callable[[Array, Array, Array, Place], Array] = lambda below, _d_a, delta, at: (
+        at.weight_grad(below, delta)
+    )
+    bias_grad: Callable[[Array, Place], Array] = lambda delta, at: at.bias_grad(delta)
+
+
+RIGHT = Equations()
+
+
+def evaluate(
+    network: Network,
+    params: Params,
+    inputs: Array,
+    targets: Array,
+    equations: Equations = RIGHT,
+) -> Pass:
+    """One pass, in the dtype of its arguments (Rumelhart, Hinton and Williams 1986).
+
+    The params may have a leading axis, for several networks at once; so have the results then.
+
+    Forward: z_l = a_{l-1} W_l + b_l, a_l = σ(z_l). Backward: δ_l = ∂loss/∂a_l ⊙ σ'(z_l), from the last layer down.
+    """
+    activations, pre_activations = [inputs], []
+    for at, layer in zip(places(network), params, strict=True):
+        z = equations.weigh(activations[-1], layer.weight, layer.bias, at)
+        pre_activations.append(z)
+        activations.append(equations.activate(z, at))
+
+    loss = equations.loss(activations[-1], targets, network)
+    d_a = equations.output(activations[-1], targets, network)
+    deltas: list[Array] = []
+    grads: list[Layer] = []
+    for at in reversed(places(network)):
+        weight, bias = params[at.index]
+        below, z, a = activations[at.index], pre_activations[at.index], activations[at.index + 1]
+        delta = d_a * equations.slope(z, a, at)
+        weight_grad = equations.weight_grad(below, d_a, delta, at)
+        bias_grad = None if bias is None else equations.bias_grad(delta, at)
+        d_a = equations.passed_down(d_a, delta, weight, at)
+        deltas.insert(0, delta)
+        grads.insert(0, Layer(weight_grad, bias_grad))
+    return Pass(pre_activations, activations, loss, deltas, tuple(grads))
+
+
+def cast(params: Params, dtype: Any) -> Params:
+    """The same params in another dtype."""
+    return map_params(lambda tensor: tensor.astype(dtype), params)

@@ -1,0 +1,33 @@
+"""The numbers of one training step, the things that are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..contract import Params
+from .layers import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """What one training step makes of its weights and its batch; also, a bound on each of these numbers.
+
+    What an implementation does not show is None, and is not compared.
+
+    Attributes:
+        activations: of each layer, `(samples, units)`.
+        loss: on the batch, before the update.
+        grads: of the loss.
+        recorded: the loss that training records for this update.
+        updated: the weights after the update.
+        state: the optimizer's arrays after the update, by name.
+    """
+
+    activations: Sequence[Array | None] | None = None
+    loss: Any = None
+    grads: Params | None = None
+    recorded: Any = None
+    updated: Params | None = None
+    state: Mapping[str, Params] | None = None

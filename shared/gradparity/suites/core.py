@@ -1,0 +1,100 @@
+"""The configurations that a verdict is taken on: fixed, small, and chosen so that they can tell.
+
+No layer is square but where a square one is wanted, N, N/2, 2 and the number of outputs all differ, the last batch is
+ragged, targets are random, units are far from saturation. `tests/test_suite.py` holds them to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from ..contract import Dense, Network, Schedule
+from ..experiments.initial import batch_order, initial_params
+from ..reference.passes import cast
+from ..verdict.case import Case
+
+Kind = Literal["homework", "any"]
+"""Of networks: the homework's, sigmoid, MSE and plain SGD; or those and every activation, loss, optimizer and layer."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Network and data shape of one case.
+
+    Attributes:
+        widths: inputs, then the units of each layer.
+        biases: which layers have one; a single value holds for all.
+        samples: in the data.
+        batch_size: None for the full batch.
+        update: which update is judged; the one after it is as well.
+    """
+
+    widths: tuple[int, ...]
+    biases: tuple[bool, ...]
+    samples: int
+    batch_size: int | None = None
+    update: int = 0
+
+    @property
+    def network(self) -> Network:
+        """As the contract has it."""
+        biases = self.biases * (len(self.widths) - 1) if len(self.biases) == 1 else self.biases
+        layers = tuple(
+            Dense(units, bias=bias) for units, bias in zip(self.widths[1:], biases, strict=True)
+        )
+        return Network((self.widths[0],), layers)
+
+    def __str__(self) -> str:
+        batch = "full batch" if self.batch_size is None else f"batches of {self.batch_size}"
+        biases = (
+            "" if all(self.biases) else ", no biases" if not any(self.biases) else ", some biases"
+        )
+        return f"{'-'.join(map(str, self.widths))}{biases}, {self.samples} samples, {batch}"
+
+    def case(
+        self, dtype: str, seed: int, learning_rate: float | None = None, epochs: int = 3
+    ) -> Case:
+        """Random weights, data and order. Weights of deviation 2/√fan_in keep the units busy but not saturated."""
+        rng = np.random.default_rng([seed, *self.widths, self.samples])
+        network = self.network
+        params = initial_params(network, "standard_normal", int(rng.integers(2**32)), "float64")
+        scaled = tuple(
+            layer._replace(weight=layer.weight * 2 / np.sqrt(len(layer.weight))) for layer in params
+        )
+        full = self.batch_size is None
+        return Case(
+            network,
+            cast(scaled, dtype),
+            rng.uniform(-1, 1, (self.samples, self.widths[0])).astype(dtype),
+            rng.uniform(0.05, 0.95, (self.samples, self.widths[-1])).astype(dtype),
+            Schedule(
+                learning_rate=learning_rate or 0.7,
+                epochs=epochs,
+                batch_size=self.batch_size,
+                order=None if full else batch_order(self.samples, epochs, seed),
+            ),
+            self.update,
+        )
+
+
+SUITE = (
+    Configuration((3, 5, 4, 2), (True,), samples=13, batch_size=5, update=1),
+    Configuration((2, 4, 4, 1), (False,), samples=21),
+    Configuration((4, 6, 3), (True,), samples=11, batch_size=8, update=2),
+    Configuration((6, 5, 1), (True,), samples=10),
+    Configuration((5, 3), (True,), samples=9, batch_size=7, update=3),
+    Configuration((3, 7, 5, 4, 2), (False, True, False, True), samples=17, batch_size=7, update=4),
+    Configuration((4, 5, 5, 5, 3), (True,), samples=16, batch_size=9, update=1),
+    Configuration((3, 4, 4), (True,), samples=14, batch_size=10, update=0),
+)
+"""The last two have square layers, for weights that are transposed by mistake."""
+
+
+def suite(dtype: str) -> Iterator[tuple[str, Case]]:
+    """Every configuration with one fixed draw."""
+    for configuration in SUITE:
+        yield str(configuration), configuration.case(dtype, seed=0)

@@ -1,0 +1,287 @@
+"""The vetted suite of what goes beyond sigmoid, MSE and plain SGD: activations, losses, optimizers, convolutions.
+
+As in `suite`, each configuration is small, fixed, and can tell: no two dimensions of a layer are equal, so that a
+swapped layout shows; no weight or state is zero, but where a kink is to be met exactly; the last batch is ragged.
+`tests/test_features.py` holds them to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import prod
+
+import numpy as np
+
+from ..contract import (
+    SGD,
+    Adagrad,
+    Adam,
+    Batch,
+    Conv,
+    Dense,
+    Layer,
+    Network,
+    Optimizer,
+    Params,
+    RMSProp,
+    Schedule,
+    map_params,
+)
+from ..experiments.initial import batch_order, initial_params
+from ..reference.passes import cast
+from ..verdict.case import Case
+
+_EPOCHS = 4
+_PLAIN = SGD()
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One configuration.
+
+    Attributes:
+        name: what it is there for.
+        network: the layers and the loss.
+        samples: in the data; `batch_size` of them in a batch.
+        batch_size: leaves a ragged last batch.
+        update: which update is judged; the one after it is as well.
+        optimizer: with its hyperparameters.
+        decay: λ of the weight decay.
+        decoupled: the weight decay is.
+        fresh: the optimizer's arrays are zero before the update.
+        kink: the first unit's weights in the first layer are zero, so that its z is exactly 0.
+        spread: the targets of a cross-entropy are on all classes, and no single one.
+    """
+
+    name: str
+    network: Network
+    samples: int
+    batch_size: int
+    update: int = 1
+    optimizer: Optimizer = _PLAIN
+    decay: float = 0.0
+    decoupled: bool = False
+    fresh: bool = False
+    kink: bool = False
+    spread: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.network}"
+
+    def case(self, dtype: str, seed: int = 0) -> Case:
+        """Random weights, data, state and order."""
+        rng = np.random.default_rng([seed, self.samples, *map(ord, self.name)])
+        params = self._params(rng)
+        schedule = Schedule(
+            learning_rate=0.07,
+            epochs=_EPOCHS,
+            batch_size=self.batch_size,
+            order=batch_order(self.samples, _EPOCHS, seed),
+            optimizer=self.optimizer,
+            weight_decay=self.decay,
+            decoupled=self.decoupled,
+        )
+        state = {} if self.fresh else _state(rng, schedule, params)
+        inputs = rng.uniform(-1, 1, (self.samples, *self.network.input_shape))
+        return Case(
+            self.network,
+            cast(params, dtype),
+            inputs.astype(dtype),
+            self._targets(rng).astype(dtype),
+            schedule,
+            self.update,
+            state={name: cast(array, dtype) for name, array in state.items()},
+        )
+
+    def _params(self, rng: np.random.Generator) -> Params:
+        seed = int(rng.integers(2**32))
+        drawn = initial_params(self.network, "standard_normal", seed, "float64")
+        params = [
+            Layer(1.5 * weight / np.sqrt(prod(weight.shape[:-1])), bias) for weight, bias in drawn
+        ]
+        if self.kink:
+            params[0].weight[..., 0] = 0.0
+        return tuple(params)
+
+    def _targets(self, rng: np.random.Generator) -> Batch:
+        targets = rng.uniform(0.05, 0.95, (self.samples, self.network.shapes[-1][0]))
+        if self.network.loss != "softmax_cross_entropy":
+            return targets
+        if self.spread:
+            return targets / targets.sum(axis=1, keepdims=True)
+        return np.eye(targets.shape[1])[np.argmax(targets, axis=1)]
+
+
+def _state(rng: np.random.Generator, schedule: Schedule, params: Params) -> dict[str, Params]:
+    """Of a size with the gradients, so that neither hides the other."""
+
+    def array(name: str) -> Params:
+        def of(tensor: np.ndarray) -> np.ndarray:
+            values = 0.1 * rng.uniform(0.5, 1.5, tensor.shape) * rng.choice([-1, 1], tensor.shape)
+            return values if name in ("velocity", "first_moment") else values**2
+
+        return map_params(of, params)
+
+    return {name: array(name) for name in schedule.optimizer.arrays}
+
+
+def _dense(*layers: tuple[int, str] | tuple[int, str, bool]) -> tuple[Dense, ...]:
+    return tuple(Dense(*layer) for layer in layers)
+
+
+_ACTIVATIONS = (
+    Feature(
+        "ReLU, the kink met",
+        Network((3,), _dense((5, "relu", False), (4, "relu"), (2, "identity"))),
+        samples=13,
+        batch_size=5,
+        kink=True,
+    ),
+    Feature(
+        "leaky ReLU, the kink met",
+        Network((4,), _dense((6, "leaky_relu", False), (5, "leaky_relu"), (3, "identity"))),
+        samples=11,
+        batch_size=8,
+        kink=True,
+    ),
+    Feature(
+        "tanh",
+        Network((3,), _dense((5, "tanh"), (4, "tanh", False), (2, "tanh"))),
+        samples=17,
+        batch_size=7,
+    ),
+    Feature(
+        "identity",
+        Network((5,), _dense((4, "identity"), (3, "identity"))),
+        samples=9,
+        batch_size=7,
+    ),
+    Feature(
+        "each layer another activation",
+        Network(
+            (4,), _dense((7, "relu"), (6, "tanh"), (5, "leaky_relu"), (3, "sigmoid"), (2, "tanh"))
+        ),
+        samples=16,
+        batch_size=9,
+    ),
+)
+
+_LOSSES = (
+    Feature(
+        "binary cross-entropy",
+        Network((3,), _dense((5, "tanh"), (4, "identity")), "binary_cross_entropy"),
+        samples=17,
+        batch_size=7,
+    ),
+    Feature(
+        "binary cross-entropy of one output",
+        Network((4,), _dense((5, "sigmoid"), (1, "identity")), "binary_cross_entropy"),
+        samples=13,
+        batch_size=10,
+    ),
+    Feature(
+        "softmax cross-entropy of classes",
+        Network((4,), _dense((6, "tanh"), (3, "identity")), "softmax_cross_entropy"),
+        samples=19,
+        batch_size=11,
+    ),
+    Feature(
+        "softmax cross-entropy of distributions",
+        Network((3,), _dense((4, "relu"), (5, "identity")), "softmax_cross_entropy"),
+        samples=15,
+        batch_size=8,
+        spread=True,
+    ),
+)
+
+_OPTIMIZERS: dict[str, Optimizer] = {
+    "SGD": SGD(),
+    "momentum": SGD(momentum=0.9),
+    "Nesterov": SGD(momentum=0.8, nesterov=True),
+    "Adagrad": Adagrad(),
+    "RMSProp": RMSProp(decay=0.9),
+    "Adam": Adam(beta2=0.99),
+}
+
+
+def _optimized(name: str, number: int) -> Iterator[Feature]:
+    """The first update, a later one, and later ones with weight decay, coupled and decoupled."""
+    network = Network((3,), _dense((4, "tanh"), (2, "sigmoid")))
+    common = Feature(
+        name, network, samples=15 + number, batch_size=7, optimizer=_OPTIMIZERS[name], fresh=True
+    )
+    if name != "SGD":
+        yield replace(common, name=f"{name}, the first update", update=0)
+        yield replace(common, update=4 + number % 2, fresh=False)
+    yield replace(
+        common, name=f"{name}, coupled weight decay", update=3, decay=0.3, fresh=name == "SGD"
+    )
+    yield replace(
+        common,
+        name=f"{name}, decoupled weight decay",
+        update=2,
+        decay=0.2,
+        decoupled=True,
+        fresh=False,
+    )
+
+
+_CONVOLUTIONS = (
+    Feature(
+        "convolution, padded",
+        Network((6, 4, 2), (Conv(3, (3, 2), 1, 1, "tanh"), *_dense((2, "sigmoid")))),
+        samples=6,
+        batch_size=5,
+    ),
+    Feature(
+        "convolution with a stride",
+        Network((6, 9, 2), (Conv(3, (3, 2), 2, 0, "sigmoid", False), *_dense((4, "identity")))),
+        samples=8,
+        batch_size=5,
+    ),
+    Feature(
+        "convolution upon convolution, padded, with a stride",
+        Network(
+            (6, 8, 2),
+            (
+                Conv(4, (2, 3), 1, 1, "tanh"),
+                Conv(3, (3, 2), 2, 1, "leaky_relu"),
+                *_dense((5, "tanh"), (2, "identity")),
+            ),
+        ),
+        samples=7,
+        batch_size=4,
+    ),
+    Feature(
+        "convolution, the kink met, by Adam, for a softmax",
+        Network(
+            (7, 5, 3),
+            (
+                Conv(2, (2, 3), 1, 0, "relu", False),
+                Conv(4, (3, 1), 1, 1, "relu"),
+                *_dense((3, "identity")),
+            ),
+            "softmax_cross_entropy",
+        ),
+        samples=9,
+        batch_size=5,
+        optimizer=Adam(beta2=0.99),
+        decay=0.1,
+        decoupled=True,
+        kink=True,
+    ),
+)
+
+FEATURES_SUITE = (
+    *_ACTIVATIONS,
+    *_LOSSES,
+    *(feature for number, name in enumerate(_OPTIMIZERS) for feature in _optimized(name, number)),
+    *_CONVOLUTIONS,
+)
+
+
+def features(dtype: str) -> Iterator[tuple[str, Case]]:
+    """Every configuration with one fixed draw."""
+    for feature in FEATURES_SUITE:
+        yield str(feature), feature.case(dtype)

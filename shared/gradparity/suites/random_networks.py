@@ -1,0 +1,191 @@
+"""Random networks and data, to measure the bound on what nobody chose by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+
+from ..contract import (
+    SGD,
+    Activation,
+    Adagrad,
+    Adam,
+    Batch,
+    Conv,
+    Dense,
+    Loss,
+    Network,
+    Optimizer,
+    Params,
+    RMSProp,
+    Schedule,
+    map_params,
+)
+from ..experiments.initial import batch_order, initial_params
+from ..reference.passes import cast
+from ..verdict.case import Case
+
+REGIMES = {"usual": 1.0, "tiny": 1e-3, "saturated": 6.0, "huge": 300.0}
+"""Factor on standard-normal weights; the last two drive most units into saturation."""
+
+OPTIMIZERS: dict[str, Optimizer] = {
+    "SGD": SGD(),
+    "momentum": SGD(momentum=0.9),
+    "Nesterov": SGD(momentum=0.9, nesterov=True),
+    "Adagrad": Adagrad(),
+    "RMSProp": RMSProp(),
+    "Adam": Adam(),
+}
+DECAYS = {"none": (0.0, False), "coupled": (0.03, False), "decoupled": (0.03, True)}
+"""Weight decay: λ, and whether it is decoupled."""
+
+_USUAL_SHARE = 0.55
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A network, the shape of its data and its optimizer: what a framework that compiles, compiles for.
+
+    Attributes:
+        network: of one to four layers.
+        samples: in the data.
+        batch_size: None for the full batch.
+        optimizer: by its name in `OPTIMIZERS`.
+        decay: by its name in `DECAYS`.
+    """
+
+    network: Network
+    samples: int
+    batch_size: int | None
+    optimizer: str = "SGD"
+    decay: str = "none"
+
+    @property
+    def features(self) -> set[str]:
+        """What is in it, by name: activations, loss, layers, optimizer, weight decay."""
+        layers = self.network.layers
+        return {
+            *(layer.activation for layer in layers),
+            *("convolution" for layer in layers if isinstance(layer, Conv)),
+            self.network.loss,
+            self.optimizer,
+            *([] if self.decay == "none" else [f"{self.decay} weight decay"]),
+        }
+
+    def draw(self, rng: np.random.Generator, dtype: str) -> Case:
+        """Random weights, data, state and learning rate, and one step somewhere in two epochs of training."""
+        others = (1 - _USUAL_SHARE) / (len(REGIMES) - 1)
+        odds = [_USUAL_SHARE if name == "usual" else others for name in REGIMES]
+        scale = REGIMES[rng.choice(list(REGIMES), p=odds)]
+        seed = int(rng.integers(2**32))
+        params = initial_params(self.network, "standard_normal", seed, "float64")
+        params = cast(map_params(lambda tensor: scale * tensor, params), dtype)
+        shapes = self.network.shapes
+        inputs = rng.uniform(-1, 1, (self.samples, *shapes[0])) * 10 ** rng.uniform(-2, 1)
+        targets = rng.uniform(0, 1, (self.samples, *shapes[-1]))
+        epochs = 2
+        weight_decay, decoupled = DECAYS[self.decay]
+        schedule = Schedule(
+            learning_rate=float(10 ** rng.uniform(-3, 1)),
+            epochs=epochs,
+            batch_size=self.batch_size,
+            order=None if self.batch_size is None else batch_order(self.samples, epochs, seed),
+            optimizer=OPTIMIZERS[self.optimizer],
+            weight_decay=weight_decay,
+            decoupled=decoupled,
+        )
+        update = int(rng.integers(schedule.updates))
+        if self.network.loss == "softmax_cross_entropy":
+            targets = _distribution(rng, targets)
+        if any(layer.activation in ("relu", "leaky_relu") for layer in self.network.layers):
+            inputs[rng.random(self.samples) < 0.2] = 0.0  # a kink is met exactly, or never
+        return Case(
+            self.network,
+            params,
+            inputs.astype(dtype),
+            targets.astype(dtype),
+            schedule,
+            update=update,
+            state=_state(rng, schedule, params),
+        )
+
+
+def _distribution(rng: np.random.Generator, targets: Batch) -> Batch:
+    """One class, or something on each."""
+    if rng.random() < 0.5:
+        return np.eye(targets.shape[1])[np.argmax(targets, axis=1)]
+    return targets / targets.sum(axis=1, keepdims=True)
+
+
+def _state(rng: np.random.Generator, schedule: Schedule, params: Params) -> dict[str, Params]:
+    """Some state of the optimizer's, or its start."""
+    if not schedule.optimizer.arrays or rng.random() < 0.3:
+        return {}
+    size = 10 ** rng.uniform(-6, 1)
+
+    def array(name: str) -> Params:
+        def of(tensor: np.ndarray) -> np.ndarray:
+            values = size * rng.standard_normal(tensor.shape)
+            if name not in ("velocity", "first_moment"):
+                values = values**2
+            return values.astype(tensor.dtype)
+
+        return map_params(of, params)
+
+    return {name: array(name) for name in schedule.optimizer.arrays}
+
+
+def random_setting(rng: np.random.Generator) -> Setting:
+    """The homework's kind, sigmoid, MSE and plain SGD: one to four layers of up to 16 units, now and then up to 100.
+
+    Each with a bias or without; 1 to 40 samples. Full batch and mini-batches are equally likely; the last batch of an
+    epoch is mostly ragged.
+    """
+    depth = int(rng.integers(1, 5))
+    limit = 100 if rng.random() < 0.05 else 16
+    widths = [int(n) for n in rng.integers(1, limit + 1, depth + 1)]
+    layers = tuple(Dense(units, bias=bool(rng.random() < 0.5)) for units in widths[1:])
+    return Setting(Network((widths[0],), layers), *_samples(rng))
+
+
+def random_setting_of_any_kind(rng: np.random.Generator) -> Setting:
+    """Any activation in each layer, any loss, optimizer and weight decay; a third of the networks are convolutional."""
+    layers: list[Dense | Conv] = []
+    shape: tuple[int, ...] = (int(rng.integers(1, 17)),)
+
+    def options() -> dict[str, Any]:
+        """Drawn for each layer."""
+        activation = str(rng.choice(get_args(Activation)))
+        return {"activation": activation, "bias": bool(rng.random() < 0.5)}
+
+    if rng.random() < 1 / 3:
+        shape = tuple(int(n) for n in (*rng.integers(3, 9, 2), rng.integers(1, 4)))
+        for _ in range(int(rng.integers(1, 3))):
+            height, width, _channels = Network(shape, tuple(layers)).shapes[-1]
+            kernel = (
+                int(rng.integers(1, min(height, 3) + 1)),
+                int(rng.integers(1, min(width, 3) + 1)),
+            )
+            stride, padding = int(rng.integers(1, 3)), int(rng.integers(0, 3))
+            channels = int(rng.integers(1, 5))
+            layers.append(Conv(channels, kernel, stride, padding, **options()))
+    layers += [Dense(int(n), **options()) for n in rng.integers(1, 17, int(rng.integers(1, 4)))]
+    loss: Any = str(rng.choice(get_args(Loss)))
+    if loss != "mse":
+        last = layers[-1]
+        assert isinstance(last, Dense)
+        layers[-1] = Dense(last.units, "identity", last.bias)
+    return Setting(
+        Network(shape, tuple(layers), loss),
+        *_samples(rng),
+        optimizer=str(rng.choice(list(OPTIMIZERS))),
+        decay=str(rng.choice(list(DECAYS))),
+    )
+
+
+def _samples(rng: np.random.Generator) -> tuple[int, int | None]:
+    samples = int(rng.integers(1, 41))
+    full = samples == 1 or rng.random() < 0.5
+    return samples, None if full else int(rng.integers(1, samples))

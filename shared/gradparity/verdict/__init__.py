@@ -1,0 +1,1 @@
+"""Judging: one update, many updates, a free run, a stored run."""

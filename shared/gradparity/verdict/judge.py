@@ -1,0 +1,155 @@
+"""Hold two results of one step against each other, tensor by tensor, within the bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+import numpy as np
+
+from ..contract import Params
+from ..reference.step import Step
+
+Phase = Literal["forward", "loss", "gradient", "update"]
+PHASES: tuple[Phase, ...] = ("forward", "loss", "gradient", "update")
+
+RESOLUTION = 1e-2
+"""ρ = ‖bound‖ / ‖what is judged‖. Above this the data could not tell a result that is wrong by 1 % from a right one."""
+
+
+class Verdict(StrEnum):
+    """Three answers, not two."""
+
+    AGREE = "agree"
+    DISAGREE = "disagree"
+    ABSTAIN = "abstain"
+
+
+def combine(verdicts: Iterable[Verdict]) -> Verdict:
+    """Disagree if any part does; abstain only if no part could be judged; otherwise agree."""
+    found = set(verdicts)
+    for verdict in (Verdict.DISAGREE, Verdict.AGREE):
+        if verdict in found:
+            return verdict
+    return Verdict.ABSTAIN
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The comparison of one tensor.
+
+    Attributes:
+        phase: where in the step.
+        layer: from 0; None for the loss.
+        tensor: `activation`, `loss`, `recorded loss`, `weight`, `bias`, or such as `velocity of weight`.
+        verdict: abstain where it is inside a bound that could not tell (see `RESOLUTION`), or there is none,
+            because the exact numbers overflow.
+        share: the largest |difference| / bound over the entries: at most 1 inside the bound; infinite for NaN;
+            0 where there is no bound.
+        index: of the entry with that share.
+        difference: of that entry.
+        allowed: the bound on that entry.
+    """
+
+    phase: Phase
+    layer: int | None
+    tensor: str
+    verdict: Verdict
+    share: float
+    index: tuple[int, ...]
+    difference: float
+    allowed: float
+
+    def __str__(self) -> str:
+        place = self.tensor if self.layer is None else f"layer {self.layer} {self.tensor}"
+        if self.index:
+            place += f"[{', '.join(map(str, self.index))}]"
+        return (
+            f"{self.phase}: {place}: difference {self.difference:.3g}, "
+            f"allowed {self.allowed:.3g} ({self.share:.3g} of the bound)"
+        )
+
+
+def judge(before: Params, result: Step, expected: Step, bound: Step, slack: float) -> list[Finding]:
+    """Compare all tensors of a step in the order in which they are computed: gradients from the last layer down.
+
+    Args:
+        before: the weights that the step started from; they tell how far an update moved.
+        result: what is judged.
+        expected: the oracle's result, or another implementation's.
+        bound: on the distance of a correct implementation from the exact result.
+        slack: how many bounds apart the two may be: 1 from an exact result, 2 from another rounded one.
+    """
+    return [
+        _compare(phase, layer, tensor, values, slack)
+        for phase, layer, tensor, *values in _tensors(before, result, expected, bound)
+    ]
+
+
+def _tensors(
+    before: Params, result: Step, expected: Step, bound: Step
+) -> Iterator[tuple[Any, ...]]:
+    """Phase, layer, tensor; the tensor in each step; what its bound is measured against."""
+    steps = result, expected, bound
+    if result.activations is not None:
+        for layer, activations in enumerate(zip(*(s.activations for s in steps), strict=True)):
+            if activations[0] is not None:
+                yield "forward", layer, "activation", *activations, activations[1]
+    if result.loss is not None:
+        yield "loss", None, "loss", *(s.loss for s in steps), expected.loss
+    if result.grads is not None:
+        for layer, tensor, *grads in _parameters(*(s.grads for s in steps)):
+            yield "gradient", layer, tensor, *grads, grads[1]
+    if result.recorded is not None:
+        yield "loss", None, "recorded loss", *(s.recorded for s in steps), expected.recorded
+    if result.updated is not None:
+        for layer, tensor, old, *updated in _parameters(before, *(s.updated for s in steps)):
+            yield "update", layer, tensor, *updated, updated[1] - old
+    for name in result.state or {}:
+        for layer, tensor, *arrays in _parameters(*((s.state or {})[name] for s in steps)):
+            yield "update", layer, f"{name} of {tensor}", *arrays, arrays[1]
+
+
+def _parameters(*params: Any) -> Iterator[tuple[Any, ...]]:
+    """Layer, name, and the tensors of that name, from the last layer down."""
+    for layer, layers in reversed(list(enumerate(zip(*params, strict=True)))):
+        yield layer, "weight", *(values.weight for values in layers)
+        if layers[0].bias is not None:
+            yield layer, "bias", *(values.bias for values in layers)
+
+
+def _norm(array: np.ndarray) -> float:
+    return float(np.linalg.norm(np.ravel(array).astype(np.float64)))
+
+
+def _compare(
+    phase: Phase, layer: int | None, tensor: str, values: list[Any], slack: float
+) -> Finding:
+    result, expected, bound, judged = (np.asarray(value) for value in values)
+    allowed = slack * bound.astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):  # inf - inf
+        difference = np.abs(result - expected).astype(np.float64)
+        share = np.where(difference == 0, 0.0, difference / allowed)  # 0 / 0, where both are exact
+    share = np.where(np.isnan(share), np.inf, share)
+    worst = np.unravel_index(np.argmax(share), share.shape)
+    largest = float(share[worst])
+    if not np.all(np.isfinite(allowed)):
+        verdict, largest = Verdict.ABSTAIN, 0.0
+    elif largest > 1:
+        verdict = Verdict.DISAGREE
+    elif (size := _norm(judged)) == 0 or _norm(allowed) > RESOLUTION * size:  # zeros tell nothing
+        verdict = Verdict.ABSTAIN
+    else:
+        verdict = Verdict.AGREE
+    return Finding(
+        phase,
+        layer,
+        tensor,
+        verdict,
+        largest,
+        tuple(int(i) for i in worst),
+        float(difference[worst]),
+        float(allowed[worst]),
+    )
