@@ -12,7 +12,17 @@ from typing import Any
 import pytest
 
 from .docs import reference
-from .docs.pages import KINDS, WRITTEN, blocks, broken_links, commands, inline, invalid, run
+from .docs.pages import (
+    KINDS,
+    WRITTEN,
+    blocks,
+    broken_links,
+    commands,
+    inline,
+    invalid,
+    misquoted,
+    run,
+)
 from .helpers import ROOT
 
 PAGES = pytest.mark.parametrize("page", WRITTEN, ids=lambda p: p.relative_to(ROOT).as_posix())
@@ -31,9 +41,15 @@ def test_links_of_the_reference_report_land() -> None:
 @PAGES
 def test_blocks_are_of_a_kind_that_is_checked(page: Path) -> None:
     for block in blocks(page.read_text()):
-        assert block.kind in KINDS, f"line {block.line}: {block.kind or 'no kind'}"
+        assert block.source or block.kind in KINDS, f"line {block.line}: {block.kind or 'no kind'}"
         assert "console" not in block.kind or block.text.startswith("$ "), f"line {block.line}"
         assert block.kind != "console parsed" or not any(said for _, said in block.commands)
+
+
+@PAGES
+def test_quoted_source_is_the_source(page: Path) -> None:
+    for block in blocks(page.read_text()):
+        assert not block.source or not (wrong := misquoted(block)), f"line {block.line}: {wrong}"
 
 
 @PAGES
@@ -160,6 +176,37 @@ def test_what_is_stale_is_found(tmp_path: Path, old: str, new: str, found: str) 
 def test_arguments_are_checked_without_a_run(command: str, found: str) -> None:
     assert found in invalid(command)
     assert bool(found) == bool(invalid(command))
+
+
+QUOTE = """
+def quoted(
+    block: str,
+) -> int:
+    length = len(block)  # a comment
+    return length
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("return length", "return length + 1"),
+        ("  # a comment", ""),
+        ("    length = len(block)  # a comment\n", ""),
+        ("tests/quoted.py", "tests/missing.py"),
+    ],
+)
+def test_a_quote_that_differs_is_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, old: str, new: str
+) -> None:
+    source = f'"""A module."""\n{QUOTE}'.replace("-> int:", '-> int:\n    """Count."""\n')
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "quoted.py").write_text(source)
+    monkeypatch.setattr("tests.docs.pages.ROOT", tmp_path)
+    page = f"```python tests/quoted.py{QUOTE}```"
+    ((right,), (wrong,)) = blocks(page), blocks(page.replace(old, new))
+    assert not misquoted(right)
+    assert misquoted(wrong)
 
 
 def test_links_that_lead_nowhere_are_found() -> None:

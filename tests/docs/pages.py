@@ -6,6 +6,7 @@ A fenced block is one of these:
   A command may fail only if `$ echo $?` follows. All blocks of a page are one session, in a copy of the project.
 - `console parsed`: not run, as it takes minutes, needs a network or a device, or opens a window; its commands must
   exist and its arguments be valid.
+- `python FILE`: quoted from that file of the project; not run. Docstrings and empty lines may be left out, no more.
 - `python` and `toml`: a first line such as `# mine.py` names the file that it is written to, in the session. Without
   a name Python is run there, and TOML has to be TOML.
 - `text`: nothing to run.
@@ -13,12 +14,14 @@ A fenced block is one of these:
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -75,6 +78,12 @@ class Block:
         found = (part.partition("\n") for part in parts[1:])
         return [(command, expected) for command, _, expected in found]
 
+    @property
+    def source(self) -> str:
+        """The file that it quotes, from the project's root; empty if it quotes none."""
+        language, _, file = self.kind.partition(" ")
+        return file if language == "python" else ""
+
 
 @cache
 def tokens(text: str) -> list[Token]:
@@ -108,6 +117,38 @@ def anchors(text: str) -> set[str]:
     """What can be linked to: headings by GitHub's rule, and explicit ids."""
     headings = {str(t.attrs["id"]) for t in tokens(text) if t.type == "heading_open"}
     return headings | set(re.findall(r'<a id="([^"]+)">', text))
+
+
+def misquoted(block: Block) -> str:
+    """What is wrong with a block that quotes a file; empty if it stands there, line after line."""
+    file = ROOT / block.source
+    if not file.is_file():
+        return f"no file {block.source}"
+    if _essence(textwrap.dedent(block.text)) in _windows(file.read_text(), block.text):
+        return ""
+    return f"these lines do not stand in {block.source}, one after the other"
+
+
+def _windows(source: str, quoted: str) -> Iterator[str]:
+    """As many lines of the source as are quoted, from each of its lines on, without their indentation."""
+    lines = _essence(source).splitlines()
+    count = len(_essence(textwrap.dedent(quoted)).splitlines())
+    for at in range(len(lines) - count + 1):
+        yield textwrap.dedent("\n".join(lines[at : at + count]))
+
+
+def _essence(source: str) -> str:
+    """Python without docstrings and empty lines."""
+    lines: list[str | None] = list(source.splitlines())
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            text = node.body[0]
+            lines[text.lineno - 1 : text.end_lineno] = [None] * (
+                (text.end_lineno or text.lineno) - text.lineno + 1
+            )
+    return "\n".join(line for line in lines if line and line.strip())
 
 
 def broken_links(page: Path, text: str) -> list[str]:
