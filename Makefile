@@ -40,14 +40,15 @@ campaigns: $(VENV)/.installed        ## the long runs whose results the report s
 	$(BIN)/gradparity ladder
 
 # NumPy only. A copy is mutated, laid out as mutmut 3 wants it (src/); [tool.mutmut] in pyproject.toml says what and by
-# which tests. The patterns make its clean run take the very tests that judge the mutants.
+# which tests. The pattern makes its clean run take the very tests that judge the mutants.
 MUTATION = .mutation
 mutation: $(VENV)/.installed         ## how many mutants of the equations, the bound and the verdict survive the tests
 	$(BIN)/pip install --quiet 'mutmut>=3.8,<4'
 	rm -rf $(MUTATION) && mkdir -p $(MUTATION)/src
-	cp -r shared/gradparity impl_numpy $(MUTATION)/src/
+	cp -r shared/gradparity $(MUTATION)/src/
+	cp -r impl_numpy $(MUTATION)/src/gradparity/implementations/
 	cp -r tests pyproject.toml $(MUTATION)/
-	cd $(MUTATION) && nice -n 19 $(abspath $(BIN))/mutmut run --max-children 1 'impl_numpy.*' 'gradparity.*'
+	cd $(MUTATION) && nice -n 19 $(abspath $(BIN))/mutmut run --max-children 1 'gradparity.*'
 	cd $(MUTATION) && $(abspath $(BIN))/mutmut results
 
 reference: $(VENV)/.installed        ## renew the committed copy of the report, on purpose
