@@ -57,7 +57,7 @@ def implementation(name: str) -> Guarded:
     return registry.load(name)
 
 
-def module(name: str) -> Any:
+def submodule(name: str) -> Any:
     """A module of the three, such as `impl_numpy.exact`."""
     return import_module(f"{implementations.__name__}.{name}")
 

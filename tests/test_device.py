@@ -20,7 +20,7 @@ from gradparity.contract import Adam, map_params
 from gradparity.errors import InputError
 from gradparity.suites.extended import features
 
-from .helpers import informative_case, module
+from .helpers import informative_case, submodule
 
 
 class OneDevice(TorchFunctionMode):
@@ -73,7 +73,7 @@ def test_torch_keeps_its_arrays_on_the_default_device(name: str, target: str) ->
     """All of them. The only thing missing is the numbers."""
     # `.numpy` and `.item` of such a tensor, at the very end of each call.
     with pytest.raises(RuntimeError, match="meta tensor"):
-        calls()[name](module(target))
+        calls()[name](submodule(target))
 
 
 @pytest.mark.usefixtures("meta")
@@ -87,7 +87,7 @@ def test_an_array_on_another_device_is_seen(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(torch, "tensor", planted)
     with pytest.raises(RuntimeError, match="takes a tensor on the CPU"):
-        calls()["dense train"](module("impl_torch"))
+        calls()["dense train"](submodule("impl_torch"))
 
 
 def test_a_device_that_is_not_there() -> None:

@@ -22,7 +22,7 @@ from gradparity.verdict.agreement import judge_all
 from gradparity.verdict.case import Case
 from gradparity.verdict.judge import Verdict
 
-from .helpers import ROOT, implementation, informative_case, module, same_bits
+from .helpers import ROOT, implementation, informative_case, same_bits, submodule
 
 EXACT = ("numpy-exact", "torch-exact", "jax-exact")
 
@@ -100,7 +100,7 @@ def test_without_rounding_bits_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted fault: one framework that does not round. Its last bits then decide."""
     case = everything()
     exact = trained(implementation("numpy-exact"), case)
-    for one in (module("impl_numpy.exact"), module("impl_torch.exact")):
+    for one in (submodule("impl_numpy.exact"), submodule("impl_torch.exact")):
         with monkeypatch.context() as patched:
             patched.setattr(one, "rounded", lambda a: a)
             assert not same_run(trained(registry.load(one.__name__), case), exact)
@@ -109,14 +109,14 @@ def test_without_rounding_bits_differ(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_xla_keeps_the_roundings() -> None:
     """A cast to float32 and back is no identity to XLA's simplifier, in the compiled gradient either."""
     numbers = np.random.default_rng(0).normal(size=999)
-    rounded = module("impl_jax.rounding").rounded
+    rounded = submodule("impl_jax.rounding").rounded
     found = jax.jit(rounded)(jnp.asarray(numbers))
     assert np.array_equal(found, numbers.astype(np.float32))
     assert not np.array_equal(found, numbers)
     through = jax.jit(jax.grad(lambda a: jnp.sum(rounded(a) * numbers)))
     assert np.array_equal(through(jnp.asarray(numbers)), numbers.astype(np.float32))
     a = torch.from_numpy(numbers).requires_grad_()
-    torch.sum(module("impl_torch.rounding").rounded(a) * torch.from_numpy(numbers)).backward()
+    torch.sum(submodule("impl_torch.rounding").rounded(a) * torch.from_numpy(numbers)).backward()
     assert a.grad is not None
     assert np.array_equal(a.grad.numpy(), numbers.astype(np.float32))
 
@@ -126,7 +126,7 @@ def test_no_update_is_a_tie_in_the_making() -> None:
     weight, grad = (float.fromhex(n) for n in ("-0x1.ac0d58p-7", "-0x1.5124a2p-6"))
     schedule = Schedule(1.05, 1)
     for framework in registry.PLAIN:
-        rate = module(f"impl_{framework}.rounding").in_float32(schedule).learning_rate
+        rate = submodule(f"impl_{framework}.rounding").in_float32(schedule).learning_rate
         assert rate == np.float32(1.05)
         fused = float(np.longdouble(weight) - np.longdouble(rate) * np.longdouble(grad))
         assert np.float32(fused) == np.float32(weight - rate * grad)

@@ -13,7 +13,7 @@ import torch
 
 from gradparity.contract import Activation, Loss
 
-from .helpers import ROOT, implementation, module
+from .helpers import ROOT, implementation, submodule
 
 FOLDERS = ("impl_numpy", "impl_torch", "impl_jax")
 FILES = (
@@ -78,7 +78,7 @@ def test_tuned_variants_have_their_own_tricks_and_the_same_frame() -> None:
     """What makes a framework fast differs; where it does nothing, the plain implementation takes over."""
     frame = ["speeds_up", "loss_and_grads", "train", "train_ensemble"]
     for folder in FOLDERS:
-        assert module(f"{folder}.tuned").__all__ == [
+        assert submodule(f"{folder}.tuned").__all__ == [
             "forward",
             "loss_and_grads",
             "train",
@@ -100,7 +100,7 @@ def test_same_choices(table: str) -> None:
     """Each framework knows the activations and losses of the contract, in its order."""
     wanted = {"ACTIVATIONS": get_args(Activation), "LOSSES": get_args(Loss)}[table]
     for folder in FOLDERS:
-        holder = module(f"{folder}.{'model' if table == 'ACTIVATIONS' else 'gradients'}")
+        holder = submodule(f"{folder}.{'model' if table == 'ACTIVATIONS' else 'gradients'}")
         assert tuple(getattr(holder, table)) == wanted
 
 

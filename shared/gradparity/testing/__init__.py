@@ -1,1 +1,1 @@
-"""For the tests of other projects: `assert_parity`, and a pytest plugin, which imports nothing unless it is asked to."""
+"""For the tests of other projects: `assert_parity`, and a pytest plugin that imports nothing unless it is asked to."""
