@@ -86,3 +86,31 @@ def test_the_package_finds_the_implementations_beside_it(tmp_path: Path) -> None
     asked = "from gradparity.implementations import impl_numpy; print(impl_numpy.__file__)"
     done = command("-c", asked, cwd=tmp_path, PYTHONPATH=str(tmp_path))
     assert done.stdout.strip() == str(package / "impl_numpy" / "__init__.py"), done.stderr
+
+
+# --- what states the same thing again --------------------------------------------------------------------------------
+
+
+def test_the_workflow_runs_targets_of_the_makefile() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    calls = re.findall(r"run: make (.*)", workflow)
+    targets = {word for call in calls for word in shlex.split(call) if "=" not in word}
+    assert targets == {"check", "test", "docs", "browser", "wheel", "mutation"}
+    assert not invalid(f"make {shlex.join(targets)}")
+
+
+def test_versions_are_the_same_everywhere() -> None:
+    citation = (ROOT / "CITATION.cff").read_text()
+    assert f"\nversion: {__version__}\n" in citation
+    pinned = dict(
+        line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if line
+    )
+    assert f"rev: v{pinned['ruff']} " in (ROOT / ".pre-commit-config.yaml").read_text()
+
+
+def test_there_is_one_address() -> None:
+    addresses = PROJECT["project"]["urls"].values()
+    home = PROJECT["project"]["urls"]["Homepage"]
+    assert all(address.startswith(home) for address in addresses)
+    assert f"\nrepository-code: {home}\n" in (ROOT / "CITATION.cff").read_text()
+    assert f"<{home}/security/advisories/new>" in (ROOT / "SECURITY.md").read_text()
