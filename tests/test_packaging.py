@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import tomllib
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from gradparity import implementations
+from gradparity import __version__, implementations
 
+from .docs.pages import invalid
 from .helpers import ROOT, command
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
