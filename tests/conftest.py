@@ -11,15 +11,15 @@ from jaxtyping import install_import_hook
 
 install_import_hook(
     [
-        "impl_numpy",
+        "gradparity.implementations.impl_numpy",
         # Not impl_torch.tuned: torch compiles what it traces, and checks in between it cannot trace.
         *(
-            f"impl_torch.{file}"
+            f"gradparity.implementations.impl_torch.{file}"
             for file in ("model", "gradients", "optimizers", "train", "ensemble")
         ),
-        "impl_jax",
-        "gradparity.datasets",
-        "gradparity.initial",
+        "gradparity.implementations.impl_jax",
+        "gradparity.experiments.datasets",
+        "gradparity.experiments.initial",
     ],
     "beartype.beartype",
 )

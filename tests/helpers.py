@@ -7,12 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Collection
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gradparity import registry
+from gradparity import implementations, registry
 from gradparity.contract import (
     Dense,
     Layer,
@@ -54,6 +55,11 @@ batch_size = 5
 @cache
 def implementation(name: str) -> Guarded:
     return registry.load(name)
+
+
+def submodule(name: str) -> Any:
+    """A module of the three, such as `impl_numpy.exact`."""
+    return import_module(f"{implementations.__name__}.{name}")
 
 
 def small_experiment(**training: Any) -> experiment.Experiment:

@@ -76,8 +76,8 @@ def test_adapters_are_short(adapter: Path) -> None:
 COUPLED = """
 from dataclasses import replace
 
-import impl_numpy
-from impl_numpy import forward, loss_and_grads
+from gradparity.implementations import impl_numpy
+from gradparity.implementations.impl_numpy import forward, loss_and_grads
 
 
 def train(network, params, inputs, targets, schedule, state=None):
@@ -85,7 +85,7 @@ def train(network, params, inputs, targets, schedule, state=None):
 """
 
 
-@pytest.mark.parametrize("name", ["impl_numpy", "impl_torch"])
+@pytest.mark.parametrize("name", ["numpy", "torch"])
 def test_an_implementation_of_the_whole_contract(name: str) -> None:
     homework, everything = examine(load(name)), examine(load(name), "any")
     assert (everything.verdict, everything.not_judged) == ("agree", [])
@@ -107,8 +107,8 @@ def test_what_only_the_whole_contract_shows(tmp_path: Path) -> None:
 
 
 PART = """
-import impl_numpy
-from impl_numpy import forward, train
+from gradparity.implementations import impl_numpy
+from gradparity.implementations.impl_numpy import forward, train
 
 
 def loss_and_grads(network, *arguments):
@@ -124,7 +124,9 @@ def test_a_part_of_the_contract_is_not_the_whole(tmp_path: Path) -> None:
     assert report.verdict == "abstain"
     assert "this is not the whole contract: float64: ReLU, the kink met" in report.headline
     assert examine(load(str(tmp_path / "part.py"))).verdict == "agree"
-    (tmp_path / "untrained.py").write_text("from impl_numpy import forward, loss_and_grads")
+    (tmp_path / "untrained.py").write_text(
+        "from gradparity.implementations.impl_numpy import forward, loss_and_grads"
+    )
     report = examine(load(str(tmp_path / "untrained.py")), "any")
     assert report.verdict == "abstain"
     assert "it has no train, so that no optimizer was judged" in report.headline

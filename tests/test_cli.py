@@ -15,13 +15,14 @@ from gradparity.suites.random_networks import OPTIMIZERS
 
 from .helpers import SMALL, command, gradparity
 
+NUMPY = "gradparity.implementations.impl_numpy"
 IMPORTED = """
 import sys
 try:
     {0}
 except SystemExit:
     pass
-print([name for name in ("torch", "jax", "matplotlib", "impl_numpy") if name in sys.modules])
+print([name for name in ("torch", "jax", "matplotlib", "{1}") if name in sys.modules])
 """
 
 
@@ -35,12 +36,12 @@ print([name for name in ("torch", "jax", "matplotlib", "impl_numpy") if name in 
     ],
 )
 def test_no_framework_is_imported_before_it_is_needed(statement: str) -> None:
-    done = command("-c", IMPORTED.format(statement))
+    done = command("-c", IMPORTED.format(statement, NUMPY))
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
     # The check itself sees an import.
-    seen = command("-c", IMPORTED.format("import impl_numpy"))
-    assert seen.stdout.splitlines()[-1] == "['impl_numpy']"
+    seen = command("-c", IMPORTED.format(f"import {NUMPY}", NUMPY))
+    assert seen.stdout.splitlines()[-1] == f"['{NUMPY}']"
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_list_is_plain_where_it_is_no_terminal() -> None:
     assert done.returncode == 0
     assert "\x1b" not in done.stdout
     rows = [line.split() for line in done.stdout.splitlines()]
-    assert ["numpy", "impl_numpy", "ready"] in rows
+    assert ["numpy", NUMPY, "ready"] in rows
     assert ["xor", "XOR", "2-4-4-1", "1.05", "12000"] in rows
 
 
@@ -81,7 +82,7 @@ def test_run_and_compare(small: Path) -> None:
         "-c",
         "import sys, dataclasses, numpy as np\n"
         "from pathlib import Path\n"
-        "from gradparity import store\n"
+        "from gradparity.experiments import store\n"
         "run = store.load(sys.argv[1])\n"
         "kept = dict(run.trajectory.kept)\n"
         "kept[61].params[1].weight[2, 0] *= 1 + 1e-9\n"
@@ -100,7 +101,7 @@ def test_run_and_compare(small: Path) -> None:
 def test_report_with_a_wrong_implementation(small: Path) -> None:
     wrong = small.parent / "wrong.py"
     wrong.write_text(
-        "from impl_numpy import forward, train, loss_and_grads as right\n"
+        "from gradparity.implementations.impl_numpy import forward, train, loss_and_grads as right\n"
         "def loss_and_grads(*args):\n"
         "    loss, grads = right(*args)\n"
         "    grads[1].weight[0, 0] *= 1.001\n"
@@ -156,7 +157,8 @@ def test_bad_input(
     (folder / "nan.toml").write_text(SMALL.replace("0.5", "nan"))
     (folder / "taken").write_text("precious")
     (folder / "raises.py").write_text(
-        "from impl_numpy import forward, loss_and_grads\ndef train(*_, **__): raise ValueError('no')\n"
+        "from gradparity.implementations.impl_numpy import forward, loss_and_grads\n"
+        "def train(*_, **__): raise ValueError('no')\n"
     )
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     arguments, message = BAD[what]

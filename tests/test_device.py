@@ -15,14 +15,12 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-import impl_torch
-import impl_torch.tuned
 from gradparity import cli, device
 from gradparity.contract import Adam, map_params
 from gradparity.errors import InputError
 from gradparity.suites.extended import features
 
-from .helpers import informative_case
+from .helpers import informative_case, submodule
 
 
 class OneDevice(TorchFunctionMode):
@@ -61,21 +59,21 @@ def calls() -> dict[str, Callable[[Any], Any]]:
     return found | {"train_ensemble": partial(_call, "train_ensemble", several)}
 
 
-def _call(function: str, arguments: Any, module: Any) -> Any:
-    return getattr(module, function)(*arguments)
+def _call(function: str, arguments: Any, target: Any) -> Any:
+    return getattr(target, function)(*arguments)
 
 
 @pytest.mark.parametrize(
-    ("name", "module"),
+    ("name", "target"),
     # What compiles cannot do so for arrays without numbers.
-    [*((name, impl_torch) for name in calls()), ("dense loss_and_grads", impl_torch.tuned)],
+    [*((name, "impl_torch") for name in calls()), ("dense loss_and_grads", "impl_torch.tuned")],
 )
 @pytest.mark.usefixtures("meta")
-def test_torch_keeps_its_arrays_on_the_default_device(name: str, module: Any) -> None:
+def test_torch_keeps_its_arrays_on_the_default_device(name: str, target: str) -> None:
     """All of them. The only thing missing is the numbers."""
     # `.numpy` and `.item` of such a tensor, at the very end of each call.
     with pytest.raises(RuntimeError, match="meta tensor"):
-        calls()[name](module)
+        calls()[name](submodule(target))
 
 
 @pytest.mark.usefixtures("meta")
@@ -89,7 +87,7 @@ def test_an_array_on_another_device_is_seen(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(torch, "tensor", planted)
     with pytest.raises(RuntimeError, match="takes a tensor on the CPU"):
-        calls()["dense train"](impl_torch)
+        calls()["dense train"](submodule("impl_torch"))
 
 
 def test_a_device_that_is_not_there() -> None:

@@ -12,11 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-import impl_jax.rounding
-import impl_numpy.exact
-import impl_numpy.rounding
-import impl_torch.exact
-import impl_torch.rounding
 from gradparity import registry
 from gradparity.contract import SGD, Adam, Dense, Network, Params, Schedule, Trajectory
 from gradparity.errors import ContractError
@@ -27,7 +22,7 @@ from gradparity.verdict.agreement import judge_all
 from gradparity.verdict.case import Case
 from gradparity.verdict.judge import Verdict
 
-from .helpers import ROOT, implementation, informative_case, same_bits
+from .helpers import ROOT, implementation, informative_case, same_bits, submodule
 
 EXACT = ("numpy-exact", "torch-exact", "jax-exact")
 
@@ -105,22 +100,23 @@ def test_without_rounding_bits_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted fault: one framework that does not round. Its last bits then decide."""
     case = everything()
     exact = trained(implementation("numpy-exact"), case)
-    for module in (impl_numpy.exact, impl_torch.exact):
+    for one in (submodule("impl_numpy.exact"), submodule("impl_torch.exact")):
         with monkeypatch.context() as patched:
-            patched.setattr(module, "rounded", lambda a: a)
-            assert not same_run(trained(registry.load(module.__name__), case), exact)
+            patched.setattr(one, "rounded", lambda a: a)
+            assert not same_run(trained(registry.load(one.__name__), case), exact)
 
 
 def test_xla_keeps_the_roundings() -> None:
     """A cast to float32 and back is no identity to XLA's simplifier, in the compiled gradient either."""
     numbers = np.random.default_rng(0).normal(size=999)
-    found = jax.jit(impl_jax.rounding.rounded)(jnp.asarray(numbers))
+    rounded = submodule("impl_jax.rounding").rounded
+    found = jax.jit(rounded)(jnp.asarray(numbers))
     assert np.array_equal(found, numbers.astype(np.float32))
     assert not np.array_equal(found, numbers)
-    through = jax.jit(jax.grad(lambda a: jnp.sum(impl_jax.rounding.rounded(a) * numbers)))
+    through = jax.jit(jax.grad(lambda a: jnp.sum(rounded(a) * numbers)))
     assert np.array_equal(through(jnp.asarray(numbers)), numbers.astype(np.float32))
     a = torch.from_numpy(numbers).requires_grad_()
-    torch.sum(impl_torch.rounding.rounded(a) * torch.from_numpy(numbers)).backward()
+    torch.sum(submodule("impl_torch.rounding").rounded(a) * torch.from_numpy(numbers)).backward()
     assert a.grad is not None
     assert np.array_equal(a.grad.numpy(), numbers.astype(np.float32))
 
@@ -129,8 +125,8 @@ def test_no_update_is_a_tie_in_the_making() -> None:
     """With 1.05 in float64 this weight's update ends on either side of a tie, with a fused multiply-add or without."""
     weight, grad = (float.fromhex(n) for n in ("-0x1.ac0d58p-7", "-0x1.5124a2p-6"))
     schedule = Schedule(1.05, 1)
-    for module in (impl_numpy.rounding, impl_torch.rounding, impl_jax.rounding):
-        rate = module.in_float32(schedule).learning_rate
+    for framework in registry.PLAIN:
+        rate = submodule(f"impl_{framework}.rounding").in_float32(schedule).learning_rate
         assert rate == np.float32(1.05)
         fused = float(np.longdouble(weight) - np.longdouble(rate) * np.longdouble(grad))
         assert np.float32(fused) == np.float32(weight - rate * grad)

@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-import impl_numpy.ladder
-import impl_torch.ladder
 from gradparity import cli
 from gradparity.campaigns.bit_for_bit import attribution as rungs
 from gradparity.campaigns.bit_for_bit import exact_variants as exact
@@ -29,14 +27,14 @@ from gradparity.experiments import experiment
 from gradparity.experiments.experiment import Experiment
 from gradparity.report.ladder import section
 
-from .helpers import implementation
+from .helpers import implementation, submodule
 
 EPOCHS = 40
 _load = experiment.load
 # An exact variant, but for one bit of one weight before update 17.
 OFF_BY_A_BIT = """
 import numpy as np
-from impl_numpy.exact import forward, loss_and_grads, train as right
+from gradparity.implementations.impl_numpy.exact import forward, loss_and_grads, train as right
 
 def train(network, params, inputs, targets, schedule, state=None):
     run = right(network, params, inputs, targets, schedule, state)
@@ -72,12 +70,13 @@ def trained(target: str, alike: Sequence[Any] | None, dtype: str = "float64") ->
 @pytest.mark.parametrize("dtype", get_args(DType))
 def test_own_exponential(dtype: str) -> None:
     """Right to about one unit in the last place, and of the same bits in torch; JAX follows below."""
-    z = -np.geomspace(1e-8, -impl_numpy.ladder.LOWEST[dtype], 5001).astype(dtype)
+    ladder = submodule("impl_numpy.ladder")
+    z = -np.geomspace(1e-8, -ladder.LOWEST[dtype], 5001).astype(dtype)
     z = np.concatenate([z, np.zeros(1, dtype), np.array([-np.inf, -1e4], dtype)])
-    found = impl_numpy.ladder.exp(z)
-    right = np.exp(np.maximum(z.astype(np.longdouble), impl_numpy.ladder.LOWEST[dtype]))
+    found = ladder.exp(z)
+    right = np.exp(np.maximum(z.astype(np.longdouble), ladder.LOWEST[dtype]))
     assert np.max(np.abs(found - right) / right) < 1.5 * np.finfo(dtype).eps
-    assert np.array_equal(impl_torch.ladder.exp(torch.from_numpy(z)).numpy(), found)
+    assert np.array_equal(submodule("impl_torch.ladder").exp(torch.from_numpy(z)).numpy(), found)
 
 
 def test_what_is_made_alike_is_still_the_same_training() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
 from collections.abc import Iterable
 from typing import get_args
@@ -14,7 +13,7 @@ import torch
 
 from gradparity.contract import Activation, Loss
 
-from .helpers import ROOT, implementation
+from .helpers import ROOT, implementation, submodule
 
 FOLDERS = ("impl_numpy", "impl_torch", "impl_jax")
 FILES = (
@@ -79,8 +78,12 @@ def test_tuned_variants_have_their_own_tricks_and_the_same_frame() -> None:
     """What makes a framework fast differs; where it does nothing, the plain implementation takes over."""
     frame = ["speeds_up", "loss_and_grads", "train", "train_ensemble"]
     for folder in FOLDERS:
-        module = importlib.import_module(f"{folder}.tuned")
-        assert module.__all__ == ["forward", "loss_and_grads", "train", "train_ensemble"]
+        assert submodule(f"{folder}.tuned").__all__ == [
+            "forward",
+            "loss_and_grads",
+            "train",
+            "train_ensemble",
+        ]
         tree = ast.parse((ROOT / folder / "tuned.py").read_text())
         names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
         assert [name for name in names if name in frame] == frame
@@ -97,10 +100,8 @@ def test_same_choices(table: str) -> None:
     """Each framework knows the activations and losses of the contract, in its order."""
     wanted = {"ACTIVATIONS": get_args(Activation), "LOSSES": get_args(Loss)}[table]
     for folder in FOLDERS:
-        module = importlib.import_module(
-            f"{folder}.{'model' if table == 'ACTIVATIONS' else 'gradients'}"
-        )
-        assert tuple(getattr(module, table)) == wanted
+        holder = submodule(f"{folder}.{'model' if table == 'ACTIVATIONS' else 'gradients'}")
+        assert tuple(getattr(holder, table)) == wanted
 
 
 def test_same_signatures() -> None:
@@ -115,9 +116,9 @@ def test_same_signatures() -> None:
 def test_gradparity_imports_no_implementation() -> None:
     """Nor, but where a target in it is checked, a framework."""
     for file in (ROOT / "shared").rglob("*.py"):
-        module = ast.parse(file.read_text())
-        assert not [n for n in _imported(ast.walk(module)) if n.startswith("impl_")], file
-        at_import = _imported(module.body)
+        tree = ast.parse(file.read_text())
+        assert not [n for n in _imported(ast.walk(tree)) if ".impl_" in f".{n}"], file
+        at_import = _imported(tree.body)
         assert {n.partition(".")[0] for n in at_import}.isdisjoint({"torch", "jax", "optax"}), file
 
 
@@ -125,5 +126,6 @@ def _imported(nodes: Iterable[ast.AST]) -> list[str]:
     names = []
     for node in nodes:
         names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        if isinstance(node, ast.ImportFrom):
+            names += [f"{node.module or ''}.{alias.name}" for alias in node.names]
     return names

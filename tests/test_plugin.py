@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from gradparity import assert_parity
 from gradparity.errors import InputError
-from gradparity.testing import assert_parity
 
 from .helpers import ROOT, Faulty, command, implementation, scaled
 from .test_check import NO_SLOPE, submission

@@ -31,7 +31,7 @@ HOSTILE = "<script>alert(1)|*x*"
 def in_a_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Where the hostile implementation lies: its path is part of the commands that the page tells."""
     folder = tmp_path_factory.mktemp("hostile")
-    (folder / f"{HOSTILE}.py").write_text("from impl_numpy import *\n")
+    (folder / f"{HOSTILE}.py").write_text("from gradparity.implementations.impl_numpy import *\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         yield

@@ -159,7 +159,7 @@ def test_chunks_hold_every_member_once(seeds: int, size: int, settings: int) -> 
 
 def test_the_fingerprint_knows_what_decides(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
-    file.write_text("from impl_numpy import *\n")
+    file.write_text("from gradparity.implementations.impl_numpy import *\n")
     plans = [
         small_plan(),
         small_plan(fresh_data=True),
@@ -170,7 +170,7 @@ def test_the_fingerprint_knows_what_decides(tmp_path: Path) -> None:
         small_plan(str(file)),
     ]
     prints = [plan.fingerprint for plan in plans]
-    file.write_text("from impl_numpy import *  # changed\n")
+    file.write_text("from gradparity.implementations.impl_numpy import *  # changed\n")
     prints.append(small_plan(str(file)).fingerprint)
     assert len(set(prints)) == len(prints)
     assert small_plan().fingerprint == prints[0]
@@ -227,12 +227,14 @@ def test_another_text_is_another_sweep(tmp_path: Path, monkeypatch: pytest.Monke
     """Of a file and of a module; and what a worker once imported is not taken for it."""
     monkeypatch.syspath_prepend(str(tmp_path))
     for name, path in ((str(tmp_path / "mine.py"), "mine.py"), ("mymodule", "mymodule.py")):
-        (tmp_path / path).write_text("from impl_numpy import *\n")
+        (tmp_path / path).write_text("from gradparity.implementations.impl_numpy import *\n")
         before = make_plan(easy(), name, 2)
         first = before.fingerprint
         old = job(before, before.chunks[0])
         assert len(members.train_chunk(old)) == 2
-        (tmp_path / path).write_text("from impl_numpy import *\nTEXT = 1\n")
+        (tmp_path / path).write_text(
+            "from gradparity.implementations.impl_numpy import *\nTEXT = 1\n"
+        )
         after = make_plan(easy(), name, 2)
         assert after.fingerprint != first
         new = job(after, after.chunks[0])
@@ -421,7 +423,7 @@ def test_damage_and_strangers_are_noticed(tmp_path: Path) -> None:
 CLIENT = """
 import os, signal
 from pathlib import Path
-from gradparity import experiment
+from gradparity.experiments import experiment
 from gradparity.sweep.engines import in_this_process, on_dask
 from gradparity.sweep.plan import make_plan
 from gradparity.sweep.run import sweep
@@ -466,8 +468,8 @@ def test_a_killed_client_goes_on_where_it_was(engine: str, tmp_path: Path) -> No
 DEADLY = """
 import os, signal
 from pathlib import Path
-from impl_numpy import forward, loss_and_grads, train
-import impl_numpy
+from gradparity.implementations.impl_numpy import forward, loss_and_grads, train
+from gradparity.implementations import impl_numpy
 
 def train_ensemble(network, params, inputs, targets, schedule):
     try:

@@ -10,8 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import impl_numpy.tuned
-import impl_torch.tuned_step
 from gradparity import registry
 from gradparity.contract import Dense, Network, Params, map_params, tensors
 from gradparity.suites.core import suite
@@ -21,7 +19,7 @@ from gradparity.verdict.agreement import judge_all
 from gradparity.verdict.case import Case, steps_of
 from gradparity.verdict.judge import Verdict, judge
 
-from .helpers import implementation, informative_case, same_bits
+from .helpers import implementation, informative_case, same_bits, submodule
 from .test_kinds import judge_members
 
 TUNED = ("numpy-tuned", "torch-tuned", "jax-tuned")
@@ -74,7 +72,7 @@ def test_wide_layers_in_jax() -> None:
 def test_a_run_step_by_step_and_from_the_middle(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ragged batches; several updates between two that are kept, and single ones."""
     monkeypatch.setattr(
-        impl_torch.tuned_step, "_PASSED", 6
+        submodule("impl_torch.tuned_step"), "_PASSED", 6
     )  # two updates: compiles in a third of the time
     case, target = informative_case("float64", update=0), implementation(name)
     schedule = replace(case.schedule, keep=(0, 1, 2, 5, 6, 8))
@@ -124,7 +122,7 @@ def test_ensembles_in_numpy(
     """In parts of one, two (and what is left) and all three members."""
     case, inputs, targets, params = three(dtype, own_data=own_data)
     one = 3 * (5 + 4 + 2) * 4 * inputs.itemsize
-    monkeypatch.setattr(impl_numpy.tuned, "_CACHE", at_once * one)
+    monkeypatch.setattr(submodule("impl_numpy.tuned"), "_CACHE", at_once * one)
     data = params, inputs, targets, case.schedule
     found = implementation("numpy-tuned").train_ensemble(case.network, *data)
     assert judge_members(case, inputs, targets, found) == {Verdict.AGREE}
@@ -152,7 +150,7 @@ def test_a_member_of_a_full_batch_is_its_own_single_run(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Several updates between two that are kept."""
-    monkeypatch.setattr(impl_torch.tuned_step, "_PASSED", 6)
+    monkeypatch.setattr(submodule("impl_torch.tuned_step"), "_PASSED", 6)
     case, inputs, targets, params = three("float64", own_data=False)
     schedule = replace(
         case.schedule, batch_size=None, order=None, epochs=6, keep=(4,), learning_rate=0.3

@@ -11,6 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
+from . import implementations
 from .errors import InputError, TargetImportError
 from .guarded import Guarded
 
@@ -86,12 +87,18 @@ def source(target: str) -> str:
 def _files_of(name: str) -> list[Path]:
     known = installed()
     module = known[name].module if name in known else name
-    spec = importlib.util.find_spec(module.partition(".")[0])
+    spec = importlib.util.find_spec(_package(module))
     if spec is None:
         return []
     folders = spec.submodule_search_locations
     files = [file for folder in folders or () for file in Path(folder).rglob("*.py")]
     return sorted(files) if folders else [Path(spec.origin or "")]
+
+
+def _package(module: str) -> str:
+    """The package that `module` belongs to: the top-level one, or in ours the one of its framework."""
+    inside = module.removeprefix(f"{implementations.__name__}.")
+    return module[: len(module) - len(inside)] + inside.partition(".")[0]
 
 
 def absolute(target: str) -> str:

@@ -33,7 +33,7 @@ class View:
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two short experiments in three implementations, one of a hostile name, and all campaigns."""
     folder = tmp_path_factory.mktemp("report")
-    (folder / f"{HOSTILE}.py").write_text("from impl_jax import *\n")
+    (folder / f"{HOSTILE}.py").write_text("from gradparity.implementations.impl_jax import *\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         chosen = [_short("xor"), _short("linear-no-activation")]

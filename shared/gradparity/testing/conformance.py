@@ -13,7 +13,7 @@ from ..check.loading import load
 from ..check.observing import configurations, observations
 from ..check.target import Target, TargetRaisedError
 from ..verdict.judge import Verdict
-from . import assert_parity
+from .parity import assert_parity
 
 _load = cache(load)
 
