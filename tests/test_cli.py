@@ -184,12 +184,12 @@ def test_without_scikit_learn_its_digits_are_left_out(
 
 def test_a_campaign_is_the_same_in_any_number_of_processes(tmp_path: Path) -> None:
     done = gradparity(
-        *("agreement", "--networks", "25", "--impl", "numpy", "--kind", "any"),
+        *("agreement", "--networks", "25", "--impl", "numpy", "--kind", "full"),
         *("--campaigns", tmp_path),
     )
     assert done.returncode == 0, done.stderr
     stored = json.loads((tmp_path / "agreement-any.json").read_text())
-    agreement, features = judge_networks(["numpy"], 0, "any", range(25))
+    agreement, features = judge_networks(["numpy"], 0, "full", range(25))
     assert json.loads(json.dumps(agreement.summary())) == stored["agreement"]
     assert json.loads(json.dumps(features.summary())) == stored["features"]
     assert stored["agreement"]["steps"] == 25 * 3 * 2

@@ -40,7 +40,7 @@ from ..campaigns.study.run import STUDY, steps
 from ..campaigns.study.run import study as carry_out
 from ..campaigns.study.sweeps import SEEDS
 from ..check import process
-from ..check.examine import Report
+from ..check.report import Report
 from ..device import CPU, use_device
 from ..errors import ContractError, InputError
 from ..experiments import experiment, store
@@ -272,7 +272,7 @@ def check(
         str | None, typer.Option(help="A file that wraps every target in the same way.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    kind: Kinds = "homework",
+    kind: Kinds = "core",
     timeout: Annotated[
         float | None,
         typer.Option(
@@ -392,7 +392,7 @@ def sweep_(
 def agreement(
     networks: Annotated[int, typer.Option(min=1, help="How many random networks.")] = 1700,
     seed: Annotated[int, typer.Option(min=0, help="Which ones.")] = 0,
-    kind: Kinds = "homework",
+    kind: Kinds = "core",
     impl: Impls = None,
     campaigns: Annotated[Path, typer.Option(help="Where to write the result.")] = CAMPAIGNS,
 ) -> None:
