@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gradparity.campaigns.random_networks.run import judge_networks
-from gradparity.cli import _with_data, main
+from gradparity.cli import main
+from gradparity.cli.report import with_data
 from gradparity.experiments import datasets, experiment
 from gradparity.suites.random_networks import OPTIMIZERS
 
@@ -178,7 +179,7 @@ def test_without_scikit_learn_its_digits_are_left_out(
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     monkeypatch.setattr(datasets, "_images", datasets._images.__wrapped__)
     assert "digits-conv" in [one.name for one in experiment.in_order()]
-    assert "digits-conv" not in [one.name for one in _with_data()]
+    assert "digits-conv" not in [one.name for one in with_data()]
     assert "note: digits-conv is left out: the dataset 'digits' needs" in capsys.readouterr().err
 
 

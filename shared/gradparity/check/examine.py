@@ -40,7 +40,9 @@ def examine(target: Target, kind: Kind = "core") -> Report:
         verdict=conclusion.verdict,
         headline=conclusion.headline,
         offered=sorted(target.functions),
-        phases={one.dtype: one.phases for one in judged if one.observed.observations},
+        phases={
+            one.dtype: one.phases for one in judged if one.observed.observations or one.rejected
+        },
         first=conclusion.first,
         diagnosis=conclusion.diagnosis,
         notes=tuple(dict.fromkeys(_notes(target, observed, judged))),
