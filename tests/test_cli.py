@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gradparity.campaigns.random_networks.run import judge_networks
-from gradparity.cli import _with_data, main
+from gradparity.cli import main
+from gradparity.cli.report import with_data
 from gradparity.experiments import datasets, experiment
 from gradparity.suites.random_networks import OPTIMIZERS
 
@@ -180,18 +181,18 @@ def test_without_scikit_learn_its_digits_are_left_out(
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     monkeypatch.setattr(datasets, "_images", datasets._images.__wrapped__)
     assert "digits-conv" in [one.name for one in experiment.in_order()]
-    assert "digits-conv" not in [one.name for one in _with_data()]
+    assert "digits-conv" not in [one.name for one in with_data()]
     assert "note: digits-conv is left out: the dataset 'digits' needs" in capsys.readouterr().err
 
 
 def test_a_campaign_is_the_same_in_any_number_of_processes(tmp_path: Path) -> None:
     done = gradparity(
-        *("agreement", "--networks", "25", "--impl", "numpy", "--kind", "any"),
+        *("agreement", "--networks", "25", "--impl", "numpy", "--kind", "full"),
         *("--campaigns", tmp_path),
     )
     assert done.returncode == 0, done.stderr
     stored = json.loads((tmp_path / "agreement-any.json").read_text())
-    agreement, features = judge_networks(["numpy"], 0, "any", range(25))
+    agreement, features = judge_networks(["numpy"], 0, "full", range(25))
     assert json.loads(json.dumps(agreement.summary())) == stored["agreement"]
     assert json.loads(json.dumps(features.summary())) == stored["features"]
     assert stored["agreement"]["steps"] == 25 * 3 * 2

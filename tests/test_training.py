@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from gradparity import guarded as boundary
+from gradparity.border import private
 from gradparity.contract import Schedule, State, Trajectory
 from gradparity.errors import ContractError, InputError
 from gradparity.experiments import runner
@@ -223,7 +223,7 @@ def test_kept_updates() -> None:
 
 def test_private_copies_keep_the_structure() -> None:
     case = informative_case("float64")
-    copy = boundary._private({"state": State(3, {"velocity": case.params})})
+    copy = private({"state": State(3, {"velocity": case.params})})
     assert same_bits(copy["state"].arrays["velocity"], case.params)
     assert copy["state"].arrays["velocity"][0].weight is not case.params[0].weight
 

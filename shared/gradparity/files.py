@@ -12,7 +12,9 @@ from .errors import InputError
 
 LATEST = Path("reports/latest")
 CAMPAIGNS = Path("reports/campaigns")
-"""Where the report and campaigns' results are, from the folder that a command is given in."""
+RUNS = Path("reports/runs")
+SWEEPS = Path("reports/sweeps")
+"""Where the report, campaigns' results, runs and sweeps are, from the folder that a command is given in."""
 
 
 def write_folder(parent: Path, name: str, contents: Mapping[str, bytes]) -> Path:

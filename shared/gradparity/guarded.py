@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
+from .border import Check, call_privately
 from .contract import (
     Batch,
     Ensemble,
     Implementation,
-    Layer,
     Network,
     Params,
     Schedule,
@@ -46,16 +45,16 @@ class Guarded:
     def forward(self, network: Network, params: Params, inputs: Batch) -> Sequence[Batch]:
         """The activations of every layer."""
         _check_arguments(network, params, inputs)
-        result = self._call("forward", network, params, inputs)
-        self._require(isinstance(result, list | tuple), "forward", "a list of arrays", result)
-        self._require(
+        check = Check(self.name, "forward")
+        result = self._call(check, network, params, inputs)
+        check.require(isinstance(result, list | tuple), "a list of arrays", result)
+        check.require(
             len(result) == len(network.layers),
-            "forward",
             f"{len(network.layers)} activations, one for each layer",
             f"{len(result)} of them",
         )
         return [
-            self._array("forward", f"activation {index}", array, (len(inputs), *shape), inputs)
+            check.array(f"activation {index}", array, (len(inputs), *shape), inputs.dtype)
             for index, (array, shape) in enumerate(zip(result, network.shapes[1:], strict=True))
         ]
 
@@ -64,17 +63,12 @@ class Guarded:
     ) -> tuple[float, Params]:
         """The loss, and its gradient with respect to every parameter."""
         _check_arguments(network, params, inputs, targets)
-        result = self._call("loss_and_grads", network, params, inputs, targets)
-        self._require(
-            isinstance(result, tuple) and len(result) == 2,
-            "loss_and_grads",
-            "a pair (loss, grads)",
-            result,
-        )
+        check = Check(self.name, "loss_and_grads")
+        result = self._call(check, network, params, inputs, targets)
+        pair = isinstance(result, tuple) and len(result) == 2
+        check.require(pair, "a pair (loss, grads)", result)
         loss, grads = result
-        return self._scalar("loss_and_grads", "loss", loss), self._params(
-            "loss_and_grads", "gradient", grads, params
-        )
+        return check.scalar("loss", loss), check.params("gradient", grads, params)
 
     def train(
         self,
@@ -87,28 +81,22 @@ class Guarded:
     ) -> Trajectory:
         """Carry out `schedule` from update count `state.updates` to its end."""
         _check_arguments(network, params, inputs, targets)
+        check = Check(self.name, "train")
         start = 0 if state is None else state.updates
-        result = self._call("train", network, params, inputs, targets, schedule, state=state)
-        self._require(isinstance(result, Trajectory), "train", "a Trajectory", result)
-        expected = {count for count in schedule.keep if start <= count <= schedule.updates}
-        self._require(
-            set(result.kept) == expected,
-            "train",
-            f"params kept at update counts {sorted(expected)}",
-            sorted(result.kept),
-        )
+        result = self._call(check, network, params, inputs, targets, schedule, state=state)
+        check.require(isinstance(result, Trajectory), "a Trajectory", result)
+        check.counts(result.kept, _kept_counts(schedule, start))
         losses = np.array(result.losses)
-        self._require(
+        check.require(
             losses.shape == (schedule.updates - start,) and losses.dtype == np.float64,
-            "train",
             f"{schedule.updates - start} losses in float64",
             f"shape {losses.shape}, {losses.dtype}" + _hint(losses, schedule),
         )
         return Trajectory(
             losses,
-            self._scalar("train", "final_loss", result.final_loss),
-            self._snapshot(result.final, params, schedule.updates),
-            {n: self._snapshot(result.kept[n], params, n) for n in sorted(result.kept)},
+            check.scalar("final_loss", result.final_loss),
+            check.snapshot(result.final, params, schedule.updates),
+            check.snapshots(result.kept, params),
             result.compile_seconds,
         )
 
@@ -117,117 +105,34 @@ class Guarded:
     ) -> Ensemble:
         """Train many members: at once where the implementation can, else one after the other."""
         members = len(params[0].weight)
-        own_data = inputs.ndim > len(network.input_shape) + 1
-        rates = np.broadcast_to(schedule.learning_rate, members)
+        together = network, params, inputs, targets, schedule
         if not hasattr(self.implementation, "train_ensemble"):
-            return stack(
-                self.train(
-                    network,
-                    map_params(itemgetter(k), params),
-                    inputs[k] if own_data else inputs,
-                    targets[k] if own_data else targets,
-                    replace(schedule, learning_rate=float(rates[k])),
-                )
-                for k in range(members)
-            )
-        first = map_params(lambda tensor: tensor[0], params)
-        data = (inputs[0], targets[0]) if own_data else (inputs, targets)
-        _check_arguments(network, first, *data)
-        result = self._call("train_ensemble", network, params, inputs, targets, schedule)
-        self._require(isinstance(result, Ensemble), "train_ensemble", "an Ensemble", result)
-        shape = (members, schedule.updates)
-        self._require(
-            isinstance(result.losses, np.ndarray)
-            and result.losses.shape == shape
-            and result.losses.dtype == np.float64,
-            "train_ensemble",
-            f"losses {shape} in float64",
-            result.losses,
-        )
-        expected = {count for count in schedule.keep if count <= schedule.updates}
-        self._require(
-            set(result.kept) == expected,
-            "train_ensemble",
-            f"params kept at update counts {sorted(expected)}",
-            str(sorted(result.kept)),
-        )
+            return stack(self.train(network, *_member(k, *together)) for k in range(members))
+        _check_arguments(network, *_member(0, *together)[:3])
+        check = Check(self.name, "train_ensemble")
+        result = self._call(check, *together)
+        check.require(isinstance(result, Ensemble), "an Ensemble", result)
+        losses, shape = result.losses, (members, schedule.updates)
+        fits = isinstance(losses, np.ndarray) and losses.shape == shape
+        check.require(fits and losses.dtype == np.float64, f"losses {shape} in float64", losses)
+        check.counts(result.kept, _kept_counts(schedule))
         return Ensemble(
-            np.array(result.losses),
-            self._snapshot(result.final, params, schedule.updates),
-            {n: self._snapshot(result.kept[n], params, n) for n in sorted(result.kept)},
+            np.array(losses),
+            check.snapshot(result.final, params, schedule.updates),
+            check.snapshots(result.kept, params),
         )
 
-    def _call(self, function: str, network: Network, *arguments: Any, **keywords: Any) -> Any:
-        copies, keyword_copies = _private(arguments), _private(keywords)
-        before = _digest((copies, keyword_copies))
+    def _call(self, check: Check, network: Network, *arguments: Any, **keywords: Any) -> Any:
         try:
-            result = getattr(self.implementation, function)(network, *copies, **keyword_copies)
+            function = getattr(self.implementation, check.function)
+            result, changed = call_privately(function, network, *arguments, **keywords)
         except Exception as error:
             raise ContractError(
-                f"{self.name}: {function} raised {type(error).__name__}: {error}"
+                f"{self.name}: {check.function} raised {type(error).__name__}: {error}"
             ) from error
-        if _digest((copies, keyword_copies)) != before:
-            self.mutations.add(function)
+        if changed:
+            self.mutations.add(check.function)
         return result
-
-    def _snapshot(self, snapshot: Snapshot, params: Params, updates: int) -> Snapshot:
-        kept, state = snapshot
-        self._require(
-            state.updates == updates, "train", f"a state at {updates} updates", state.updates
-        )
-        arrays = {
-            name: self._params("train", f"state '{name}'", value, params)
-            for name, value in state.arrays.items()
-        }
-        return Snapshot(self._params("train", "params", kept, params), State(updates, arrays))
-
-    def _params(self, function: str, what: str, result: Any, like: Params) -> Params:
-        self._require(
-            isinstance(result, list | tuple) and len(result) == len(like),
-            function,
-            f"{what} as {len(like)} pairs (weight, bias)",
-            f"{len(result)} of them" if isinstance(result, list | tuple) else result,
-        )
-        layers = []
-        for index, (pair, layer) in enumerate(zip(result, like, strict=True)):
-            weight, bias = pair
-            if layer.bias is None:
-                self._require(bias is None, function, f"None for {what} {index}'s bias", bias)
-            layers.append(
-                Layer(
-                    self._array(
-                        function, f"{what} {index}.weight", weight, layer.weight.shape, layer.weight
-                    ),
-                    None
-                    if layer.bias is None
-                    else self._array(
-                        function, f"{what} {index}.bias", bias, layer.bias.shape, layer.bias
-                    ),
-                )
-            )
-        return tuple(layers)
-
-    def _array(
-        self, function: str, what: str, array: Any, shape: tuple[int, ...], like: np.ndarray
-    ) -> np.ndarray:
-        ok = isinstance(array, np.ndarray) and array.shape == shape and array.dtype == like.dtype
-        self._require(ok, function, f"{what} as a NumPy array {shape}, {like.dtype}", array)
-        return np.array(array)
-
-    def _scalar(self, function: str, what: str, value: Any) -> float:
-        self._require(isinstance(value, float), function, f"{what} as a float", value)
-        return float(value)
-
-    def _require(self, ok: bool, function: str, expected: str, received: Any) -> None:
-        if ok:
-            return
-        if isinstance(received, np.ndarray):
-            received = f"an array {received.shape}, {received.dtype}"
-        elif not isinstance(received, str):
-            received = f"{type(received).__name__} {received!r:.60}"
-        raise ContractError(
-            f"{self.name}: {function} must return {expected}; it returned {received}"
-        )
 
 
 def stack(members: Iterable[Trajectory]) -> Ensemble:
@@ -252,7 +157,7 @@ def stack(members: Iterable[Trajectory]) -> Ensemble:
 def _check_arguments(
     network: Network, params: Params, inputs: Batch, targets: Batch | None = None
 ) -> None:
-    """Hold params and data against the network, and all dtypes against the inputs'."""
+    """Check params and data against the network, and all dtypes against the inputs'."""
     shapes, weights, dtype = network.shapes, network.weight_shapes, inputs.dtype
     wanted: dict[str, tuple[np.ndarray, tuple[int, ...]]] = {
         "inputs": (inputs, (len(inputs), *shapes[0]))
@@ -277,33 +182,27 @@ def _check_arguments(
             )
 
 
+def _member(
+    k: int, network: Network, params: Params, inputs: Batch, targets: Batch, schedule: Schedule
+) -> tuple[Params, Batch, Batch, Schedule]:
+    """What member `k` of an ensemble is trained on. Data without a member axis are everybody's."""
+    own_data = inputs.ndim > len(network.input_shape) + 1
+    rates = np.broadcast_to(schedule.learning_rate, len(params[0].weight))
+    return (
+        map_params(itemgetter(k), params),
+        inputs[k] if own_data else inputs,
+        targets[k] if own_data else targets,
+        replace(schedule, learning_rate=float(rates[k])),
+    )
+
+
+def _kept_counts(schedule: Schedule, start: int = 0) -> set[int]:
+    """The update counts that a run of `schedule` from `start` on passes and keeps."""
+    return {count for count in schedule.keep if start <= count <= schedule.updates}
+
+
 def _hint(losses: np.ndarray, schedule: Schedule) -> str:
     ragged = schedule.order is not None and schedule.batch_size is not None
     if ragged and losses.ndim == 1 and losses.size < schedule.updates:
         return " (is the ragged last batch dropped?)"
     return ""
-
-
-def _private(value: Any) -> Any:
-    """The same structure with every array copied."""
-    return _walk(value, np.array)
-
-
-def _digest(value: Any) -> str:
-    digest = hashlib.sha256()
-    _walk(value, lambda array: digest.update(np.ascontiguousarray(array).tobytes()))
-    return digest.hexdigest()
-
-
-def _walk(value: Any, visit: Callable[[np.ndarray], Any]) -> Any:
-    if isinstance(value, np.ndarray):
-        return visit(value)
-    if isinstance(value, dict):
-        return {key: _walk(item, visit) for key, item in value.items()}
-    if isinstance(value, Schedule):
-        rate, order = (_walk(item, visit) for item in (value.learning_rate, value.order))
-        return replace(value, learning_rate=rate, order=order)
-    if isinstance(value, tuple):
-        items = [_walk(item, visit) for item in value]
-        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
-    return value

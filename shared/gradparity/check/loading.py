@@ -1,4 +1,4 @@
-"""Make a target of whatever a name stands for."""
+"""Turn a name, module, object or function into a Target."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .target import FUNCTIONS, Limits, Target
 
 
 def load(name: str, adapter: str | None = None) -> Target:
-    """Find a target, and see what it offers.
+    """Find a target and what it offers.
 
     Raises:
         InputError: there is none, or it offers nothing that can be checked.

@@ -1,51 +1,65 @@
-"""What a target does on the vetted suite, asked the same again, and over a training run."""
+"""Everything that is noticed of a target in one dtype: on the vetted suite, asked again, and over a training run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..contract import Schedule, map_params, tensors
+from ..contract import map_params, tensors
 from ..diagnosis.mistakes import UNIT, Factor
 from ..errors import ContractError
-from ..guarded import Guarded
 from ..problem import Problem
 from ..suites.core import SUITE, Configuration, Kind
 from ..suites.extended import features
 from ..verdict.case import Case, oracle_dtype, steps_of
 from ..verdict.free_run import envelope, judge_free_run
-from ..verdict.judge import Verdict, combine
+from ..verdict.judge import PHASES, Verdict, combine
 from ..verdict.observation import Observation
-from .target import Limits, Target, TargetRaisedError
+from .answer import TargetRaisedError, answer
+from .target import Limits, Target
 
 FREE_RUN_EPOCHS = 30
 _SAMPLES = (21, 13, 10, 17)
 """Samples for a network that a target prescribes: odd and even, one and several times its outputs."""
 
 
-@dataclass
-class Seen:
-    """What a target did in one dtype.
+@dataclass(frozen=True)
+class Observed:
+    """What was noticed of a target in one dtype.
 
     Attributes:
         observations: with the configuration and update, in words.
         not_judged: configurations that it could not run, with its exception.
         broken: what it did that no correct program does, whatever its numbers.
         ran: configurations that it could run.
+        narrow: it returned float32 for float64, or less.
+        mutations: functions that changed the arrays that they were given.
     """
 
-    observations: list[tuple[str, Observation]] = field(default_factory=list)
-    not_judged: list[str] = field(default_factory=list)
-    broken: list[str] = field(default_factory=list)
-    ran: set[str] = field(default_factory=set)
+    observations: tuple[tuple[str, Observation], ...] = ()
+    not_judged: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    ran: frozenset[str] = frozenset()
+    narrow: bool = False
+    mutations: tuple[str, ...] = ()
+
+    def __add__(self, other: Observed) -> Observed:
+        return Observed(
+            self.observations + other.observations,
+            self.not_judged + other.not_judged,
+            self.broken + other.broken,
+            self.ran | other.ran,
+            self.narrow or other.narrow,
+            tuple(dict.fromkeys(self.mutations + other.mutations)),
+        )
 
     @property
     def verdict(self) -> Verdict:
         """Of all together."""
-        findings = [f.verdict for _, o in self.observations for f in o.findings]
+        findings = [f.verdict for o in self.all for f in o.findings]
         return Verdict.DISAGREE if self.broken else combine(findings)
 
     @property
@@ -63,12 +77,18 @@ class Seen:
             if f.phase in ("gradient", "update") and f.layer == o.depth - 1
         )
 
-    def in_convention(self, factor: Factor, loss_factor: Factor) -> Seen:
+    def in_convention(self, factor: Factor, loss_factor: Factor) -> Observed:
         """The same, judged as a gradient of another multiple of the MSE."""
         if factor is loss_factor is UNIT:
             return self
-        converted = [(where, _convert(o, factor, loss_factor)) for where, o in self.observations]
-        return Seen(converted, self.not_judged, self.broken, self.ran)
+        return self._each(lambda o: _convert(o, factor, loss_factor))
+
+    def with_absolute_sigmoid(self) -> Observed:
+        """The same, what is wrong judged by the bound for a sigmoid that is accurate in absolute terms only."""
+        return self._each(lambda o: replace(o, absolute_sigmoid=True) if o.wrong(*PHASES) else o)
+
+    def _each(self, judged: Callable[[Observation], Observation]) -> Observed:
+        return replace(self, observations=tuple((at, judged(o)) for at, o in self.observations))
 
 
 def _convert(observation: Observation, factor: Factor, loss_factor: Factor) -> Observation:
@@ -89,44 +109,19 @@ def _convert(observation: Observation, factor: Factor, loss_factor: Factor) -> O
     )
 
 
-def look(target: Target, dtype: str, kind: Kind) -> Seen:
-    """Have a target do all that it can; in float64 also the same again, and a training run if it trains."""
-    seen = Seen()
+def observe(target: Target, dtype: str, kind: Kind) -> Observed:
+    """Run the target on every configuration; in float64 also repeat one call and follow a training run."""
+    observed = Observed()
     for where, case in configurations(target.limits, dtype, kind):
-        try:
-            seen.observations += [
-                (f"{where}, update {one.case.update}", one) for one in observations(target, case)
-            ]
-            seen.ran.add(f"{dtype}: {where}")
-        except TargetRaisedError as error:
-            seen.not_judged.append(f"{where}: {error}")
-        except ContractError as error:
-            seen.broken.append(f"{where}: {error}")
-    if dtype == "float64" and seen.observations and not seen.broken:
-        _look_again(target, seen)
+        observed += _on_configuration(target, where, case)
+    if dtype == "float64" and observed.observations and not observed.broken:
+        observed += _asked_again(target, *observed.observations[0])
         if target.trains:
-            _follow(target, seen)
-    return seen
+            observed += _over_a_training_run(target, observed.verdict)
+    return observed
 
 
-def observations(target: Target, case: Case) -> list[Observation]:
-    """What a target makes of one configuration.
-
-    Raises:
-        TargetRaisedError: it raised.
-        ContractError: it returned something of another shape or type.
-    """
-    if not target.trains:
-        # It sees a batch and nothing of data and schedule around it.
-        inputs, targets = case.batch
-        schedule = Schedule(case.schedule.learning_rate, epochs=1)
-        case = replace(case, inputs=inputs, targets=targets, schedule=schedule, update=0)
-    return [Observation(*pair) for pair in target.observe(case)]
-
-
-def configurations(
-    limits: Limits, dtype: str, kind: Kind = "homework"
-) -> Iterator[tuple[str, Case]]:
+def configurations(limits: Limits, dtype: str, kind: Kind = "core") -> Iterator[tuple[str, Case]]:
     """The vetted suites, or what the target can run in their place."""
     chosen: Sequence[Configuration] = SUITE
     if limits.widths is not None:
@@ -142,31 +137,43 @@ def configurations(
     for seed, configuration in enumerate(chosen):
         case = configuration.case(dtype, seed, limits.learning_rate)
         yield str(configuration), case
-    if kind == "any":
+    if kind == "full":
         yield from features(dtype)
 
 
-def _look_again(target: Target, seen: Seen) -> None:
+def _on_configuration(target: Target, where: str, case: Case) -> Observed:
+    answered = answer(target, case)
+    noticed = Observed(narrow=answered.narrow, mutations=answered.mutations)
+    if isinstance(answered.error, TargetRaisedError):
+        return replace(noticed, not_judged=(f"{where}: {answered.error}",))
+    if answered.error is not None:
+        return replace(noticed, broken=(f"{where}: {answered.error}",))
+    observations = tuple(
+        (f"{where}, update {one.update}", Observation(one, step)) for one, step in answered.steps
+    )
+    return replace(noticed, observations=observations, ran=frozenset([where]))
+
+
+def _asked_again(target: Target, where: str, first: Observation) -> Observed:
     """The same question must get the same answer: otherwise something is kept between calls, or drawn at random."""
-    where, first = seen.observations[0]
-    before = first.seen
+    noticed, before = Observed(), first.seen
     for _ in range(2):
-        try:
-            (_, again), *_ = target.observe(first.case)
-        except ContractError as error:
-            seen.broken.append(f"{where}, asked again: {error}")
-            return
-        for name in ("loss", "grads", "updated"):
-            if not _same(first, getattr(before, name), getattr(again, name), name):
-                seen.broken.append(
-                    f"{where}: asked the same again, its {_IN_WORDS[name]} differ: something is kept from call to "
+        again = answer(target, first.case)
+        noticed += Observed(narrow=again.narrow, mutations=again.mutations)
+        if again.error is not None:
+            return replace(noticed, broken=(f"{where}, asked again: {again.error}",))
+        for name, in_words in _REPEATABLE.items():
+            if not _same(first, getattr(before, name), getattr(again.first, name), name):
+                broken = (
+                    f"{where}: asked the same again, its {in_words} differ: something is kept from call to "
                     "call (gradients that are not set to zero?), or drawn at random"
                 )
-                return
-        before = again
+                return replace(noticed, broken=(broken,))
+        before = again.first
+    return noticed
 
 
-_IN_WORDS = {"loss": "losses", "grads": "gradients", "updated": "updated weights"}
+_REPEATABLE = {"loss": "losses", "grads": "gradients", "updated": "updated weights"}
 
 
 def _same(observation: Observation, before: Any, after: Any, name: str) -> bool:
@@ -179,29 +186,37 @@ def _same(observation: Observation, before: Any, after: Any, name: str) -> bool:
     return observation.left_over(seen, predicted, exact, bound) <= 1
 
 
-def _follow(target: Target, seen: Seen) -> None:
-    """A whole training run: every step from the run's own weights, and the run itself inside the envelope."""
-    configuration = next((c for c in SUITE if c.batch_size), SUITE[0])
+def _over_a_training_run(target: Target, so_far: Verdict) -> Observed:
+    """A whole training run: every step from the run's own weights, and the run itself inside the envelope.
+
+    The envelope is that of correct programs, so only a target that is right `so_far`, and in these steps, is checked
+    against it.
+    """
     if target.limits.widths is not None:
-        return
+        return Observed()
+    configuration = next((c for c in SUITE if c.batch_size), SUITE[0])
     case = configuration.case("float64", seed=1, epochs=FREE_RUN_EPOCHS)
     schedule = replace(case.schedule, keep=tuple(range(case.schedule.updates + 1)))
     problem = Problem(case.network, case.params, case.inputs, case.targets, schedule)
     where = f"training for {FREE_RUN_EPOCHS} epochs, {configuration}"
     try:
-        run = Guarded(target.name, target.trainer()).train(
+        run = target.trainer.train(
             problem.network, problem.params, problem.inputs, problem.targets, schedule
         )
     except ContractError as error:
-        seen.broken.append(f"{where}: {error}")
-        return
+        return Observed(broken=(f"{where}: {error}",))
+    steps = Observed(
+        tuple(
+            (f"{where}, update {c.update}", Observation(c, step))
+            for c, step in steps_of(problem, run.kept, run.losses)
+        )
+    )
     kept = {count: snapshot.params for count, snapshot in run.kept.items()}
-    seen.observations += [
-        (f"{where}, update {c.update}", Observation(c, step))
-        for c, step in steps_of(problem, run.kept, run.losses)
-    ]
     free = judge_free_run(kept, envelope(problem, schedule.keep))
-    if free.verdict is Verdict.DISAGREE and seen.verdict is Verdict.AGREE:
-        seen.broken.append(
+    right = combine([so_far, steps.verdict]) is Verdict.AGREE
+    if free.verdict is Verdict.DISAGREE and right:
+        outside = (
             f"{where}: the run is outside the envelope of rounding from update {free.outside_at} on"
         )
+        return replace(steps, broken=(outside,))
+    return steps

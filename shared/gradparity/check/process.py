@@ -11,14 +11,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import InputError
 from ..registry import absolute
 from ..suites.core import Kind
-from .examine import Report
+from .report import Report
 
-PATIENCE: dict[Kind, float] = {"homework": 60.0, "any": 300.0}
+PATIENCE: dict[Kind, float] = {"core": 60.0, "full": 300.0}
 """Seconds that a target may take, by default: JAX compiles every network."""
 
 _OUTPUT = 2000
@@ -37,7 +38,7 @@ def check(
     targets: Sequence[str],
     adapter: str | None = None,
     *,
-    kind: Kind = "homework",
+    kind: Kind = "core",
     timeout: float | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Report]:
@@ -69,9 +70,8 @@ def check(
             except InputError as error:
                 if len(targets) == 1:
                     raise
-                yield Report(
-                    target, headline=f"not judged: {error}"
-                )  # the others are not lost for it
+                # The others are not lost for it.
+                yield Report(target, headline=f"not judged: {error}")
 
 
 def _run(name: str, adapter: str | None, kind: Kind, timeout: float) -> Report:
@@ -108,7 +108,7 @@ def _run(name: str, adapter: str | None, kind: Kind, timeout: float) -> Report:
         found = json.loads(result.read_text())
     if "input_error" in found:
         raise InputError(found["input_error"])
-    return Report(**found | {"target": name, "output": printed})
+    return replace(Report.from_json(found), target=name, output=printed)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

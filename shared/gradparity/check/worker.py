@@ -10,8 +10,9 @@ from typing import Any, cast
 from ..errors import InputError, TargetImportError
 from ..files import replace_files
 from ..suites.core import Kind
-from .examine import Report, examine
+from .examine import examine
 from .loading import load
+from .report import Report
 
 
 def main(name: str, adapter: str, kind: Kind, folder: str) -> None:

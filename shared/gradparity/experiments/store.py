@@ -15,12 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..contract import Layer, Params, Snapshot, State, Trajectory
 from ..errors import InputError
-from ..files import write_folder
+from ..files import RUNS, write_folder
 from . import experiment as experiments
 from .runner import Run
-
-RUNS = Path("reports/runs")
-"""Where runs are kept, from the folder that the command is given in."""
 
 _JSON, _ARRAYS, _EXPERIMENT = "run.json", "arrays.npz", "experiment.toml"
 

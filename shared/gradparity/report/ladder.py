@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 
 from ..campaigns.bit_for_bit.tables import (
     WORDS,
-    Table,
     attribution,
     climbed,
     differences,
@@ -20,6 +19,7 @@ from ..campaigns.bit_for_bit.tables import (
     where,
 )
 from ..plotting import COLOURS, STYLE, Drawing
+from ..tables import Table
 from .study import Part
 
 Found = Mapping[str, Any]

@@ -17,8 +17,8 @@ from ..experiments.initial import batch_order, initial_params
 from ..reference.passes import cast
 from ..verdict.case import Case
 
-Kind = Literal["homework", "any"]
-"""Of networks: the homework's, sigmoid, MSE and plain SGD; or those and every activation, loss, optimizer and layer."""
+Kind = Literal["core", "full"]
+"""Of networks. core: dense sigmoid networks, MSE, plain SGD; full: every activation, loss, optimizer and layer too."""
 
 
 @dataclass(frozen=True)

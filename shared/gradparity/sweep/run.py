@@ -10,15 +10,12 @@ from dataclasses import asdict, fields
 from pathlib import Path
 
 from .. import registry
-from ..files import replace_files
+from ..files import SWEEPS, replace_files
 from .engines import Engine, in_this_process
 from .folder import Folder, as_json
 from .members import Job, Member, loss_epochs
 from .plan import FORMAT, Chunk, Plan
 from .summary import SettingResult
-
-SWEEPS = Path("reports/sweeps")
-"""Where sweeps are kept, from the folder that the command is given in."""
 
 
 def default_folder(plan: Plan, parent: Path = SWEEPS) -> Path:

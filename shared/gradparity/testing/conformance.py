@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from ..check.answer import TargetRaisedError, answer
 from ..check.loading import load
-from ..check.observing import configurations, observations
-from ..check.target import Target, TargetRaisedError
+from ..check.observing import configurations
+from ..check.target import Target
 from ..verdict.judge import Verdict
+from ..verdict.observation import Observation
 from .parity import assert_parity
 
 _load = cache(load)
@@ -37,14 +39,15 @@ def pytest_generate_tests(metafunc: Any) -> None:
 def test_step(target: Target, case: Any) -> None:
     """Activations, loss, gradients and updates lie within the bound."""
     with threadpool_limits(limits=1), np.errstate(all="ignore"):
-        try:
-            seen = observations(target, case)
-        except TargetRaisedError as error:
-            pytest.fail(f"not judged: {error}", pytrace=False)
+        answered = answer(target, case)
+        if isinstance(answered.error, TargetRaisedError):
+            pytest.fail(f"not judged: {answered.error}", pytrace=False)
+        if answered.error is not None:
+            pytest.fail(str(answered.error), pytrace=False)
         wrong = [
-            f"{target.name}: update {one.case.update}: {finding}"
-            for one in seen
-            for finding in one.findings
+            f"{target.name}: update {one.update}: {finding}"
+            for one, step in answered.steps
+            for finding in Observation(one, step).findings
             if finding.verdict is Verdict.DISAGREE
         ]
     if wrong:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..check.examine import Report, examine
+from ..check.examine import examine
 from ..check.loading import load, wrap
-from ..check.target import Target
+from ..check.report import Report
+from ..verdict.judge import Verdict
 
 
 def assert_parity(target: Any, *, adapter: Any = None, name: str = "") -> Report:
@@ -23,21 +24,17 @@ def assert_parity(target: Any, *, adapter: Any = None, name: str = "") -> Report
             and bound, and the mistake where it is known.
         InputError: there is no such target, or it offers nothing that can be checked.
     """
-    found: Target
     if isinstance(target, str):
         found = load(target, adapter)
     else:
         found = wrap(name or getattr(target, "__name__", type(target).__name__), target, adapter)
     report = examine(found)
-    if report.verdict != "agree":
+    if report.verdict is not Verdict.AGREE:
         raise AssertionError(message(report))
     return report
 
 
 def message(report: Report) -> str:
     """A report that is no agreement, in a few lines."""
-    lines = [f"{report.target}: {report.verdict}: {report.headline}"]
-    if report.first:
-        first = report.first
-        lines.append(f"first wrong: {first['dtype']}, {first['step']}: {first['text']}")
-    return "\n".join([*lines, *report.diagnosis, *report.not_judged])
+    lines = [report.title, *report.first_wrong, *report.diagnosis, *report.not_judged]
+    return "\n".join(lines)

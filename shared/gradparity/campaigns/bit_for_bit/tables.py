@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ...tables import Table
 from .attribution import ALL, UPWARDS, WITHOUT
 
 Found = Mapping[str, Any]
 WORDS = {"sigmoid": "σ", "order": "order of sums", "fused": "multiply-adds"}
 ROUNDED = "rounded in one place: the exact variants"
-
-
-class Table(NamedTuple):
-    """Headings and rows."""
-
-    headings: Sequence[str]
-    rows: Sequence[Sequence[str]]
 
 
 class Rung(NamedTuple):

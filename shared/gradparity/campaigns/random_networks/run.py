@@ -20,8 +20,8 @@ from ...verdict.judge import Verdict
 from ..processes import DRAWS, in_processes, store
 
 KINDS: dict[Kind, tuple[str, Callable[[np.random.Generator], Setting]]] = {
-    "homework": ("agreement.json", random_setting),
-    "any": ("agreement-any.json", random_setting_of_any_kind),
+    "core": ("agreement.json", random_setting),
+    "full": ("agreement-any.json", random_setting_of_any_kind),
 }
 """The file for the result, and the networks that are drawn."""
 
@@ -34,7 +34,7 @@ def agreement(
     seed: int,
     folder: Path,
     progress: Callable[[str], None] = lambda _: None,
-    kind: Kind = "homework",
+    kind: Kind = "core",
 ) -> Verdict:
     """Judge implementations on random networks, each with several draws in both dtypes, and store the result.
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from ... import registry
 from ...experiments import datasets
-from ...files import replace_files
+from ...files import SWEEPS, replace_files
 from ...machine import machine, versions
-from ...sweep.run import SWEEPS, train
+from ...sweep.run import train
 from ...sweep.summary import SettingResult
 from .conventions import CONVENTIONS
 from .measurements import chaos, curves, dead_after_steps, digits, least_squares

@@ -1,0 +1,186 @@
+"""The verdict on what was observed of a target; where that is wrong, why, and whether it is but a convention."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..diagnosis.diagnose import diagnose
+from ..diagnosis.mistakes import FACTORS, UNIT
+from ..suites.core import Kind
+from ..verdict.agreement import Tally
+from ..verdict.judge import PHASES, Verdict, combine
+from .answer import answer
+from .explain import Explanation, explain
+from .observing import Observed
+from .target import Target
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was observed in one dtype, judged in the target's own convention.
+
+    Attributes:
+        dtype: of the data and weights.
+        observed: where the target has a convention of its own, converted to it.
+        explanation: of what disagrees; None where nothing does, or where another dtype settles the verdict.
+    """
+
+    dtype: str
+    observed: Observed
+    explanation: Explanation | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """What disagreed at first is a convention."""
+        return self.explanation is not None and self.explanation.accepted
+
+    @property
+    def rejected(self) -> bool:
+        """What disagreed is wrong."""
+        return self.explanation is not None and not self.explanation.accepted
+
+    @property
+    def phases(self) -> dict[str, dict[str, Any]]:
+        """Each phase's verdict and figures. Where a convention is no factor, of what it leaves unexplained."""
+        tallies = {phase: Tally() for phase in PHASES}
+        for observation in self.observed.all:
+            for finding in observation.findings:
+                tallies[finding.phase].add("", finding)
+        return {
+            phase: self._summary(tally.summary())
+            for phase, tally in tallies.items()
+            if tally.shares
+        }
+
+    def _summary(self, found: dict[str, Any]) -> dict[str, Any]:
+        explained = {}
+        if self.explanation and self.accepted and found["verdict"] == Verdict.DISAGREE:
+            explained = {
+                "verdict": Verdict.AGREE.value,
+                "largest_share": self.explanation.share,
+            }
+        return {k: v for k, v in (found | explained).items() if k != "largest_at"}
+
+    @property
+    def first_wrong(self) -> dict[str, Any] | None:
+        """The first tensor that disagrees, in the order of computation."""
+        for where, observation in self.observed.observations:
+            for finding in observation.findings:
+                if finding.verdict is Verdict.DISAGREE:
+                    return {
+                        "dtype": self.dtype,
+                        "step": where,
+                        "phase": finding.phase,
+                        "layer": finding.layer,
+                        "tensor": finding.tensor,
+                        "index": list(finding.index),
+                        "difference": finding.difference
+                        if np.isfinite(finding.difference)
+                        else None,
+                        "allowed": finding.allowed,
+                        "text": str(finding),
+                    }
+        return None
+
+
+def judge(target: Target, observed: Mapping[str, Observed]) -> list[Judged]:
+    """Judge each dtype; explain what disagrees, up to the first that is wrong."""
+    judged: list[Judged] = []
+    for dtype, one in observed.items():
+        settled = any(before.rejected for before in judged)
+        right = settled or one.verdict is not Verdict.DISAGREE
+        judged.append(Judged(dtype, one) if right else _explained(target, dtype, one))
+    return judged
+
+
+def _explained(target: Target, dtype: str, observed: Observed) -> Judged:
+    if observed.broken:
+        return Judged(dtype, observed, Explanation(observed.broken[0]))
+    tolerant = observed.with_absolute_sigmoid()
+    if tolerant.verdict is not Verdict.DISAGREE:
+        return Judged(dtype, tolerant, _INACCURATE_SIGMOID)
+    found = diagnose(observed.all, lambda case: answer(target, case).first)
+    explanation = explain(found, free=not target.contract)
+    if not (target.contract or explanation.accepted) and explanation.factor is UNIT:
+        explanation = _with_the_outputs_factor(explanation, observed)
+    own = observed.in_convention(explanation.factor, explanation.loss_factor)
+    return Judged(dtype, own, explanation)
+
+
+_INACCURATE_SIGMOID = Explanation(
+    "right, but its sigmoid is inaccurate far left of zero",
+    notes=[
+        "σ is right to a few eps in absolute terms only, as ½ (1 + tanh(z/2)) or 1 - 1/(1 + e^z) are: "
+        "for z far below zero its relative error is large"
+    ],
+    accepted=True,
+)
+
+
+def _with_the_outputs_factor(explanation: Explanation, observed: Observed) -> Explanation:
+    """Without a name for the mistake, the output layer may still show which multiple of the MSE is meant."""
+    for factor in FACTORS[1:]:
+        if observed.in_convention(factor, UNIT).right_at_the_output:
+            note = f"its convention is {factor.name} times the MSE: that is no mistake"
+            return replace(explanation, factor=factor, notes=[note])
+    return explanation
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """The verdict in one word and in one line; where it is wrong: where first, and why, a line each."""
+
+    verdict: Verdict
+    headline: str
+    first: Mapping[str, Any] | None = None
+    diagnosis: Sequence[str] = ()
+
+
+def conclude(target: Target, kind: Kind, judged: Sequence[Judged]) -> Conclusion:
+    """The verdict on a target, from those on every dtype."""
+    for one in judged:
+        if one.explanation and one.rejected:
+            reasons = [*one.observed.broken, *one.explanation.lines]
+            return Conclusion(Verdict.DISAGREE, one.explanation.headline, one.first_wrong, reasons)
+    for one in judged:
+        if one.explanation and one.accepted:
+            return Conclusion(Verdict.AGREE, one.explanation.headline)
+    raised = not_judged(judged)
+    if combine(one.observed.verdict for one in judged) is Verdict.ABSTAIN:
+        why = raised[0].partition(": ")[2] if raised else _UNINFORMATIVE
+        return Conclusion(Verdict.ABSTAIN, f"not judged: {why}")
+    reservation = next(_reservations(target, kind, judged, raised), None)
+    if reservation is not None:
+        return Conclusion(Verdict.ABSTAIN, reservation)
+    largest = max(found["largest_share"] or 0.0 for one in judged for found in one.phases.values())
+    headline = f"right: nothing is further from exact than {largest:.2g} of what rounding can do"
+    return Conclusion(Verdict.AGREE, headline)
+
+
+_UNINFORMATIVE = "nothing that it shows could tell right from wrong"
+
+
+def not_judged(judged: Sequence[Judged]) -> list[str]:
+    """The configurations of every dtype that the target could not run."""
+    return [f"{one.dtype}: {why}" for one in judged for why in one.observed.not_judged]
+
+
+def _reservations(
+    target: Target, kind: Kind, judged: Sequence[Judged], raised: Sequence[str]
+) -> Iterator[str]:
+    """Why a target is not called right although nothing that was judged is wrong."""
+    ran = sum(len(one.observed.ran) for one in judged)
+    lacking = [] if target.trains else ["it has no train, so that no optimizer was judged"]
+    if kind == "full" and (lacking := [*lacking, *raised]):
+        yield f"right on {ran} configurations, but this is not the whole contract: {lacking[0]}"
+    if len(raised) > ran:
+        yield f"right on {ran} configurations, but it raised on {len(raised)}: {raised[0]}"
+    if not target.shows_gradients:
+        yield (
+            f"what it offers ({', '.join(sorted(target.functions))}) is right, but back-propagation could not be "
+            "judged: it offers no gradient and no step"
+        )

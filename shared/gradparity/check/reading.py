@@ -1,0 +1,123 @@
+"""What a target returns, in whatever shape it is usual to write it, as the contract's arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..contract import Layer, Params, tensors
+from ..errors import ContractError
+from ..verdict.case import Case
+
+
+class Reader:
+    """Reads answers to one case.
+
+    All methods raise a ContractError for what has another size, or is not made of numbers.
+
+    Attributes:
+        narrow: some array had fewer bits than the case.
+    """
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self.narrow = False
+
+    def loss_and_grads(self, result: Any) -> tuple[float | None, Params]:
+        """A pair; the loss may be None."""
+        if not isinstance(result, tuple | list) or len(result) != 2:
+            raise _mismatch("loss_and_grads", "a pair (loss, grads)", result)
+        loss = None if result[0] is None else self.scalar("loss_and_grads", result[0])
+        return loss, self.params("loss_and_grads", "gradient", result[1])
+
+    def activations(self, result: Any) -> list[np.ndarray | None]:
+        """Those of every layer, with or without the inputs before them; or the predictions alone."""
+        network, samples = self._case.network, len(self._case.batch[0])
+        depth = len(network.layers)
+        if not isinstance(result, list | tuple) or _is_table(result):
+            result = [*[None] * (depth - 1), result]
+        if len(result) == depth + 1:
+            result = result[1:]
+        if len(result) != depth:
+            raise _mismatch("forward", f"{depth} activations", f"{len(result)} of them")
+        return [
+            None
+            if activation is None
+            else self.array("forward", f"activation {at}", activation, (samples, *shape))
+            for at, (activation, shape) in enumerate(zip(result, network.shapes[1:], strict=True))
+        ]
+
+    def params(self, function: str, what: str, result: Any) -> Params:
+        """From pairs (weight, bias), or weights alone, or weights and biases in one row."""
+        like = self._case.params
+        rows, wanted = _flat(result), tensors(like)
+        names = [
+            f"{what} {at}.{name}"
+            for at, layer in enumerate(like)
+            for name in ("weight", "bias")
+            if getattr(layer, name) is not None
+        ]
+        if len(rows) != len(wanted):
+            raise _mismatch(function, f"{len(wanted)} tensors", f"{len(rows)} of them")
+        arrays = iter(
+            self.array(function, name, row, tensor.shape)
+            for name, row, tensor in zip(names, rows, wanted, strict=True)
+        )
+        return tuple(
+            Layer(next(arrays), None if layer.bias is None else next(arrays)) for layer in like
+        )
+
+    def scalar(self, function: str, value: Any) -> float:
+        """The loss."""
+        return float(self.array(function, "the loss", value, ()))
+
+    def array(self, function: str, what: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+        """An array of this shape, but for axes of length 1: a bias as (1, n), say."""
+        array = _numpy(value)
+        if array.dtype.kind not in "fiu":
+            raise _mismatch(function, f"numbers for {what}", f"{array.dtype} values")
+        if array.shape != shape and _without_ones(array.shape) == _without_ones(shape):
+            array = array.reshape(shape)
+        if array.shape != shape:
+            raise _mismatch(function, f"{what} of shape {shape}", f"shape {array.shape}")
+        if array.dtype.kind == "f" and array.dtype.itemsize < self._case.dtype.itemsize:
+            self.narrow = True
+        return np.array(array)
+
+
+def _mismatch(function: str, expected: str, received: Any) -> ContractError:
+    if not isinstance(received, str):
+        received = f"{type(received).__name__} {received!r:.60}"
+    return ContractError(f"{function} must return {expected}, it returned {received}")
+
+
+def _flat(result: Any) -> list[Any]:
+    """The arrays of nested lists and tuples in their order, without what is None. Rows of numbers are arrays too."""
+    if result is None:
+        return []
+    if isinstance(result, list | tuple) and not _is_table(result):
+        return [array for item in result for array in _flat(item)]
+    return [result]
+
+
+def _is_table(value: Any) -> bool:
+    """A row of numbers, or rows of numbers."""
+    rows = value if value and all(isinstance(row, list | tuple) for row in value) else [value]
+    return all(row and all(isinstance(n, int | float | np.number) for n in row) for row in rows)
+
+
+def _numpy(value: Any) -> np.ndarray:
+    """NumPy's view of an array, a number, a torch tensor or a JAX array."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise ContractError(
+            f"it returned {type(value).__name__}, which is no array: {error}"
+        ) from None
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(n for n in shape if n != 1)

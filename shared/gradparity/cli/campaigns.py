@@ -1,0 +1,145 @@
+"""The long runs, whose results the report shows.
+
+Each command imports its own: importing all of them would take as long as the rest of the start.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import registry
+from ..campaigns.study.sweeps import SEEDS
+from ..device import CPU
+from ..files import CAMPAIGNS, SWEEPS, replace_files
+from .options import Campaigns, Device, Impls, Kinds, Seed, Sweeps, load_implementations
+from .terminal import finish, progress, say, show
+
+
+def judge_random_networks(
+    networks: Annotated[int, typer.Option(min=1, help="How many random networks.")] = 1700,
+    seed: Seed = 0,
+    kind: Kinds = "core",
+    impl: Impls = None,
+    campaigns: Campaigns = CAMPAIGNS,
+) -> None:
+    """Judge the implementations on random networks. A long run: JAX compiles each network (about 0.5 s)."""
+    from ..campaigns.random_networks.run import KINDS, agreement
+
+    targets = impl or list(load_implementations(None))
+    with progress(networks) as advance:
+        verdict = agreement(targets, networks, seed, campaigns, advance, kind)
+    say(f"written to {campaigns / KINDS[kind][0]}")
+    finish(verdict)
+
+
+def study_seeds(
+    impl: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An implementation, by name or path; repeatable; the first one runs everything but the assignment's "
+            "table.",
+            show_default="jax, numpy, torch",
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=2, help="Members of each sweep.")] = SEEDS,
+    campaigns: Campaigns = CAMPAIGNS,
+    sweeps: Sweeps = SWEEPS,
+) -> None:
+    """Repeat the original assignment, and what it left blank, from many initial seeds. A long run.
+
+    The assignment's table is made in every implementation, everything else in the first. Run the same command again
+    to resume a study that was stopped.
+    """
+    from ..campaigns.study.run import STUDY, steps, study
+
+    # The first one runs almost everything: JAX, if it is there, is by far the fastest.
+    found = load_implementations(impl)
+    targets = list(dict.fromkeys(impl or sorted(found, key=lambda name: name != "jax")))
+    with progress(steps(targets)) as advance:
+        study(targets, campaigns, seeds, sweeps, advance)
+    say(f"written to {campaigns / STUDY}")
+
+
+def time_implementations(
+    impl: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="An implementation, by name or path; repeatable.",
+            show_default="the plain and the tuned ones",
+        ),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only the tiny network: about two minutes.")
+    ] = False,
+    rounds: Annotated[int, typer.Option(min=1, help="Timed runs of each candidate.")] = 7,
+    device: Device = CPU,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where to write all figures, as JSON.",
+            show_default=f"{CAMPAIGNS}/bench.json, none if --quick",
+        ),
+    ] = None,
+) -> None:
+    """Time each implementation against common ways to write it and against a C loop, on one thread."""
+    from ..campaigns.bench.run import BENCH, TARGETS, bench
+    from ..campaigns.bench.tables import tables
+    from ..campaigns.bench.workloads import workloads
+
+    targets = list(dict.fromkeys(impl or TARGETS))
+    for target in targets:
+        registry.load(target)  # what is wrong with it is said before the work begins
+    steps = len(targets) + len(list(workloads(quick=quick)))
+    with progress(steps) as advance:
+        found = bench(
+            list(map(registry.absolute, targets)),
+            quick=quick,
+            rounds=rounds,
+            device=device,
+            progress=advance,
+        )
+    for number, table in enumerate(tables(found)):
+        if number:
+            say("")
+        show(table)
+    out = out or (None if quick else CAMPAIGNS / BENCH)
+    if out is not None:
+        replace_files(out.parent, {out.name: (json.dumps(found, indent=1) + "\n").encode()})
+        say(f"written to {out}")
+
+
+def compare_bits(
+    seeds: Annotated[int, typer.Option(min=1, help="Initial seeds of each experiment.")] = 10,
+    campaigns: Campaigns = CAMPAIGNS,
+) -> None:
+    """Compare the exact variants bit for bit, and attribute what differs between the plain ones to its causes."""
+    from ..campaigns.bit_for_bit.run import LADDER, ladder, steps
+    from ..campaigns.bit_for_bit.tables import differences, tables
+
+    with progress(steps(seeds)) as advance:
+        found = ladder(campaigns, seeds, advance)
+    for table in tables(found):
+        show(table)
+        say("")
+    for sentence in differences(found["exact"]):
+        say(sentence)
+    say(f"written to {campaigns / LADDER}")
+
+
+def plant_faults(
+    networks: Annotated[int, typer.Option(min=1, help="How many random networks.")] = 300,
+    seed: Seed = 0,
+    campaigns: Campaigns = CAMPAIGNS,
+) -> None:
+    """Plant known faults in a correct implementation: is each caught, and named rightly? A long run."""
+    from ..campaigns.planted_faults.run import FAULTS, faults
+
+    with progress(networks) as advance:
+        verdict = faults(networks, seed, campaigns, advance)
+    say(f"written to {campaigns / FAULTS}")
+    finish(verdict)

@@ -1,0 +1,57 @@
+"""Options that several commands have, and what they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .. import registry
+from ..guarded import Guarded
+from ..suites.core import Kind
+from . import terminal
+
+Experiment = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="A name, or a .toml file.")]
+Impl = Annotated[str, typer.Option(help="An implementation: a name, or path/to/file.py[:object].")]
+Impls = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--impl",
+        help="An implementation, by name or path; repeatable.",
+        show_default="numpy, torch, jax",
+    ),
+]
+Kinds = Annotated[
+    Kind,
+    typer.Option(
+        help="core: dense sigmoid networks, MSE, plain SGD; "
+        "full: every activation, loss, optimizer and layer of the contract."
+    ),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the random networks.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        help="Where torch and JAX keep their arrays: cpu, or cuda, without TF32. NumPy stays on the CPU."
+    ),
+]
+Runs = Annotated[Path, typer.Option(help="The folder of runs.")]
+Sweeps = Annotated[Path, typer.Option(help="The folder of sweeps.")]
+Campaigns = Annotated[Path, typer.Option(help="The folder of campaigns' results.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def load_implementations(names: Sequence[str] | None) -> dict[str, Guarded]:
+    """Those named; or the three plain ones, with a note on each whose framework is missing."""
+    if names:
+        loaded = [registry.load(name) for name in dict.fromkeys(names)]
+        return {target.name: target for target in loaded}
+    found = {}
+    for name in registry.PLAIN:
+        try:
+            found[name] = registry.load(name)
+        except registry.MissingFrameworkError as error:
+            terminal.note(str(error))
+    return found

@@ -1,0 +1,95 @@
+"""What commands print, and how: lines, tables, a progress bar, and the verdict as the exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import typer
+from rich import box, table
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from ..tables import Table
+from ..verdict.judge import Verdict
+
+EXIT_CODES = {Verdict.AGREE: 0, Verdict.DISAGREE: 1, Verdict.ABSTAIN: 3}
+BAD_INPUT = 2
+
+
+def output() -> Console:
+    """Standard output. Where it is no terminal, lines are as long as they need be and hold no escape codes."""
+    return Console() if sys.stdout.isatty() else Console(width=1000)
+
+
+def errors() -> Console:
+    """Standard error, likewise."""
+    return Console(stderr=True) if sys.stderr.isatty() else Console(stderr=True, width=1000)
+
+
+def say(*lines: str) -> None:
+    """Print lines as they are."""
+    output().print(*lines, sep="\n", highlight=False, markup=False)
+
+
+def note(line: str) -> None:
+    """Print what a user should know, to standard error."""
+    errors().print(f"note: {line}", highlight=False, markup=False)
+
+
+def fail(message: str) -> NoReturn:
+    """End the command because of what the user gave."""
+    errors().print(f"[bold red]error:[/] {escape(message)}", highlight=False)
+    raise SystemExit(BAD_INPUT)
+
+
+def show(rows: Table) -> None:
+    """Print a table."""
+    console = output()
+    drawn = table.Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
+    for heading in rows.headings:
+        drawn.add_column(heading, overflow="fold")
+    for row in rows.rows:
+        drawn.add_row(*map(escape, row))
+    console.print(drawn)
+
+
+def finish(verdict: Verdict) -> NoReturn:
+    """Print the verdict, and end the command with its exit code."""
+    output().print(f"verdict: {verdict.value}", style="bold")
+    raise typer.Exit(EXIT_CODES[verdict])
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Callable[[str], None]]:
+    """A bar on a terminal, nothing elsewhere. Each call names what begins, and so ends what went before."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    console = errors()
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("", total=total)
+        begun = 0
+
+        def advance(description: str) -> None:
+            nonlocal begun
+            bar.update(task, description=escape(description), completed=begun)
+            begun += 1
+
+        yield advance

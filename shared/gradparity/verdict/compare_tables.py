@@ -1,0 +1,66 @@
+"""A comparison of two runs in rows of words, for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..experiments.runner import Run
+from ..tables import Table
+from .compare_runs import Comparison
+from .judge import Verdict
+from .kept_run import Testimony
+
+
+def verdicts(result: Comparison, names: Sequence[str], runs: Sequence[Run]) -> Table:
+    """A row for each run: how it was judged."""
+    rows = [
+        _verdict(name, run, one)
+        for name, run, one in zip(names, runs, result.testimonies, strict=True)
+    ]
+    return Table(("run", "implementation", "judged", "share", "free run", "verdict"), rows)
+
+
+def _verdict(name: str, run: Run, testimony: Testimony) -> tuple[str, ...]:
+    largest = max((finding.share for _, finding in testimony.findings), default=0.0)
+    return (
+        name,
+        run.implementation,
+        f"{len(testimony.findings)} tensors",
+        f"{largest:.2g}",
+        testimony.free_run.in_words,
+        testimony.verdict.value,
+    )
+
+
+def faults(result: Comparison, names: Sequence[str]) -> Iterator[str]:
+    """Where each run is wrong, in sentences; none if it is right."""
+    for name, testimony in zip(names, result.testimonies, strict=True):
+        yield from (f"{name}: {line}" for line in _faults(testimony))
+
+
+def _faults(testimony: Testimony) -> Iterator[str]:
+    if not testimony.same_start:
+        yield "it does not start from the experiment's initial weights"
+    wrong = [(at, f) for at, f in testimony.findings if f.verdict is Verdict.DISAGREE]
+    if wrong:
+        update, finding = wrong[0]
+        yield f"first wrong at update {update}: {finding}"
+    if testimony.free_run.outside_at is not None:
+        yield f"outside what rounding can do from update {testimony.free_run.outside_at} on"
+
+
+def first_difference(result: Comparison) -> str:
+    """From when on the recorded losses differ, in a sentence."""
+    if result.first_difference is None:
+        return "the recorded losses are the same to the last bit"
+    return f"the recorded losses first differ at update {result.first_difference}"
+
+
+def distances(result: Comparison) -> Table:
+    """A row for each update count that both kept: how far weights and losses are apart."""
+    rows = []
+    for update, distance in result.distances.items():
+        inside = update < len(result.loss_differences)
+        loss = f"{result.loss_differences[update]:.2g}" if inside else ""
+        rows.append((str(update), f"{distance:.2g}", loss))
+    return Table(("update", "weights apart", "losses apart"), rows)
