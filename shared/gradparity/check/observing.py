@@ -13,8 +13,8 @@ from ..diagnosis.mistakes import UNIT, Factor
 from ..errors import ContractError
 from ..guarded import Guarded
 from ..problem import Problem
-from ..suites.core import SUITE, Configuration, Kind
-from ..suites.extended import features
+from ..suites.core import CORE_SUITE, Configuration, Kind
+from ..suites.extended import extended_suite
 from ..verdict.case import Case, oracle_dtype, steps_of
 from ..verdict.free_run import envelope, judge_free_run
 from ..verdict.judge import Verdict, combine
@@ -128,7 +128,7 @@ def configurations(
     limits: Limits, dtype: str, kind: Kind = "homework"
 ) -> Iterator[tuple[str, Case]]:
     """The vetted suites, or what the target can run in their place."""
-    chosen: Sequence[Configuration] = SUITE
+    chosen: Sequence[Configuration] = CORE_SUITE
     if limits.widths is not None:
         biases = (True,) if limits.biases is None else limits.biases
         counts = _SAMPLES if limits.samples is None else (limits.samples,) * 2
@@ -138,12 +138,12 @@ def configurations(
             for batch in [None if limits.samples else samples - 4]
         ]
     elif limits.biases is not None:
-        chosen = [replace(c, biases=limits.biases) for c in SUITE]
+        chosen = [replace(c, biases=limits.biases) for c in CORE_SUITE]
     for seed, configuration in enumerate(chosen):
         case = configuration.case(dtype, seed, limits.learning_rate)
         yield str(configuration), case
     if kind == "any":
-        yield from features(dtype)
+        yield from extended_suite(dtype)
 
 
 def _look_again(target: Target, seen: Seen) -> None:
@@ -181,7 +181,7 @@ def _same(observation: Observation, before: Any, after: Any, name: str) -> bool:
 
 def _follow(target: Target, seen: Seen) -> None:
     """A whole training run: every step from the run's own weights, and the run itself inside the envelope."""
-    configuration = next((c for c in SUITE if c.batch_size), SUITE[0])
+    configuration = next((c for c in CORE_SUITE if c.batch_size), CORE_SUITE[0])
     if target.limits.widths is not None:
         return
     case = configuration.case("float64", seed=1, epochs=FREE_RUN_EPOCHS)

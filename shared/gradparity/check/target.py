@@ -17,7 +17,7 @@ import numpy as np
 from ..contract import Layer, Network, Params, map_params, tensors
 from ..errors import ContractError, InputError
 from ..guarded import Guarded
-from ..reference.step import Step
+from ..reference.step import StepValues
 from ..verdict.case import Case
 
 FUNCTIONS = ("forward", "loss", "loss_and_grads", "step", "train")
@@ -108,7 +108,7 @@ class Target:
         """Whether back-propagation can be judged by what it offers."""
         return bool({"loss_and_grads", "step", "train"} & set(self.functions))
 
-    def observe(self, case: Case) -> list[tuple[Case, Step]]:
+    def observe(self, case: Case) -> list[tuple[Case, StepValues]]:
         """What the target makes of a case: of its update, and of the next one where it trains.
 
         Raises:
@@ -117,21 +117,21 @@ class Target:
         """
         network, params = case.network, case.params
         inputs, targets = case.batch
-        step = Step()
+        step = StepValues()
         if "loss_and_grads" in self.functions:
             result = self._call("loss_and_grads", network, params, inputs, targets)
             if not isinstance(result, tuple | list) or len(result) != 2:
                 raise self._wrong("loss_and_grads", "a pair (loss, grads)", result)
             loss = None if result[0] is None else self._scalar("loss_and_grads", result[0], case)
             grads = self._params("loss_and_grads", "gradient", result[1], case)
-            step = Step(loss=loss, grads=grads)
+            step = StepValues(loss=loss, grads=grads)
         elif "loss" in self.functions:
             told = self._call("loss", network, params, inputs, targets)
-            step = Step(loss=self._scalar("loss", told, case))
+            step = StepValues(loss=self._scalar("loss", told, case))
         if "forward" in self.functions:
             result = self._call("forward", network, params, inputs)
             activations = self._activations(result, case, len(inputs))
-            step = Step(activations, step.loss, step.grads)
+            step = StepValues(activations, step.loss, step.grads)
         if self.trains:
             (_, trained), *following = case.observe_training(Guarded(self.name, self.trainer()))
             shown = replace(trained, activations=step.activations, loss=step.loss, grads=step.grads)
@@ -140,7 +140,7 @@ class Target:
             rate = case.schedule.learning_rate
             result = self._call("step", network, params, inputs, targets, learning_rate=rate)
             updated = self._params("step", "weight", result, case)
-            step = Step(step.activations, step.loss, step.grads, None, updated)
+            step = StepValues(step.activations, step.loss, step.grads, None, updated)
         return [(case, step)]
 
     def trainer(self) -> Any:

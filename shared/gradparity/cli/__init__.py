@@ -57,7 +57,7 @@ from ..sweep.run import SWEEPS, default_folder, sweep
 from ..sweep.summary import HEADINGS, row
 from ..verdict import compare_runs as comparison
 from ..verdict.judge import Verdict, combine
-from ..verdict.kept_run import Testimony
+from ..verdict.kept_run import RunVerdict
 
 EXIT_CODES = {Verdict.AGREE: 0, Verdict.DISAGREE: 1, Verdict.ABSTAIN: 3}
 BAD_INPUT = 2
@@ -203,19 +203,19 @@ def compare(
     a, b = store.load(run_a, runs), store.load(run_b, runs)
     result = comparison.compare(a, b)
     table = _table("run", "implementation", "judged", "share", "free run", "verdict")
-    for name, one, testimony in zip((run_a, run_b), (a, b), result.testimonies, strict=True):
-        largest = max((finding.share for _, finding in testimony.findings), default=0.0)
+    for name, one, judged in zip((run_a, run_b), (a, b), result.run_verdicts, strict=True):
+        largest = max((finding.share for _, finding in judged.findings), default=0.0)
         table.add_row(
             escape(Path(name).name),
             escape(one.implementation),
-            f"{len(testimony.findings)} tensors",
+            f"{len(judged.findings)} tensors",
             f"{largest:.2g}",
-            testimony.free_run.in_words,
-            testimony.verdict.value,
+            judged.free_run.in_words,
+            judged.verdict.value,
         )
     _out.print(table)
-    for name, testimony in zip((run_a, run_b), result.testimonies, strict=True):
-        for line in _faults(testimony):
+    for name, judged in zip((run_a, run_b), result.run_verdicts, strict=True):
+        for line in _faults(judged):
             _out.print(f"{Path(name).name}: {line}", highlight=False, markup=False)
     _out.print()
     if result.first_difference is None:
@@ -553,15 +553,15 @@ def _finish(verdict: Verdict) -> None:
     raise typer.Exit(EXIT_CODES[verdict])
 
 
-def _faults(testimony: Testimony) -> Iterator[str]:
-    if not testimony.same_start:
+def _faults(judged: RunVerdict) -> Iterator[str]:
+    if not judged.same_start:
         yield "it does not start from the experiment's initial weights"
-    wrong = [(at, f) for at, f in testimony.findings if f.verdict is Verdict.DISAGREE]
+    wrong = [(at, f) for at, f in judged.findings if f.verdict is Verdict.DISAGREE]
     if wrong:
         update, finding = wrong[0]
         yield f"first wrong at update {update}: {finding}"
-    if testimony.free_run.outside_at is not None:
-        yield f"outside what rounding can do from update {testimony.free_run.outside_at} on"
+    if judged.free_run.outside_at is not None:
+        yield f"outside what rounding can do from update {judged.free_run.outside_at} on"
 
 
 def _table(*columns: str) -> Table:
