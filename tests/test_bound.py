@@ -16,9 +16,9 @@ from gradparity.reference.bound import bound
 from gradparity.reference.bound_update import bound_update
 from gradparity.reference.passes import RIGHT, evaluate
 from gradparity.reference.precision import Precision
-from gradparity.reference.step import Step
+from gradparity.reference.step import StepValues
 from gradparity.reference.updates import apply_update
-from gradparity.suites.core import SUITE
+from gradparity.suites.core import CORE_SUITE
 from gradparity.verdict.case import Case
 from gradparity.verdict.judge import PHASES, Finding, Verdict, combine, judge
 
@@ -31,7 +31,7 @@ COARSE = Precision("coarse", 2.0**-6, 2.0**-9, 1e30)
 Matrix = list[list[float]]
 
 
-def by_hand(case: Case, r: Precision, tail: float = 0.0) -> Step:
+def by_hand(case: Case, r: Precision, tail: float = 0.0) -> StepValues:
     """E of every number, entry by entry, straight from the formulas. Slow, and without NumPy's arithmetic."""
     u, eta = r.eps / 2, r.eta
 
@@ -151,10 +151,10 @@ def by_hand(case: Case, r: Precision, tail: float = 0.0) -> Step:
         return rate * 1.01 * e + 3 * u * rate * abs(grad) + 2 * u * abs(new) + u * abs(old) + eta
 
     e_new = map_params(e_updated, tuple(grads), step.grads, case.params, updated)
-    return Step([np.array(e) for e in e_a[1:]], e_loss, tuple(grads), e_loss, e_new)
+    return StepValues([np.array(e) for e in e_a[1:]], e_loss, tuple(grads), e_loss, e_new)
 
 
-def of(case: Case, r: Precision, *, absolute_sigmoid: bool = False) -> Step:
+def of(case: Case, r: Precision, *, absolute_sigmoid: bool = False) -> StepValues:
     step = evaluate(case.network, case.params, *case.batch, RIGHT)
     e = bound(case.network, step, case.params, case.batch[1], r, absolute_sigmoid=absolute_sigmoid)
     updated, _ = bound_update(
@@ -167,7 +167,7 @@ def after(case: Case, grads: Params) -> Params:
     return apply_update(case.schedule, case.params, grads, case.state, case.update + 1)[0]
 
 
-def numbers(step: Step) -> list[np.ndarray]:
+def numbers(step: StepValues) -> list[np.ndarray]:
     return [
         *(np.asarray(a) for a in step.activations or ()),
         np.asarray(step.loss),
@@ -191,7 +191,11 @@ def single(weight: list[list[float]], inputs: list[float], target: float) -> Cas
 CANCELLING = single([[1000.0], [-1000.0]], [1.0, 1.0], 0.9)
 """z is 0 and its error larger than that: σ may be anything between 0 and 1, and no further off."""
 
-CASES = [CANCELLING, informative_case("float64"), *(c.case("float64", seed=2) for c in SUITE[:6])]
+CASES = [
+    CANCELLING,
+    informative_case("float64"),
+    *(c.case("float64", seed=2) for c in CORE_SUITE[:6]),
+]
 
 
 @pytest.mark.parametrize("absolute_sigmoid", [False, True])
@@ -205,7 +209,7 @@ def test_the_formulas_once_more(case: Case, r: Precision, absolute_sigmoid: bool
         np.testing.assert_allclose(mine, 1.01 * other, rtol=1e-9)
 
 
-def rounded(case: Case, r: Precision, draw: Callable[[Any], Any]) -> Step:
+def rounded(case: Case, r: Precision, draw: Callable[[Any], Any]) -> StepValues:
     """The step with an error in every operation, of what share of the largest that the format allows `draw` says."""
     u = r.eps / 2
 
@@ -242,7 +246,7 @@ def rounded(case: Case, r: Precision, draw: Callable[[Any], Any]) -> Step:
         d_a = matmul(delta, weight.T)
     rate = plus(case.schedule.learning_rate)
     updated = map_params(lambda w, g: plus(w - times(rate * g)), case.params, tuple(grads))
-    return Step(a[1:], loss, tuple(grads), loss, updated)
+    return StepValues(a[1:], loss, tuple(grads), loss, updated)
 
 
 @pytest.mark.parametrize(
@@ -259,7 +263,7 @@ def test_whatever_rounds_stays_inside_and_comes_near(eps: float, eta: float) -> 
         params: Params = case.params
         exact = evaluate(case.network, params, *case.batch, RIGHT)
         updated = after(case, exact.grads)
-        expected = Step(exact.activations[1:], exact.loss, exact.grads, exact.loss, updated)
+        expected = StepValues(exact.activations[1:], exact.loss, exact.grads, exact.loss, updated)
         e = of(case, r)
         for draw in draws:
             for found in judge(params, rounded(case, r, draw), expected, e, 1.0):
@@ -355,8 +359,8 @@ def test_weight_and_change_together_may_be_beyond_the_range() -> None:
         assert np.isfinite(tensors(e.grads or ())[0]).all()
 
 
-def _step(value: float) -> Step:
-    return Step(loss=np.float64(value))
+def _step(value: float) -> StepValues:
+    return StepValues(loss=np.float64(value))
 
 
 def test_the_edges_of_the_verdict() -> None:
@@ -387,14 +391,16 @@ def test_the_edges_of_the_verdict() -> None:
 def test_what_is_not_shown_is_not_judged() -> None:
     case = informative_case("float64")
     expected, e = case.expect()
-    assert judge(case.params, Step(), expected, e, 1.0) == []
-    seen = Step(activations=[None, None, (expected.activations or ())[2]], recorded=expected.loss)
+    assert judge(case.params, StepValues(), expected, e, 1.0) == []
+    seen = StepValues(
+        activations=[None, None, (expected.activations or ())[2]], recorded=expected.loss
+    )
     found = judge(case.params, seen, expected, e, 1.0)
     assert [(f.phase, f.layer, f.tensor) for f in found] == [
         ("forward", 2, "activation"),
         ("loss", None, "recorded loss"),
     ]
-    found = judge(case.params, Step(grads=expected.grads), expected, e, 1.0)
+    found = judge(case.params, StepValues(grads=expected.grads), expected, e, 1.0)
     assert [(f.layer, f.tensor) for f in found] == [
         (2, "weight"),
         (2, "bias"),
@@ -404,11 +410,11 @@ def test_what_is_not_shown_is_not_judged() -> None:
     ]
     assert combine(f.verdict for f in found) is Verdict.AGREE
     weights = tuple(layer._replace(bias=None) for layer in expected.grads or ())
-    found = judge(case.params, Step(grads=weights), expected, e, 1.0)
+    found = judge(case.params, StepValues(grads=weights), expected, e, 1.0)
     assert [(f.layer, f.tensor) for f in found] == [(2, "weight"), (1, "weight"), (0, "weight")]
     wrong = [np.array(a) for a in expected.activations or () if a is not None]
     wrong[1][2, 3] += 1e-9
-    (_, finding, _) = judge(case.params, Step(activations=list(wrong)), expected, e, 1.0)
+    (_, finding, _) = judge(case.params, StepValues(activations=list(wrong)), expected, e, 1.0)
     assert (finding.index, finding.layer) == ((2, 3), 1)
     assert str(finding).startswith("forward: layer 1 activation[2, 3]: difference 1e-09, allowed ")
 
@@ -438,8 +444,10 @@ def test_what_a_bound_is_measured_against() -> None:
     weight = np.array([[100.0, 100.0]])
 
     def verdicts(e: float) -> dict[str, Verdict]:
-        bound_ = Step([np.array([[e]])], e, _params(e), e, _params(e))
-        exact = Step([np.array([[4.0]])], 4.0, _params(4.0), 4.0, (Layer(weight + 4.0, None),))
+        bound_ = StepValues([np.array([[e]])], e, _params(e), e, _params(e))
+        exact = StepValues(
+            [np.array([[4.0]])], 4.0, _params(4.0), 4.0, (Layer(weight + 4.0, None),)
+        )
         found = judge((Layer(weight, None),), exact, exact, bound_, 1.0)
         return {f"{f.phase} {f.tensor}": f.verdict for f in found}
 
@@ -457,11 +465,11 @@ def test_steps_of_different_shape_are_no_steps() -> None:
     expected, e = case.expect()
     fewer = (expected.activations or ())[:2]
     with pytest.raises(ValueError, match=r"argument 2 is (longer|shorter)"):
-        judge(case.params, Step(activations=fewer), expected, e, 1.0)
+        judge(case.params, StepValues(activations=fewer), expected, e, 1.0)
     with pytest.raises(ValueError, match=r"argument 2 is (longer|shorter)"):
-        judge(case.params, Step(grads=(expected.grads or ())[:2]), expected, e, 1.0)
+        judge(case.params, StepValues(grads=(expected.grads or ())[:2]), expected, e, 1.0)
     with pytest.raises(ValueError, match=r"argument 2 is (longer|shorter)"):
-        judge(case.params, Step(updated=(expected.updated or ())[:2]), expected, e, 1.0)
+        judge(case.params, StepValues(updated=(expected.updated or ())[:2]), expected, e, 1.0)
 
 
 def test_formats_and_findings_are_frozen() -> None:

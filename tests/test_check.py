@@ -18,7 +18,7 @@ from gradparity.check.report import Report
 from gradparity.check.target import Limits
 from gradparity.contract import Params, Schedule, map_params
 from gradparity.errors import InputError
-from gradparity.reference.step import Step
+from gradparity.reference.step import StepValues
 from gradparity.verdict.case import Case
 from gradparity.verdict.judge import PHASES
 from gradparity.verdict.observation import Observation
@@ -357,7 +357,7 @@ def test_a_sigmoid_inaccurate_in_its_tail_is_right_with_a_note(tmp_path: Path) -
     strict = Observation(case, step)
     assert strict.wrong("forward")
     assert not replace(strict, absolute_sigmoid=True).wrong(*PHASES)
-    wrong = Step([a if a is None else a * (1 + 1e-9) for a in step.activations or ()])
+    wrong = StepValues([a if a is None else a * (1 + 1e-9) for a in step.activations or ()])
     assert Observation(case, wrong, absolute_sigmoid=True).wrong("forward")
 
 

@@ -18,7 +18,7 @@ from torch.utils._pytree import tree_leaves
 from gradparity import cli, device
 from gradparity.contract import Adam, map_params
 from gradparity.errors import InputError
-from gradparity.suites.extended import features
+from gradparity.suites.extended import extended_suite
 
 from .helpers import informative_case, submodule
 
@@ -47,7 +47,9 @@ def calls() -> dict[str, Callable[[Any], Any]]:
     """What an implementation offers, on a dense network and, but for ensembles, a convolution; with Adam's state."""
     found: dict[str, Callable[[Any], Any]] = {}
     dense = informative_case("float64", update=0)
-    conv = next(case for where, case in features("float64") if where.startswith("convolution"))
+    conv = next(
+        case for where, case in extended_suite("float64") if where.startswith("convolution")
+    )
     for kind, case in (("dense", dense), ("conv", conv)):
         data = case.network, case.params, case.inputs, case.targets
         schedule = replace(case.schedule, optimizer=Adam())

@@ -12,11 +12,10 @@ import pytest
 
 from gradparity.campaigns import processes
 from gradparity.campaigns.planted_faults import run as campaign
-from gradparity.campaigns.planted_faults import scoreboard as scoreboard_module
 from gradparity.campaigns.planted_faults.faults import (
+    EXTENDED,
     FACTORS,
     FAULTS,
-    FEATURES,
     WHOLE,
     Fault,
     Patch,
@@ -32,10 +31,10 @@ from gradparity.campaigns.planted_faults.scoreboard import (
 )
 from gradparity.contract import Params, map_params
 from gradparity.diagnosis.diagnose import Diagnosis, diagnose
-from gradparity.diagnosis.mistakes import GRADIENT, base, gradient, training
-from gradparity.diagnosis.naming import fits
+from gradparity.diagnosis.mistakes import GRADIENT
+from gradparity.diagnosis.search import fits
 from gradparity.guarded import Guarded
-from gradparity.suites.core import suite
+from gradparity.suites.core import core_suite
 from gradparity.verdict import case as case_module
 from gradparity.verdict.case import Case
 from gradparity.verdict.judge import PHASES, Verdict
@@ -43,7 +42,7 @@ from gradparity.verdict.observation import Observation
 
 from .helpers import Faulty, implementation, informative_case, scaled
 
-CASES = [case for _, case in suite("float64")]
+CASES = [case for _, case in core_suite("float64")]
 PAIRS = list(pairs())
 
 
@@ -128,8 +127,7 @@ def test_a_fault_is_visible_where_its_effect_exceeds_rounding(plant: Plant) -> N
 
 def test_without_an_extended_type(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where long double is float64, float64 is judged by twice the bound, and named as well."""
-    for module in (case_module, base, gradient, training, scoreboard_module):
-        monkeypatch.setattr(module, "oracle_dtype", lambda: np.float64)
+    monkeypatch.setattr(case_module, "oracle_dtype", lambda: np.float64)
     for name in ("missing σ', layer 1", "wrong sign", "float32 matmul, layer 0"):
         fault = next(f for f in FAULTS if str(f) == name)
         found = score(fault, plant.plant(fault), CASES, visibility=False)
@@ -141,7 +139,7 @@ def test_without_an_extended_type(plant: Plant, monkeypatch: pytest.MonkeyPatch)
 
 def test_in_float32_too(plant: Plant) -> None:
     fault = next(f for f in FAULTS if str(f) == "missing σ', layer 0")
-    cases = [case for _, case in suite("float32")]
+    cases = [case for _, case in core_suite("float32")]
     faulty = plant.plant(fault)
     assert classify(fault, named(faulty, cases), observe(faulty, cases)) is Outcome.NAMED
 
@@ -184,16 +182,16 @@ def named(faulty: Guarded, cases: Sequence[Case]) -> Diagnosis:
 
 
 def test_the_campaign_counts_and_stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    chosen = [("single", FAULTS[0]), ("pairs", PAIRS[0]), ("features", FEATURES[0])]
+    chosen = [("single", FAULTS[0]), ("pairs", PAIRS[0]), ("features", EXTENDED[0])]
     monkeypatch.setattr(campaign, "planted_faults", lambda: chosen)
     monkeypatch.setattr(campaign, "PLANTED", [FAULTS[1]])
-    monkeypatch.setattr(campaign, "PLANTED_IN_FEATURES", [FEATURES[1]])
+    monkeypatch.setattr(campaign, "EXTENDED", [EXTENDED[1]])
     monkeypatch.setattr(processes, "ProcessPoolExecutor", InThisProcess)
     assert campaign.faults(2, 0, tmp_path) is Verdict.AGREE
     stored = json.loads((tmp_path / "faults.json").read_text())
     for table, fault in chosen:
         assert stored[table][str(fault)]["named"] == 1
-    for table, fault in (("random", FAULTS[1]), ("random_features", FEATURES[1])):
+    for table, fault in (("random", FAULTS[1]), ("random_features", EXTENDED[1])):
         assert stored[table][str(fault)]["planted"] == 2
         assert stored[table][str(fault)]["missed"] == 0
 

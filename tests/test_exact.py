@@ -17,7 +17,7 @@ from gradparity.contract import SGD, Adam, Dense, Network, Params, Schedule, Tra
 from gradparity.errors import ContractError
 from gradparity.experiments import experiment
 from gradparity.experiments.initial import batch_order, initial_params
-from gradparity.suites.core import suite
+from gradparity.suites.core import core_suite
 from gradparity.verdict.agreement import judge_all
 from gradparity.verdict.case import Case
 from gradparity.verdict.judge import Verdict
@@ -92,7 +92,7 @@ def test_the_same_activations_losses_and_gradients() -> None:
 
 def test_they_are_right() -> None:
     """NumPy's is judged on the vetted suite; where the others have its bits, its verdict is theirs."""
-    agreement = judge_all({"numpy-exact": implementation("numpy-exact")}, suite("float32"))
+    agreement = judge_all({"numpy-exact": implementation("numpy-exact")}, core_suite("float32"))
     assert agreement.verdict is Verdict.AGREE, agreement.first
 
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from gradparity.campaigns.planted_faults.faults import FEATURES, GROUPS, Fault, Plant
+from gradparity.campaigns.planted_faults.faults import EXTENDED, FAULTS, Fault, Plant
 from gradparity.campaigns.planted_faults.scoreboard import Outcome, in_words, observe, score
 from gradparity.contract import (
     SGD,
@@ -24,20 +24,20 @@ from gradparity.contract import (
     map_params,
     tensors,
 )
-from gradparity.diagnosis.diagnose import diagnose
-from gradparity.diagnosis.mistakes import GRADIENT, UPDATE, Mistake
-from gradparity.diagnosis.naming import _Shown
+from gradparity.diagnosis.diagnose import RECORDED, diagnose
+from gradparity.diagnosis.evidence import Evidence
+from gradparity.diagnosis.mistakes import FORWARD, GRADIENT, UPDATE, Mistake, Program
 from gradparity.guarded import Guarded
 from gradparity.reference.passes import RIGHT
-from gradparity.reference.step import Step
-from gradparity.suites.extended import FEATURES_SUITE, Feature, features
+from gradparity.reference.step import StepValues
+from gradparity.suites.extended import EXTENDED_SUITE, ExtendedConfiguration, extended_suite
 from gradparity.suites.random_networks import OPTIMIZERS
 from gradparity.verdict.judge import PHASES, Verdict
 from gradparity.verdict.observation import Observation
 
 from .helpers import Faulty, implementation
 
-CASES = [case for _, case in features("float64")]
+CASES = [case for _, case in extended_suite("float64")]
 
 
 @pytest.fixture(scope="module")
@@ -47,24 +47,27 @@ def plant() -> Iterator[Plant]:
 
 
 def test_everything_is_in_it() -> None:
-    layers = [layer for feature in FEATURES_SUITE for layer in feature.network.layers]
+    layers = [layer for configuration in EXTENDED_SUITE for layer in configuration.network.layers]
     assert {layer.activation for layer in layers} == set(get_args(Activation))
-    assert {feature.network.loss for feature in FEATURES_SUITE} == set(get_args(Loss))
-    assert {type(feature.optimizer) for feature in FEATURES_SUITE} == set(
+    assert {configuration.network.loss for configuration in EXTENDED_SUITE} == set(get_args(Loss))
+    assert {type(configuration.optimizer) for configuration in EXTENDED_SUITE} == set(
         map(type, OPTIMIZERS.values())
     )
-    decays = {(type(f.optimizer), f.decoupled) for f in FEATURES_SUITE if f.decay}
+    decays = {(type(f.optimizer), f.decoupled) for f in EXTENDED_SUITE if f.decay}
     assert len(decays) == 2 * len({type(o) for o in OPTIMIZERS.values()})
     convolutions = [layer for layer in layers if isinstance(layer, Conv)]
     assert {layer.stride for layer in convolutions} == {1, 2}
     assert {layer.padding for layer in convolutions} == {0, 1}
 
 
-@pytest.mark.parametrize("feature", FEATURES_SUITE, ids=str)
-def test_shapes_tell_axes_apart(feature: Feature) -> None:
-    assert feature.samples % feature.batch_size
+@pytest.mark.parametrize("configuration", EXTENDED_SUITE, ids=str)
+def test_shapes_tell_axes_apart(configuration: ExtendedConfiguration) -> None:
+    assert configuration.samples % configuration.batch_size
     for layer, shape, weight in zip(
-        feature.network.layers, feature.network.shapes, feature.network.weight_shapes, strict=False
+        configuration.network.layers,
+        configuration.network.shapes,
+        configuration.network.weight_shapes,
+        strict=False,
     ):
         assert len(set(shape)) == len(shape)  # of an image: height, width, channels
         if isinstance(layer, Conv):
@@ -76,7 +79,7 @@ def test_shapes_tell_axes_apart(feature: Feature) -> None:
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_every_tensor_is_resolved(dtype: str) -> None:
-    for where, case in features(dtype):
+    for where, case in extended_suite(dtype):
         expected, bound = case.expect()
         right = replace(expected, recorded=expected.loss)
         verdicts = {f.verdict for f in Observation(case, right).findings}
@@ -89,15 +92,15 @@ def test_every_tensor_is_resolved(dtype: str) -> None:
 def test_the_kinks_are_met() -> None:
     met = [
         np.sum(z == 0)
-        for feature in FEATURES_SUITE
-        if feature.kink
-        for z in feature.case("float64").evaluate_exactly().pre_activations[:1]
+        for configuration in EXTENDED_SUITE
+        if configuration.kink
+        for z in configuration.case("float64").evaluate_exactly().pre_activations[:1]
     ]
     assert len(met) == 3
     assert min(met) > 0
 
 
-@pytest.mark.parametrize("fault", FEATURES[::5], ids=str)
+@pytest.mark.parametrize("fault", EXTENDED[::5], ids=str)
 def test_planted_faults_are_caught_and_named(plant: Plant, fault: Fault) -> None:
     """A fifth; `gradparity faults` plants them all."""
     found = score(fault, plant.plant(fault), CASES, visibility=False)
@@ -132,18 +135,25 @@ def _oddly(params: Params) -> Params:
 
 
 def test_every_planted_fault_has_its_entry_in_the_catalogue() -> None:
-    """No two of them the same; those of the forward pass and the loss are named in catalogues of their own."""
-    assert (
-        len({str(fault) for fault in FEATURES}) == len(FEATURES) == sum(map(len, GROUPS.values()))
-    )
-    assert all(fault.mistake for fault in FEATURES)
+    """But for mere factors, reduced precision, which has no algebra, and the losses that a loop records."""
+    catalogue = {mistake.name for mistake in (*FORWARD, *GRADIENT, *UPDATE)}
+    for fault in (*FAULTS, *EXTENDED):
+        if fault.mistake:
+            assert fault.mistake in {*catalogue, *RECORDED}, fault
+        else:
+            assert fault.reduced or fault.factor != "1", fault
+
+
+def test_no_two_planted_faults_have_the_same_name() -> None:
+    for faults in (FAULTS, EXTENDED):
+        assert len({str(fault) for fault in faults}) == len(faults)
 
 
 Rows = dict[int, np.ndarray]
 """By the case's number: new weights and state, or gradients where the mistake is one of these; all in one row."""
 
 
-def _rows(shown: list[_Shown], mistake: Mistake | None) -> Rows:
+def _rows(shown: list[Evidence], mistake: Mistake | None) -> Rows:
     """What would be seen with a mistake in every layer where it can be made, on the cases where there is any."""
     rows = {}
     for number, (case, one) in enumerate(zip(CASES, shown, strict=True)):
@@ -152,7 +162,7 @@ def _rows(shown: list[_Shown], mistake: Mistake | None) -> Rows:
             found = (
                 case.evaluate_exactly()
                 if mistake is None
-                else mistake.predict(case, RIGHT, layers, 1.0)
+                else mistake.predict(Program(case, RIGHT, layers))
             )
             if found is not None:
                 predicted = one.predicted(found.grads, mistake)
@@ -166,8 +176,8 @@ def test_mistakes_do_not_look_alike() -> None:
     seen: dict[str, Rows] = {}
     for case in CASES:
         expected, _ = case.expect()
-        step = Step(updated=expected.updated, state=expected.state)
-        shown.append(_Shown.of(Observation(case, step), "update"))
+        step = StepValues(updated=expected.updated, state=expected.state)
+        shown.append(Evidence.of(Observation(case, step), "update"))
     right = _rows(shown, None)
     for mistake in (*GRADIENT, *UPDATE):
         # These look at other updates than this one: tests/test_suite.py has them.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gradparity.contract import Layer, Params, Schedule, tensors
 from gradparity.reference.activations import sigmoid, sigmoid_prime
 from gradparity.reference.passes import cast, evaluate
-from gradparity.reference.step import Step
+from gradparity.reference.step import StepValues
 from gradparity.suites.random_networks import random_setting
 from gradparity.verdict.case import Case, oracle_dtype
 from gradparity.verdict.judge import Verdict, judge
@@ -48,7 +48,7 @@ def complex_step(case: Case) -> Params:
 def verdicts(case: Case, grads: Params) -> set[Verdict]:
     """Of these gradients against the reference's, within what float64 may be off by."""
     expected, bound = case.expect()
-    step = Step(expected.activations, expected.loss, grads, expected.loss, expected.updated)
+    step = StepValues(expected.activations, expected.loss, grads, expected.loss, expected.updated)
     found = judge(case.params, step, expected, bound, slack=1.0)
     return {finding.verdict for finding in found if finding.phase == "gradient"}
 

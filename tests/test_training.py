@@ -19,7 +19,7 @@ from gradparity.problem import Problem
 from gradparity.registry import PLAIN
 from gradparity.verdict.case import Case
 from gradparity.verdict.judge import Verdict
-from gradparity.verdict.kept_run import surroundings, witness
+from gradparity.verdict.kept_run import judge_run, surroundings
 
 from .helpers import (
     Faulty,
@@ -157,18 +157,18 @@ def test_a_trajectory_must_hold_what_the_schedule_asks_for() -> None:
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_a_run_is_its_own_witness(name: str) -> None:
+def test_a_run_is_judged_by_its_own_weights(name: str) -> None:
     jax.clear_caches()
     run = runner.run(implementation(name), small_experiment())
-    testimony = witness(run, surroundings(run.experiment))
-    assert testimony.verdict is Verdict.AGREE
-    updates = {update for update, _ in testimony.findings}
+    judged = judge_run(run, surroundings(run.experiment))
+    assert judged.verdict is Verdict.AGREE
+    updates = {update for update, _ in judged.findings}
     assert updates == {*range(0, 150, 15), 150}
     assert run.seconds["train"] > 0
     assert (run.seconds["compile"] > 0) == (name == "jax")
 
 
-def test_a_false_witness_is_caught() -> None:
+def test_a_run_that_was_trained_otherwise_is_caught() -> None:
     def rate_off(
         network: Any, params: Any, inputs: Any, targets: Any, schedule: Schedule, state: Any = None
     ) -> Trajectory:
@@ -179,21 +179,21 @@ def test_a_false_witness_is_caught() -> None:
         Guarded("mine", Faulty(implementation("numpy"), train=rate_off)), small_experiment()
     )
     around = surroundings(wrong.experiment)
-    testimony = witness(wrong, around)
-    assert testimony.verdict is Verdict.DISAGREE
-    assert testimony.free_run.outside_at == 1
+    judged = judge_run(wrong, around)
+    assert judged.verdict is Verdict.DISAGREE
+    assert judged.free_run.outside_at == 1
     right = runner.run(implementation("numpy"), small_experiment())
     shifted = replace(right.trajectory, losses=np.roll(right.trajectory.losses, 1))
-    assert witness(replace(right, trajectory=shifted), around).verdict is Verdict.DISAGREE
+    assert judge_run(replace(right, trajectory=shifted), around).verdict is Verdict.DISAGREE
     elsewhere = small_experiment()
     elsewhere = elsewhere.model_copy(
         update={"initial": elsewhere.initial.model_copy(update={"seed": 4})}
     )
-    assert not witness(replace(right, experiment=elsewhere), around).same_start
+    assert not judge_run(replace(right, experiment=elsewhere), around).same_start
     off = replace(right, predictions=right.predictions * (1 + 1e-12))
-    assert [f.phase for _, f in witness(off, around).findings if f.verdict is Verdict.DISAGREE] == [
-        "forward"
-    ]
+    assert [
+        f.phase for _, f in judge_run(off, around).findings if f.verdict is Verdict.DISAGREE
+    ] == ["forward"]
 
 
 def test_threads_are_pinned_while_training() -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from gradparity import registry
 from gradparity.contract import Dense, Network, Params, map_params, tensors
-from gradparity.suites.core import suite
-from gradparity.suites.extended import features
+from gradparity.suites.core import core_suite
+from gradparity.suites.extended import extended_suite
 from gradparity.suites.random_networks import Setting, random_setting
 from gradparity.verdict.agreement import judge_all
 from gradparity.verdict.case import Case, steps_of
@@ -34,7 +34,7 @@ def test_they_are_registered_beside_the_plain_ones() -> None:
 def test_numpy_on_the_vetted_suites(dtype: str) -> None:
     """Those of the homework, and what the plain implementation does for it."""
     agreement = judge_all(
-        {"numpy-tuned": implementation("numpy-tuned")}, [*suite(dtype), *features(dtype)]
+        {"numpy-tuned": implementation("numpy-tuned")}, [*core_suite(dtype), *extended_suite(dtype)]
     )
     assert agreement.verdict is Verdict.AGREE, agreement.first
 
@@ -51,8 +51,11 @@ def test_random_networks_in_numpy(seed: int, dtype: str) -> None:
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_jax_on_a_few_of_the_suite(dtype: str) -> None:
     """With and without biases, full batch and ragged last ones; Adam and ReLU, which it speeds up too."""
-    chosen = [*list(suite(dtype))[:2], *(f for f in features(dtype) if "kink met: 3" in f[0])]
-    chosen += [f for f in features(dtype) if f[0].startswith("Adam, decoupled")]
+    chosen = [
+        *list(core_suite(dtype))[:2],
+        *(f for f in extended_suite(dtype) if "kink met: 3" in f[0]),
+    ]
+    chosen += [f for f in extended_suite(dtype) if f[0].startswith("Adam, decoupled")]
     assert len(chosen) == 4
     agreement = judge_all({"jax-tuned": implementation("jax-tuned")}, chosen)
     assert agreement.verdict is Verdict.AGREE, agreement.first
@@ -171,7 +174,7 @@ def test_a_member_of_a_full_batch_is_its_own_single_run(
 @pytest.mark.parametrize("name", TUNED)
 def test_what_is_not_sped_up_is_done_plainly(name: str) -> None:
     case = next(
-        case for where, case in features("float64") if where.startswith("convolution, padded")
+        case for where, case in extended_suite("float64") if where.startswith("convolution, padded")
     )
     arguments = case.network, case.params, *case.batch
     loss, grads = implementation(name).loss_and_grads(*arguments)

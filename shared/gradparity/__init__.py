@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from .check.examine import Report
+    from .check.report import Report
     from .contract import (
         LEAK,
         SGD,
@@ -78,7 +78,7 @@ else:
     _NOT_IN_CONTRACT = {
         "ContractError": ("errors", "ContractError"),
         "InputError": ("errors", "InputError"),
-        "Report": ("check.examine", "Report"),
+        "Report": ("check.report", "Report"),
         "assert_parity": ("testing.parity", "assert_parity"),
         "load_experiment": ("experiments.experiment", "load"),
         "load_implementation": ("registry", "load"),

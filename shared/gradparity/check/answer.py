@@ -9,7 +9,7 @@ from typing import Any
 from ..border import call_privately
 from ..contract import Schedule
 from ..errors import ContractError
-from ..reference.step import Step
+from ..reference.step import StepValues
 from ..verdict.case import Case
 from .reading import Reader
 from .target import Target
@@ -30,13 +30,13 @@ class Answer:
         mutations: functions that changed the arrays that they were given.
     """
 
-    steps: Sequence[tuple[Case, Step]]
+    steps: Sequence[tuple[Case, StepValues]]
     error: ContractError | None
     narrow: bool
     mutations: tuple[str, ...]
 
     @property
-    def first(self) -> Step:
+    def first(self) -> StepValues:
         """The step of the case that was asked for.
 
         Raises:
@@ -50,7 +50,7 @@ class Answer:
 def answer(target: Target, case: Case) -> Answer:
     """Put a case to a target, by all functions that it offers."""
     exchange = _Exchange(target, case if target.trains else _batch_alone(case))
-    steps: Sequence[tuple[Case, Step]] = ()
+    steps: Sequence[tuple[Case, StepValues]] = ()
     error = None
     try:
         steps = exchange.steps()
@@ -74,7 +74,7 @@ class _Exchange:
         self.read = Reader(case)
         self.mutations: dict[str, None] = {}
 
-    def steps(self) -> list[tuple[Case, Step]]:
+    def steps(self) -> list[tuple[Case, StepValues]]:
         """The case with its step, and the update after it where the target trains."""
         loss, grads = self.loss_and_grads()
         activations = self.activations()
@@ -82,7 +82,7 @@ class _Exchange:
             (_, trained), *following = self.case.observe_training(self.target.trainer)
             step = replace(trained, activations=activations, loss=loss, grads=grads)
             return [(self.case, step), *following]
-        return [(self.case, Step(activations, loss, grads, None, self.updated()))]
+        return [(self.case, StepValues(activations, loss, grads, None, self.updated()))]
 
     def loss_and_grads(self) -> tuple[float | None, Any]:
         """Both, or the loss alone; None for what is not offered."""

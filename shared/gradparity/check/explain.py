@@ -6,10 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..diagnosis.diagnose import Diagnosis
-from ..diagnosis.mistakes import CROSS_ENTROPY, FACTORS, LOSSES, SAMPLE_BY_SAMPLE, UNIT, Factor
-from ..diagnosis.naming import Name
+from ..diagnosis.mistakes import (
+    CROSS_ENTROPY,
+    FACTORS,
+    REPORTED_LOSSES,
+    SAMPLE_BY_SAMPLE,
+    UNIT,
+    Factor,
+)
+from ..diagnosis.names import Name
 
-_MSE, _ENTROPY = (loss.name for loss in LOSSES[:2])
+_MSE, _ENTROPY = (loss.name for loss in REPORTED_LOSSES[:2])
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from ..contract import map_params, tensors
 from ..diagnosis.mistakes import UNIT, Factor
 from ..errors import ContractError
 from ..problem import Problem
-from ..suites.core import SUITE, Configuration, Kind
-from ..suites.extended import features
+from ..suites.core import CORE_SUITE, Configuration, Kind
+from ..suites.extended import extended_suite
 from ..verdict.case import Case, oracle_dtype, steps_of
 from ..verdict.free_run import envelope, judge_free_run
 from ..verdict.judge import PHASES, Verdict, combine
@@ -123,7 +123,7 @@ def observe(target: Target, dtype: str, kind: Kind) -> Observed:
 
 def configurations(limits: Limits, dtype: str, kind: Kind = "core") -> Iterator[tuple[str, Case]]:
     """The vetted suites, or what the target can run in their place."""
-    chosen: Sequence[Configuration] = SUITE
+    chosen: Sequence[Configuration] = CORE_SUITE
     if limits.widths is not None:
         biases = (True,) if limits.biases is None else limits.biases
         counts = _SAMPLES if limits.samples is None else (limits.samples,) * 2
@@ -133,12 +133,12 @@ def configurations(limits: Limits, dtype: str, kind: Kind = "core") -> Iterator[
             for batch in [None if limits.samples else samples - 4]
         ]
     elif limits.biases is not None:
-        chosen = [replace(c, biases=limits.biases) for c in SUITE]
+        chosen = [replace(c, biases=limits.biases) for c in CORE_SUITE]
     for seed, configuration in enumerate(chosen):
         case = configuration.case(dtype, seed, limits.learning_rate)
         yield str(configuration), case
     if kind == "full":
-        yield from features(dtype)
+        yield from extended_suite(dtype)
 
 
 def _on_configuration(target: Target, where: str, case: Case) -> Observed:
@@ -194,7 +194,7 @@ def _over_a_training_run(target: Target, so_far: Verdict) -> Observed:
     """
     if target.limits.widths is not None:
         return Observed()
-    configuration = next((c for c in SUITE if c.batch_size), SUITE[0])
+    configuration = next((c for c in CORE_SUITE if c.batch_size), CORE_SUITE[0])
     case = configuration.case("float64", seed=1, epochs=FREE_RUN_EPOCHS)
     schedule = replace(case.schedule, keep=tuple(range(case.schedule.updates + 1)))
     problem = Problem(case.network, case.params, case.inputs, case.targets, schedule)

@@ -11,9 +11,10 @@ import numpy as np
 from ..reference.passes import RIGHT
 from ..verdict.judge import Phase
 from ..verdict.observation import Observation
-from .mistakes import FACTORS, LOSSES, UNIT, Factor, WrongLoss, run
-from .naming import ForwardName, Name, forward_names, gradient_names
+from .mistakes import FACTORS, REPORTED_LOSSES, UNIT, Factor, ReportedLoss
+from .names import ForwardName, Name
 from .reduced_precision import Ask, reduced_forward, reduced_gradient
+from .search import forward_names, gradient_names
 
 
 @dataclass
@@ -87,7 +88,7 @@ def _reduced(found: Diagnosis, words: str) -> bool:
 
 def _follows(observations: Sequence[Observation], found: Diagnosis) -> bool:
     """Whether a mistake that explains the gradients, or the activations, explains the wrong loss; it then leads."""
-    if found.forward and LossName(LOSSES[0].name) in _losses(observations, found.forward):
+    if found.forward and LossName(REPORTED_LOSSES[0].name) in _losses(observations, found.forward):
         return True
     for name in found.gradient:
         losses = [(o, name.predicted_loss(o)) for o in observations]
@@ -109,27 +110,27 @@ def _follows(observations: Sequence[Observation], found: Diagnosis) -> bool:
 def _losses(observations: Sequence[Observation], forward: Sequence[ForwardName]) -> list[LossName]:
     """What the loss that is told may be."""
     names = []
-    for loss in LOSSES:
+    for loss in REPORTED_LOSSES:
         for factor in FACTORS:
             if all(_tells(o, forward, loss, factor) for o in observations):
                 names.append(LossName(loss.name, factor))
                 break
     shown = [o for o in observations if _recorded(o)]
-    for name, value in _RECORDED.items():
+    for name, value in RECORDED.items():
         if shown and all(_near(o, _recorded(o), value(o)) for o in shown):
             names.append(LossName(name))
     return names
 
 
 def _tells(
-    observation: Observation, forward: Sequence[ForwardName], loss: WrongLoss, factor: Factor
+    observation: Observation, forward: Sequence[ForwardName], loss: ReportedLoss, factor: Factor
 ) -> bool:
     case = observation.case
     equations = forward[0].equations(observation.depth) if forward else RIGHT
     try:
-        predictions = run(case, equations).activations[-1]
+        predictions = case.evaluate_exactly(equations).activations[-1]
     except ValueError:  # a mistake of the forward pass that cannot be made here
-        predictions = run(case, RIGHT).activations[-1]
+        predictions = case.evaluate_exactly().activations[-1]
     targets = case.batch[1].astype(predictions.dtype)
     with np.errstate(all="ignore"):
         value = factor.value(*observation.elements) * loss.value(predictions, targets)
@@ -156,12 +157,16 @@ def _near(observation: Observation, told: Sequence[Any], value: Any) -> bool:
 
 def _after(observation: Observation, rows: Any) -> Any:
     updated = observation.seen.updated
-    return np.nan if updated is None else run(observation.case, RIGHT, updated, rows).loss
+    if updated is None:
+        return np.nan
+    return observation.case.evaluate_exactly(params=updated, rows=rows).loss
 
 
-_RECORDED: dict[str, Callable[[Observation], Any]] = {
+RECORDED: dict[str, Callable[[Observation], Any]] = {
     "the loss after the update, not before it": lambda o: _after(o, None),
-    "the loss on all data, not on the batch": lambda o: run(o.case, RIGHT, rows=slice(None)).loss,
+    "the loss on all data, not on the batch": lambda o: (
+        o.case.evaluate_exactly(rows=slice(None)).loss
+    ),
     "the loss on all data after the update": lambda o: _after(o, slice(None)),
 }
 """Mistakes in what a training loop records, by name."""

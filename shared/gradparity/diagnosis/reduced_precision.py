@@ -1,4 +1,4 @@
-"""The class of mistakes that have no algebra: a part that computes in a coarser format."""
+"""Recognise reduced precision: a part that computes in a coarser format, a mistake that has no algebra."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from ..contract import Network, Schedule, map_params, tensors
 from ..reference.layers import Array
 from ..reference.precision import Precision
-from ..reference.step import Step
+from ..reference.step import StepValues
 from ..verdict.case import Case
 from ..verdict.judge import Phase, Verdict, judge
 from ..verdict.observation import Observation, deviation
@@ -28,7 +28,7 @@ FORMATS = (
 NUDGE = 0.05
 """Far more than the coarsest of `FORMATS` rounds by, and little for anything smooth."""
 
-Ask = Callable[[Case], Step]
+Ask = Callable[[Case], StepValues]
 """Has the target carry out one more case."""
 
 SMALL = 2e-2
@@ -110,7 +110,7 @@ def _errors(observation: Observation, phase: Phase) -> list[Array]:
     return [np.where(np.isfinite(error), error, 0.0) for error in errors]
 
 
-def _arrays(step: Step, phase: Phase, shown: Step) -> list[Array]:
+def _arrays(step: StepValues, phase: Phase, shown: StepValues) -> list[Array]:
     """The gradients of a step, or its new weights and the optimizer's arrays, as far as they are `shown`."""
     if phase == "gradient":
         return [] if shown.grads is None else tensors(step.grads or ())
@@ -132,7 +132,7 @@ def leaks(observation: Observation, precision: Precision | None = None) -> list[
             network = Network(below.shape[1:], (layer,))
             single = Case(network, params, below, activation, Schedule(1.0, epochs=1))
             expected, bound = single.expect(precision)
-            step = Step(activations=[activation])
+            step = StepValues(activations=[activation])
             findings = judge(params, step, expected, bound, slack=case.oracle_slack)
             if findings[0].verdict is Verdict.DISAGREE:
                 found.append(index)
@@ -156,9 +156,9 @@ def _within(observation: Observation, phase: Phase, coarse: Precision) -> bool:
     """Whether the gradients or updates are as right as a calculation in the coarser format, and not far off."""
     case, seen = observation.case, observation.seen
     step = (
-        Step(grads=seen.grads)
+        StepValues(grads=seen.grads)
         if phase == "gradient"
-        else Step(updated=seen.updated, state=seen.state)
+        else StepValues(updated=seen.updated, state=seen.state)
     )
     expected, bound = case.expect(coarse)
     findings = judge(case.params, step, expected, bound, slack=case.oracle_slack)

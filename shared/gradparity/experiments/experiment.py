@@ -26,7 +26,7 @@ from .schema import (
     NetworkSection,
     Section,
     TrainingSection,
-    mistake,
+    invalid,
 )
 
 
@@ -51,7 +51,7 @@ class Experiment(Section):
             for at, layer in enumerate(network.layers):
                 if isinstance(layer, ConvLayer):
                     if len(shape) != 3:
-                        raise mistake(
+                        raise invalid(
                             f"network.layers[{at}]",
                             f"a convolution needs images, but what reaches it has the shape {shape}",
                         )
@@ -59,16 +59,16 @@ class Experiment(Section):
                         k > n + 2 * layer.padding
                         for k, n in zip(layer.kernel, shape[:2], strict=True)
                     ):
-                        raise mistake(
+                        raise invalid(
                             f"network.layers[{at}].kernel",
                             f"{layer.kernel} is larger than the padded image {shape[:2]}",
                         )
                 shape = Network(shape, (layer.layer(),)).shapes[-1]
             last = len(network.layers) - 1
             if isinstance(network.layers[last], ConvLayer):
-                raise mistake(f"network.layers[{last}]", "the last layer must be a dense one")
+                raise invalid(f"network.layers[{last}]", "the last layer must be a dense one")
             if shape != (outputs,):
-                raise mistake(
+                raise invalid(
                     f"network.layers[{last}].units",
                     f"the last layer has {shape[0]} units, but a sample of '{dataset.name}' has {outputs} target(s)",
                 )
@@ -80,7 +80,7 @@ class Experiment(Section):
         if (dataset := info.data.get("dataset")) and training.batch_size is not None:
             samples = dataset.sizes[0]
             if training.batch_size > samples:
-                raise mistake(
+                raise invalid(
                     "training.batch_size",
                     f"{training.batch_size} is more than the {samples} samples of '{dataset.name}'; "
                     "leave it out for the full batch",

@@ -15,7 +15,7 @@ from ..guarded import Guarded
 from ..machine import machine, versions
 from .experiment import Experiment
 
-_WITNESSES = 10
+_KEPT_PAIRS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +42,10 @@ class Run:
 def kept_updates(updates: int) -> tuple[int, ...]:
     """Ten evenly spaced update counts, each with the next one, and the end.
 
-    Weights at k and at k + 1 make a run its own witness: whether step k was right can be judged from them
-    alone, however far the run has moved from another one.
+    From the weights at k and at k + 1 alone it can be judged whether step k was right, however far
+    the run has moved from another one.
     """
-    stride = max(updates // _WITNESSES, 1)
+    stride = max(updates // _KEPT_PAIRS, 1)
     starts = range(0, updates, stride)
     return tuple(sorted({*starts, *(k + 1 for k in starts), updates}))
 

@@ -27,7 +27,7 @@ BelowOne = Annotated[float, Field(strict=True, ge=0, lt=1)]
 Flag = Annotated[bool, Field(strict=True)]
 
 
-def mistake(path: str, message: str) -> PydanticCustomError:
+def invalid(path: str, message: str) -> PydanticCustomError:
     """A mistake at this path of the file."""
     return PydanticCustomError("mistake", "{message}", {"path": path, "message": message})
 
@@ -153,7 +153,7 @@ class NetworkSection(Section):
     @classmethod
     def _at_least_one(cls, layers: tuple[AnyLayer, ...]) -> tuple[AnyLayer, ...]:
         if not layers:
-            raise mistake("network.layers", "a network needs at least one layer")
+            raise invalid("network.layers", "a network needs at least one layer")
         return layers
 
     @field_validator("loss")
@@ -162,12 +162,12 @@ class NetworkSection(Section):
         if loss != "mse" and (layers := info.data.get("layers")):
             last = len(layers) - 1
             if layers[last].activation != "identity":
-                raise mistake(
+                raise invalid(
                     f"network.layers[{last}].activation",
                     f'{loss} takes the outputs before σ or softmax: set activation = "identity"',
                 )
             if loss == "softmax_cross_entropy" and getattr(layers[last], "units", 2) < 2:
-                raise mistake(f"network.layers[{last}].units", f"{loss} needs at least two classes")
+                raise invalid(f"network.layers[{last}].units", f"{loss} needs at least two classes")
         return loss
 
 
@@ -190,7 +190,7 @@ class SGDSection(Section):
     @classmethod
     def _needs_momentum(cls, nesterov: bool, info: ValidationInfo) -> bool:
         if nesterov and not info.data.get("momentum"):
-            raise mistake("training.optimizer.nesterov", "it needs a momentum above 0")
+            raise invalid("training.optimizer.nesterov", "it needs a momentum above 0")
         return nesterov
 
     def optimizer(self) -> Optimizer:

@@ -11,10 +11,10 @@ import numpy as np
 
 from ..contract import Layer, Network, Params, map_params
 from .bound_functions import ACTIVATION_BOUNDS, LOSS_BOUNDS, SIGMOID_ULP, LossBound
-from .layers import Array, Place, places
+from .layers import Array, LinearLayer, layers_of
 from .passes import Pass
 from .precision import Precision
-from .step import Step
+from .step import StepValues
 
 SAFETY = 1.01
 """The bound itself is computed in floating point."""
@@ -28,7 +28,7 @@ def bound(
     r: Precision,
     *,
     absolute_sigmoid: bool = False,
-) -> Step:
+) -> StepValues:
     """E for the activations, the loss and the gradients of one pass, computed in float64.
 
     `network_pass` is the pass on the same `params` and `targets`, within rounding of the exact values; `r` is the
@@ -38,14 +38,15 @@ def bound(
     a = [double(array) for array in network_pass.activations]
     z = [double(array) for array in network_pass.pre_activations]
     deltas = [double(array) for array in network_pass.deltas]
-    layers = [Layer(double(w), None if b is None else double(b)) for w, b in params]
+    doubles = [Layer(double(w), None if b is None else double(b)) for w, b in params]
+    layers = layers_of(network)
     tail = SIGMOID_ULP * r.eps if absolute_sigmoid else 0.0
 
-    e_z, e_a = _forward(r, places(network), a, z, layers, tail)
+    e_z, e_a = _forward(r, layers, a, z, doubles, tail)
     of_loss = LOSS_BOUNDS[network.loss](r, a[-1], e_a[-1], double(targets))
-    e_grads = _backward(r, places(network), a, e_a, z, e_z, deltas, of_loss, layers, tail)
+    e_grads = _backward(r, layers, a, e_a, z, e_z, deltas, of_loss, doubles, tail)
     e_loss = SAFETY * of_loss.e_loss
-    return Step(
+    return StepValues(
         [SAFETY * e for e in e_a[1:]], e_loss, map_params(lambda e: SAFETY * e, e_grads), e_loss
     )
 
@@ -57,27 +58,27 @@ def double(array: Array) -> Array:
 
 def _forward(
     r: Precision,
-    network: list[Place],
+    layers: list[LinearLayer],
     a: list[Array],
     z: list[Array],
-    layers: list[Layer],
+    params: list[Layer],
     tail: float,
 ) -> tuple[list[Array], list[Array]]:
     """E of the pre-activations, and of the activations, whose first are the exact inputs."""
     e_zs, e_a = [], [np.zeros_like(a[0])]
-    for at, (weight, bias) in zip(network, layers, strict=True):
-        index, n = at.index, at.fan_in
-        size = at.affine(np.abs(a[index]), np.abs(weight))
+    for layer, (weight, bias) in zip(layers, params, strict=True):
+        index, n = layer.index, layer.fan_in
+        size = layer.affine(np.abs(a[index]), np.abs(weight))
         # A sum of nothing but zeros is exact, and with it on which side of a kink it lies.
-        some = at.affine(((a[index] != 0) | (e_a[index] > 0)) * 1.0, (weight != 0) * 1.0) > 0
+        some = layer.affine(((a[index] != 0) | (e_a[index] > 0)) * 1.0, (weight != 0) * 1.0) > 0
         if bias is not None:
-            size = size + at.spread(np.abs(bias))
+            size = size + layer.spread(np.abs(bias))
             n += 1
-            some |= at.spread(bias) != 0
+            some |= layer.spread(bias) != 0
         g = r.gamma(n)
-        e_z = (1 + g) * at.affine(e_a[index], np.abs(weight)) + g * size
-        e_z = r.unless_overflow(size, e_z + np.where(some, (2 * at.fan_in + 1) * r.eta, 0.0))
-        out = ACTIVATION_BOUNDS[at.layer.activation].value(r, z[index], e_z, a[index + 1], tail)
+        e_z = (1 + g) * layer.affine(e_a[index], np.abs(weight)) + g * size
+        e_z = r.unless_overflow(size, e_z + np.where(some, (2 * layer.fan_in + 1) * r.eta, 0.0))
+        out = ACTIVATION_BOUNDS[layer.activation].value(r, z[index], e_z, a[index + 1], tail)
         e_zs.append(e_z)
         e_a.append(np.where(np.isfinite(e_z), out, np.inf))  # inf - inf is no number in [0, 1]
     return e_zs, e_a
@@ -85,40 +86,40 @@ def _forward(
 
 def _backward(
     r: Precision,
-    network: list[Place],
+    layers: list[LinearLayer],
     a: list[Array],
     e_a: list[Array],
     z: list[Array],
     e_z: list[Array],
     deltas: list[Array],
     of_loss: LossBound,
-    layers: list[Layer],
+    params: list[Layer],
     tail: float,
 ) -> Params:
     """E of the gradients, from the last layer down."""
     d_a, e_d_a = of_loss.d_a, of_loss.e_d_a
     e_grads: list[Layer] = []
-    for at in reversed(network):
-        index, (weight, bias) = at.index, layers[at.index]
+    for layer in reversed(layers):
+        index, (weight, bias) = layer.index, params[layer.index]
         last = index == len(layers) - 1
-        slope, e_slope = ACTIVATION_BOUNDS[at.layer.activation].slope(
+        slope, e_slope = ACTIVATION_BOUNDS[layer.activation].slope(
             r, z[index], e_z[index], a[index + 1], e_a[index + 1], tail
         )
         e_delta = r.product(d_a, e_d_a, slope, e_slope, roundings=3 if last else 1)
-        # Sums over the samples, and over the places of an image.
+        # Sums over the samples, and over the positions of an image.
         delta, a_in, e_in = np.abs(deltas[index]), np.abs(a[index]), e_a[index]
-        count = len(delta) * at.positions
+        count = len(delta) * layer.positions
         g, floor = r.gamma(count), (2 * count + 1) * r.eta
-        size = at.weight_grad(a_in, delta)
-        e_weight = at.weight_grad(a_in, e_delta) + at.weight_grad(e_in, delta + e_delta)
+        size = layer.weight_grad(a_in, delta)
+        e_weight = layer.weight_grad(a_in, e_delta) + layer.weight_grad(e_in, delta + e_delta)
         e_weight = r.unless_overflow(size, (1 + g) * e_weight + g * size + floor)
-        size = at.bias_grad(delta)
-        e_bias = r.unless_overflow(size, (1 + g) * at.bias_grad(e_delta) + g * size + floor)
+        size = layer.bias_grad(delta)
+        e_bias = r.unless_overflow(size, (1 + g) * layer.bias_grad(e_delta) + g * size + floor)
         e_grads.insert(0, Layer(e_weight, None if bias is None else e_bias))
         # Sums over this layer's units.
-        g, floor = r.gamma(at.fan_out), (2 * at.fan_out + 1) * r.eta
-        size = at.passed_down(delta, np.abs(weight))
-        e_d_a = (1 + g) * at.passed_down(e_delta, np.abs(weight)) + g * size + floor
+        g, floor = r.gamma(layer.fan_out), (2 * layer.fan_out + 1) * r.eta
+        size = layer.passed_down(delta, np.abs(weight))
+        e_d_a = (1 + g) * layer.passed_down(e_delta, np.abs(weight)) + g * size + floor
         e_d_a = r.unless_overflow(size, e_d_a)
-        d_a = np.abs(at.passed_down(deltas[index], weight))
+        d_a = np.abs(layer.passed_down(deltas[index], weight))
     return tuple(e_grads)

@@ -1,7 +1,8 @@
-"""The linear part of each layer, and its adjoints, written as sums over the kernel's places."""
+"""The linear part of each kind of layer, and its adjoints. A convolution's are sums over the entries of its kernel."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
@@ -9,113 +10,184 @@ from typing import Any
 
 import numpy as np
 
-from ..contract import Conv, Dense, Network
+from ..contract import Activation, Conv, Dense, Network
 
 Array = np.ndarray
 
 
 @dataclass(frozen=True)
-class Place:
-    """A layer in its network: which it is, and the shapes of a sample before and after it.
+class LinearLayer(ABC):
+    """A layer of a network. A further kind of layer is a further subclass.
 
     All arrays may have leading axes, for several networks at once: weights `(…, *weight)`, activations
     `(…, samples, *shape)`.
+
+    Attributes:
+        index: from 0.
+        activation: that follows the linear part.
+        shape_in: of one sample of the inputs.
+        shape_out: of one sample of the outputs.
     """
 
     index: int
-    layer: Dense | Conv
+    activation: Activation
     shape_in: tuple[int, ...]
     shape_out: tuple[int, ...]
 
     @property
+    @abstractmethod
     def fan_in(self) -> int:
         """Products in the sum of one pre-activation."""
-        if isinstance(self.layer, Conv):
-            return prod(self.layer.kernel) * self.shape_in[-1]
-        return prod(self.shape_in)
 
     @property
+    @abstractmethod
     def fan_out(self) -> int:
         """The most products in the sum of what is passed down to one activation below."""
-        if isinstance(self.layer, Conv):
-            return prod(self.layer.kernel) * self.layer.channels
-        return self.layer.units
 
     @property
     def positions(self) -> int:
         """How often a sample uses each weight."""
         return prod(self.shape_out[:-1])
 
+    @abstractmethod
     def affine(self, below: Array, weight: Array) -> Array:
         """The sum of weighted inputs: z without its bias."""
-        if isinstance(self.layer, Dense):
-            return self._flat(below) @ weight
-        return sum(
-            window @ weight[..., i, j, :, :][..., None, None, :, :]
-            for i, j, window in self._windows(below)
-        )
 
     def spread(self, bias: Array) -> Array:
-        """The bias, with an axis for the samples and for each place."""
+        """The bias, with an axis for the samples and for each axis of positions."""
         return bias.reshape(*bias.shape[:-1], *[1] * len(self.shape_out), -1)
 
+    @abstractmethod
     def weight_grad(self, below: Array, delta: Array) -> Array:
         """∂loss/∂W, given ∂loss/∂z."""
-        if isinstance(self.layer, Dense):
-            return np.swapaxes(self._flat(below), -2, -1) @ delta
-        sums = [
-            np.swapaxes(_rows(window), -2, -1) @ _rows(delta)
-            for _, _, window in self._windows(below)
-        ]
-        stacked = np.stack(sums, axis=-3)
-        return stacked.reshape(*stacked.shape[:-3], *self.layer.kernel, *stacked.shape[-2:])
 
     def bias_grad(self, delta: Array) -> Array:
         """∂loss/∂b, given ∂loss/∂z."""
         return np.sum(delta, axis=tuple(range(-1 - len(self.shape_out), -1)))
 
+    @abstractmethod
     def passed_down(self, delta: Array, weight: Array) -> Array:
         """∂loss/∂a of the layer below, given ∂loss/∂z."""
-        if isinstance(self.layer, Dense):
-            flat = delta @ np.swapaxes(weight, -2, -1)
-            return flat.reshape(*flat.shape[:-1], *self.shape_in)
-        (height, width, channels), p = self.shape_in, self.layer.padding
-        products = {
-            (i, j): delta @ np.swapaxes(weight[..., i, j, :, :][..., None, None, :, :], -2, -1)
-            for i, j in np.ndindex(self.layer.kernel)
-        }
-        lead = products[0, 0].shape[:-3]
-        padded = np.zeros((*lead, height + 2 * p, width + 2 * p, channels), delta.dtype)
-        for (i, j), product in products.items():
-            padded[self._place(i, j)] += product
-        return padded[..., p : p + height, p : p + width, :]
+
+
+@dataclass(frozen=True)
+class DenseLayer(LinearLayer):
+    """A fully connected layer: a matrix product. An image is flattened first."""
+
+    @property
+    def fan_in(self) -> int:
+        """Every input of the layer."""
+        return prod(self.shape_in)
+
+    @property
+    def fan_out(self) -> int:
+        """Every unit."""
+        return self.shape_out[-1]
+
+    def affine(self, below: Array, weight: Array) -> Array:
+        """The inputs times the weight: a W."""
+        return self._flat(below) @ weight
+
+    def weight_grad(self, below: Array, delta: Array) -> Array:
+        """The inputs, transposed, times δ: aᵀ δ."""
+        return np.swapaxes(self._flat(below), -2, -1) @ delta
+
+    def passed_down(self, delta: Array, weight: Array) -> Array:
+        """δ times the weight, transposed: δ Wᵀ."""
+        flat = delta @ np.swapaxes(weight, -2, -1)
+        return flat.reshape(*flat.shape[:-1], *self.shape_in)
 
     def _flat(self, below: Array) -> Array:
         return below.reshape(*below.shape[: below.ndim - len(self.shape_in)], -1)
 
-    def _windows(self, below: Array) -> Iterator[tuple[int, int, Array]]:
-        """For each place of the kernel, what it lies on."""
-        assert isinstance(self.layer, Conv)
-        pad = (self.layer.padding, self.layer.padding)
-        padded = np.pad(below, [*[(0, 0)] * (below.ndim - 3), pad, pad, (0, 0)])
-        for i, j in np.ndindex(self.layer.kernel):
-            yield i, j, padded[self._place(i, j)]
 
-    def _place(self, i: int, j: int) -> tuple[Any, ...]:
-        assert isinstance(self.layer, Conv)
-        s, (height, width, _) = self.layer.stride, self.shape_out
+@dataclass(frozen=True)
+class ConvLayer(LinearLayer):
+    """A convolution over images: for each entry of the kernel, a matrix product with what the entry lies on.
+
+    Attributes:
+        kernel: height and width.
+        stride: steps of the kernel, in either direction.
+        padding: rows and columns of zeros on each of the four sides.
+    """
+
+    kernel: tuple[int, int]
+    stride: int
+    padding: int
+
+    @property
+    def fan_in(self) -> int:
+        """Every channel under the kernel."""
+        return prod(self.kernel) * self.shape_in[-1]
+
+    @property
+    def fan_out(self) -> int:
+        """Every output channel, for each entry of the kernel that may lie on an input."""
+        return prod(self.kernel) * self.shape_out[-1]
+
+    def affine(self, below: Array, weight: Array) -> Array:
+        """Σ a_ij W_ij over the entries ij of the kernel."""
+        return sum(window @ _entry(weight, i, j) for i, j, window in self._windows(below))
+
+    def weight_grad(self, below: Array, delta: Array) -> Array:
+        """a_ijᵀ δ for each entry ij of the kernel, summed over samples and positions."""
+        sums = [
+            np.swapaxes(_rows(window), -2, -1) @ _rows(delta)
+            for _, _, window in self._windows(below)
+        ]
+        stacked = np.stack(sums, axis=-3)
+        return stacked.reshape(*stacked.shape[:-3], *self.kernel, *stacked.shape[-2:])
+
+    def passed_down(self, delta: Array, weight: Array) -> Array:
+        """Σ δ W_ijᵀ, each term added to what the entry ij of the kernel lay on."""
+        (height, width, channels), p = self.shape_in, self.padding
+        products = {
+            (i, j): delta @ np.swapaxes(_entry(weight, i, j), -2, -1)
+            for i, j in np.ndindex(self.kernel)
+        }
+        lead = products[0, 0].shape[:-3]
+        padded = np.zeros((*lead, height + 2 * p, width + 2 * p, channels), delta.dtype)
+        for (i, j), product in products.items():
+            padded[self._under(i, j)] += product
+        return padded[..., p : p + height, p : p + width, :]
+
+    def _windows(self, below: Array) -> Iterator[tuple[int, int, Array]]:
+        """For each entry of the kernel, what it lies on in all its positions."""
+        pad = (self.padding, self.padding)
+        padded = np.pad(below, [*[(0, 0)] * (below.ndim - 3), pad, pad, (0, 0)])
+        for i, j in np.ndindex(self.kernel):
+            yield i, j, padded[self._under(i, j)]
+
+    def _under(self, i: int, j: int) -> tuple[Any, ...]:
+        """The part of the padded image that the kernel's entry lies on, as an index."""
+        s, (height, width, _) = self.stride, self.shape_out
         return ..., slice(i, i + s * height, s), slice(j, j + s * width, s), slice(None)
 
 
-def places(network: Network) -> list[Place]:
-    """Every layer in its place."""
+def layers_of(network: Network) -> list[LinearLayer]:
+    """Every layer of the network, from the first hidden one to the output."""
     shapes = network.shapes
     return [
-        Place(index, layer, shapes[index], shapes[index + 1])
+        _layer(index, layer, shapes[index], shapes[index + 1])
         for index, layer in enumerate(network.layers)
     ]
 
 
+def _layer(
+    index: int, layer: Dense | Conv, shape_in: tuple[int, ...], shape_out: tuple[int, ...]
+) -> LinearLayer:
+    match layer:
+        case Dense(activation=activation):
+            return DenseLayer(index, activation, shape_in, shape_out)
+        case Conv(_, kernel, stride, padding, activation):
+            return ConvLayer(index, activation, shape_in, shape_out, kernel, stride, padding)
+
+
+def _entry(weight: Array, i: int, j: int) -> Array:
+    """The matrix at one entry of the kernel, with an axis for each of those of an image's positions."""
+    return weight[..., i, j, :, :][..., None, None, :, :]
+
+
 def _rows(array: Array) -> Array:
-    """Samples and places in one axis."""
+    """Samples and positions in one axis."""
     return array.reshape(*array.shape[:-4], -1, array.shape[-1])

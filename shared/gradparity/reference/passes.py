@@ -13,7 +13,7 @@ from typing import Any
 
 from ..contract import Layer, Network, Params, map_params
 from .activations import ACTIVATIONS
-from .layers import Array, Place, places
+from .layers import Array, LinearLayer, layers_of
 from .losses import LOSSES
 
 
@@ -41,21 +41,23 @@ class Equations:
     """The equations of one pass; the defaults are right. Each may be replaced, by that of a known mistake.
 
     Attributes:
-        weigh: (a_below, W, b, place) → z = a_below W + b.
-        activate: (z, place) → a.
+        weigh: (a_below, W, b, layer) → z = a_below W + b.
+        activate: (z, layer) → a.
         loss: (a_L, targets, network) → the loss.
         output: (a_L, targets, network) → ∂loss/∂a_L.
-        slope: (z, a, place) → σ'(z).
-        passed_down: (∂loss/∂a, δ, W, place) → ∂loss/∂a of the layer below = δ Wᵀ.
-        weight_grad: (a_below, ∂loss/∂a, δ, place) → ∂loss/∂W = a_belowᵀ δ.
-        bias_grad: (δ, place) → ∂loss/∂b = Σ over samples, and places of an image, of δ.
+        slope: (z, a, layer) → σ'(z).
+        passed_down: (∂loss/∂a, δ, W, layer) → ∂loss/∂a of the layer below = δ Wᵀ.
+        weight_grad: (a_below, ∂loss/∂a, δ, layer) → ∂loss/∂W = a_belowᵀ δ.
+        bias_grad: (δ, layer) → ∂loss/∂b = Σ over samples, and positions of an image, of δ.
     """
 
-    weigh: Callable[[Array, Array, Array | None, Place], Array] = lambda below, weight, bias, at: (
-        at.affine(below, weight) + (0 if bias is None else at.spread(bias))
+    weigh: Callable[[Array, Array, Array | None, LinearLayer], Array] = (
+        lambda below, weight, bias, layer: (
+            layer.affine(below, weight) + (0 if bias is None else layer.spread(bias))
+        )
     )
-    activate: Callable[[Array, Place], Array] = lambda z, at: ACTIVATIONS[
-        at.layer.activation
+    activate: Callable[[Array, LinearLayer], Array] = lambda z, layer: ACTIVATIONS[
+        layer.activation
     ].function(z)
     loss: Callable[[Array, Array, Network], Any] = lambda a, y, network: LOSSES[
         network.loss
@@ -63,16 +65,16 @@ class Equations:
     output: Callable[[Array, Array, Network], Array] = lambda a, y, network: LOSSES[
         network.loss
     ].derivative(a, y)
-    slope: Callable[[Array, Array, Place], Array] = lambda z, _a, at: ACTIVATIONS[
-        at.layer.activation
+    slope: Callable[[Array, Array, LinearLayer], Array] = lambda z, _a, layer: ACTIVATIONS[
+        layer.activation
     ].derivative(z)
-    passed_down: Callable[[Array, Array, Array, Place], Array] = lambda _d_a, delta, weight, at: (
-        at.passed_down(delta, weight)
+    passed_down: Callable[[Array, Array, Array, LinearLayer], Array] = (
+        lambda _d_a, delta, weight, layer: layer.passed_down(delta, weight)
     )
-    weight_grad: Callable[[Array, Array, Array, Place], Array] = lambda below, _d_a, delta, at: (
-        at.weight_grad(below, delta)
+    weight_grad: Callable[[Array, Array, Array, LinearLayer], Array] = (
+        lambda below, _d_a, delta, layer: layer.weight_grad(below, delta)
     )
-    bias_grad: Callable[[Array, Place], Array] = lambda delta, at: at.bias_grad(delta)
+    bias_grad: Callable[[Array, LinearLayer], Array] = lambda delta, layer: layer.bias_grad(delta)
 
 
 RIGHT = Equations()
@@ -92,22 +94,23 @@ def evaluate(
     Forward: z_l = a_{l-1} W_l + b_l, a_l = σ(z_l). Backward: δ_l = ∂loss/∂a_l ⊙ σ'(z_l), from the last layer down.
     """
     activations, pre_activations = [inputs], []
-    for at, layer in zip(places(network), params, strict=True):
-        z = equations.weigh(activations[-1], layer.weight, layer.bias, at)
+    for layer, (weight, bias) in zip(layers_of(network), params, strict=True):
+        z = equations.weigh(activations[-1], weight, bias, layer)
         pre_activations.append(z)
-        activations.append(equations.activate(z, at))
+        activations.append(equations.activate(z, layer))
 
     loss = equations.loss(activations[-1], targets, network)
     d_a = equations.output(activations[-1], targets, network)
     deltas: list[Array] = []
     grads: list[Layer] = []
-    for at in reversed(places(network)):
-        weight, bias = params[at.index]
-        below, z, a = activations[at.index], pre_activations[at.index], activations[at.index + 1]
-        delta = d_a * equations.slope(z, a, at)
-        weight_grad = equations.weight_grad(below, d_a, delta, at)
-        bias_grad = None if bias is None else equations.bias_grad(delta, at)
-        d_a = equations.passed_down(d_a, delta, weight, at)
+    for layer in reversed(layers_of(network)):
+        k = layer.index
+        weight, bias = params[k]
+        below, z, a = activations[k], pre_activations[k], activations[k + 1]
+        delta = d_a * equations.slope(z, a, layer)
+        weight_grad = equations.weight_grad(below, d_a, delta, layer)
+        bias_grad = None if bias is None else equations.bias_grad(delta, layer)
+        d_a = equations.passed_down(d_a, delta, weight, layer)
         deltas.insert(0, delta)
         grads.insert(0, Layer(weight_grad, bias_grad))
     return Pass(pre_activations, activations, loss, deltas, tuple(grads))

@@ -11,8 +11,8 @@ from .layers import Array
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
-    """What one training step makes of its weights and its batch; also, a bound on each of these numbers.
+class StepValues:
+    """The numbers of one training step, or a bound on each of them.
 
     What an implementation does not show is None, and is not compared.
 

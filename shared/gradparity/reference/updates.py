@@ -29,7 +29,7 @@ class Update:
     arrays: tuple[Array, ...]
 
 
-Step = Callable[[Schedule, Array, Array, tuple[Array, ...], int], Update]
+UpdateRule = Callable[[Schedule, Array, Array, tuple[Array, ...], int], Update]
 
 
 def update_tensor(
@@ -118,9 +118,9 @@ def apply_update(
     grads: Params,
     state: Mapping[str, Params],
     t: int,
-    step: Step = update_tensor,
+    rule: UpdateRule = update_tensor,
 ) -> tuple[Params, dict[str, Params]]:
     """The weights and the optimizer's arrays after update number `t`, from 1."""
     ordered = {name: state[name] for name in schedule.optimizer.arrays}
-    rows = by_tensor(lambda w, g, arrays: step(schedule, w, g, arrays, t), params, grads, ordered)
+    rows = by_tensor(lambda w, g, arrays: rule(schedule, w, g, arrays, t), params, grads, ordered)
     return as_params(rows, lambda u: u.weight), arrays_of(rows, ordered)

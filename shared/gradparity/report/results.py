@@ -20,7 +20,7 @@ from ..verdict.agreement import Agreement, judge_all
 from ..verdict.case import sampled_updates, teacher_forced
 from ..verdict.compare_runs import loss_differences, weight_distances
 from ..verdict.judge import Verdict, combine
-from ..verdict.kept_run import Testimony, surroundings, witness
+from ..verdict.kept_run import RunVerdict, judge_run, surroundings
 from .figures import LOSSES, drawings, epoch_losses
 
 SCHEMA = 1
@@ -38,14 +38,14 @@ class Result:
 
     experiment: Experiment
     runs: Sequence[Run]
-    testimonies: Sequence[Testimony]
+    run_verdicts: Sequence[RunVerdict]
     agreement: Agreement
     figures: dict[str, Drawing]
 
     @property
     def verdict(self) -> Verdict:
         """Of the steps from the reference's weights, and of the runs by their own."""
-        return combine([self.agreement.verdict, *(t.verdict for t in self.testimonies)])
+        return combine([self.agreement.verdict, *(one.verdict for one in self.run_verdicts)])
 
 
 _load = cache(registry.load)
@@ -64,8 +64,8 @@ def work_out(experiment: Experiment, targets: Sequence[str]) -> Result:
     }
     cases = ((f"step {case.update}", case) for case in teacher_forced(problems, snapshots))
     agreement = judge_all(implementations, cases)
-    testimonies = [witness(run, envelope) for run in runs]
-    return Result(experiment, runs, testimonies, agreement, drawings(runs))
+    run_verdicts = [judge_run(run, envelope) for run in runs]
+    return Result(experiment, runs, run_verdicts, agreement, drawings(runs))
 
 
 def summarise(results: Sequence[Result], implementations: Sequence[str]) -> dict[str, Any]:
@@ -108,16 +108,16 @@ def _experiment(result: Result) -> dict[str, Any]:
                 "accuracy": accuracy(
                     predictions(problem.network, run.predictions), problem.targets
                 ),
-                "verdict": testimony.verdict.value,
-                "judged_tensors": len(testimony.findings),
+                "verdict": judged.verdict.value,
+                "judged_tensors": len(judged.findings),
                 "free_run": {
-                    "verdict": testimony.free_run.verdict.value,
-                    "in_words": testimony.free_run.in_words,
-                    "share": _digits(testimony.free_run.share, 2),
-                    "chaotic_from_update": testimony.free_run.chaotic_from,
+                    "verdict": judged.free_run.verdict.value,
+                    "in_words": judged.free_run.in_words,
+                    "share": _digits(judged.free_run.share, 2),
+                    "chaotic_from_update": judged.free_run.chaotic_from,
                 },
             }
-            for run, testimony in zip(runs, result.testimonies, strict=True)
+            for run, judged in zip(runs, result.run_verdicts, strict=True)
         ],
         "losses": _loss_table(result),
         "free_run": [_apart(a, b) for a, b in combinations(runs, 2)],

@@ -14,7 +14,6 @@ import numpy as np
 
 from ..contract import Dense, Network, Schedule
 from ..experiments.initial import batch_order, initial_params
-from ..reference.passes import cast
 from ..verdict.case import Case
 
 Kind = Literal["core", "full"]
@@ -41,7 +40,7 @@ class Configuration:
 
     @property
     def network(self) -> Network:
-        """As the contract has it."""
+        """The contract's `Network`."""
         biases = self.biases * (len(self.widths) - 1) if len(self.biases) == 1 else self.biases
         layers = tuple(
             Dense(units, bias=bias) for units, bias in zip(self.widths[1:], biases, strict=True)
@@ -66,22 +65,18 @@ class Configuration:
             layer._replace(weight=layer.weight * 2 / np.sqrt(len(layer.weight))) for layer in params
         )
         full = self.batch_size is None
-        return Case(
-            network,
-            cast(scaled, dtype),
-            rng.uniform(-1, 1, (self.samples, self.widths[0])).astype(dtype),
-            rng.uniform(0.05, 0.95, (self.samples, self.widths[-1])).astype(dtype),
-            Schedule(
-                learning_rate=learning_rate or 0.7,
-                epochs=epochs,
-                batch_size=self.batch_size,
-                order=None if full else batch_order(self.samples, epochs, seed),
-            ),
-            self.update,
+        inputs = rng.uniform(-1, 1, (self.samples, self.widths[0]))
+        targets = rng.uniform(0.05, 0.95, (self.samples, self.widths[-1]))
+        schedule = Schedule(
+            learning_rate=learning_rate or 0.7,
+            epochs=epochs,
+            batch_size=self.batch_size,
+            order=None if full else batch_order(self.samples, epochs, seed),
         )
+        return Case(network, scaled, inputs, targets, schedule, self.update).astype(dtype)
 
 
-SUITE = (
+CORE_SUITE = (
     Configuration((3, 5, 4, 2), (True,), samples=13, batch_size=5, update=1),
     Configuration((2, 4, 4, 1), (False,), samples=21),
     Configuration((4, 6, 3), (True,), samples=11, batch_size=8, update=2),
@@ -94,7 +89,7 @@ SUITE = (
 """The last two have square layers, for weights that are transposed by mistake."""
 
 
-def suite(dtype: str) -> Iterator[tuple[str, Case]]:
-    """Every configuration with one fixed draw."""
-    for configuration in SUITE:
+def core_suite(dtype: str) -> Iterator[tuple[str, Case]]:
+    """Every configuration, by name, with one fixed draw."""
+    for configuration in CORE_SUITE:
         yield str(configuration), configuration.case(dtype, seed=0)

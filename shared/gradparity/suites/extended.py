@@ -1,7 +1,7 @@
 """The vetted suite of what goes beyond sigmoid, MSE and plain SGD: activations, losses, optimizers, convolutions.
 
-As in `suite`, each configuration is small, fixed, and can tell: no two dimensions of a layer are equal, so that a
-swapped layout shows; no weight or state is zero, but where a kink is to be met exactly; the last batch is ragged.
+As in the core suite, each configuration is small, fixed, and can tell: no two dimensions of a layer are equal, so that
+a swapped layout shows; no weight or state is zero, but where a kink is to be met exactly; the last batch is ragged.
 `tests/test_features.py` holds them to it.
 """
 
@@ -29,7 +29,6 @@ from ..contract import (
     map_params,
 )
 from ..experiments.initial import batch_order, initial_params
-from ..reference.passes import cast
 from ..verdict.case import Case
 
 _EPOCHS = 4
@@ -37,7 +36,7 @@ _PLAIN = SGD()
 
 
 @dataclass(frozen=True)
-class Feature:
+class ExtendedConfiguration:
     """One configuration.
 
     Attributes:
@@ -84,15 +83,9 @@ class Feature:
         )
         state = {} if self.fresh else _state(rng, schedule, params)
         inputs = rng.uniform(-1, 1, (self.samples, *self.network.input_shape))
-        return Case(
-            self.network,
-            cast(params, dtype),
-            inputs.astype(dtype),
-            self._targets(rng).astype(dtype),
-            schedule,
-            self.update,
-            state={name: cast(array, dtype) for name, array in state.items()},
-        )
+        targets = self._targets(rng)
+        case = Case(self.network, params, inputs, targets, schedule, self.update, state=state)
+        return case.astype(dtype)
 
     def _params(self, rng: np.random.Generator) -> Params:
         seed = int(rng.integers(2**32))
@@ -131,33 +124,33 @@ def _dense(*layers: tuple[int, str] | tuple[int, str, bool]) -> tuple[Dense, ...
 
 
 _ACTIVATIONS = (
-    Feature(
+    ExtendedConfiguration(
         "ReLU, the kink met",
         Network((3,), _dense((5, "relu", False), (4, "relu"), (2, "identity"))),
         samples=13,
         batch_size=5,
         kink=True,
     ),
-    Feature(
+    ExtendedConfiguration(
         "leaky ReLU, the kink met",
         Network((4,), _dense((6, "leaky_relu", False), (5, "leaky_relu"), (3, "identity"))),
         samples=11,
         batch_size=8,
         kink=True,
     ),
-    Feature(
+    ExtendedConfiguration(
         "tanh",
         Network((3,), _dense((5, "tanh"), (4, "tanh", False), (2, "tanh"))),
         samples=17,
         batch_size=7,
     ),
-    Feature(
+    ExtendedConfiguration(
         "identity",
         Network((5,), _dense((4, "identity"), (3, "identity"))),
         samples=9,
         batch_size=7,
     ),
-    Feature(
+    ExtendedConfiguration(
         "each layer another activation",
         Network(
             (4,), _dense((7, "relu"), (6, "tanh"), (5, "leaky_relu"), (3, "sigmoid"), (2, "tanh"))
@@ -168,25 +161,25 @@ _ACTIVATIONS = (
 )
 
 _LOSSES = (
-    Feature(
+    ExtendedConfiguration(
         "binary cross-entropy",
         Network((3,), _dense((5, "tanh"), (4, "identity")), "binary_cross_entropy"),
         samples=17,
         batch_size=7,
     ),
-    Feature(
+    ExtendedConfiguration(
         "binary cross-entropy of one output",
         Network((4,), _dense((5, "sigmoid"), (1, "identity")), "binary_cross_entropy"),
         samples=13,
         batch_size=10,
     ),
-    Feature(
+    ExtendedConfiguration(
         "softmax cross-entropy of classes",
         Network((4,), _dense((6, "tanh"), (3, "identity")), "softmax_cross_entropy"),
         samples=19,
         batch_size=11,
     ),
-    Feature(
+    ExtendedConfiguration(
         "softmax cross-entropy of distributions",
         Network((3,), _dense((4, "relu"), (5, "identity")), "softmax_cross_entropy"),
         samples=15,
@@ -205,10 +198,10 @@ _OPTIMIZERS: dict[str, Optimizer] = {
 }
 
 
-def _optimized(name: str, number: int) -> Iterator[Feature]:
+def _optimized(name: str, number: int) -> Iterator[ExtendedConfiguration]:
     """The first update, a later one, and later ones with weight decay, coupled and decoupled."""
     network = Network((3,), _dense((4, "tanh"), (2, "sigmoid")))
-    common = Feature(
+    common = ExtendedConfiguration(
         name, network, samples=15 + number, batch_size=7, optimizer=_OPTIMIZERS[name], fresh=True
     )
     if name != "SGD":
@@ -228,19 +221,19 @@ def _optimized(name: str, number: int) -> Iterator[Feature]:
 
 
 _CONVOLUTIONS = (
-    Feature(
+    ExtendedConfiguration(
         "convolution, padded",
         Network((6, 4, 2), (Conv(3, (3, 2), 1, 1, "tanh"), *_dense((2, "sigmoid")))),
         samples=6,
         batch_size=5,
     ),
-    Feature(
+    ExtendedConfiguration(
         "convolution with a stride",
         Network((6, 9, 2), (Conv(3, (3, 2), 2, 0, "sigmoid", False), *_dense((4, "identity")))),
         samples=8,
         batch_size=5,
     ),
-    Feature(
+    ExtendedConfiguration(
         "convolution upon convolution, padded, with a stride",
         Network(
             (6, 8, 2),
@@ -253,7 +246,7 @@ _CONVOLUTIONS = (
         samples=7,
         batch_size=4,
     ),
-    Feature(
+    ExtendedConfiguration(
         "convolution, the kink met, by Adam, for a softmax",
         Network(
             (7, 5, 3),
@@ -273,15 +266,15 @@ _CONVOLUTIONS = (
     ),
 )
 
-FEATURES_SUITE = (
+EXTENDED_SUITE = (
     *_ACTIVATIONS,
     *_LOSSES,
-    *(feature for number, name in enumerate(_OPTIMIZERS) for feature in _optimized(name, number)),
+    *(one for number, name in enumerate(_OPTIMIZERS) for one in _optimized(name, number)),
     *_CONVOLUTIONS,
 )
 
 
-def features(dtype: str) -> Iterator[tuple[str, Case]]:
-    """Every configuration with one fixed draw."""
-    for feature in FEATURES_SUITE:
-        yield str(feature), feature.case(dtype)
+def extended_suite(dtype: str) -> Iterator[tuple[str, Case]]:
+    """Every configuration, by name, with one fixed draw."""
+    for configuration in EXTENDED_SUITE:
+        yield str(configuration), configuration.case(dtype)

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..contract import Batch, Implementation, Network, Params, Schedule, Snapshot, State, Trainer
+from ..contract import Batch, Implementation, Params, Snapshot, State, Trainer
 from ..problem import Problem
 from ..reference.bound import bound
 from ..reference.bound_update import bound_update
-from ..reference.passes import Pass, cast, evaluate
+from ..reference.passes import RIGHT, Equations, Pass, cast, evaluate
 from ..reference.precision import Precision
-from ..reference.step import Step
+from ..reference.step import StepValues
 from ..reference.updates import apply_update, zero_state
 
 SAMPLED_STEPS = 64
@@ -28,21 +28,54 @@ def oracle_dtype() -> Any:
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
-    """Update number `update` of a schedule, from the weights `params` and the optimizer's arrays `state`.
+class Case(Problem):
+    """A problem of which one update is judged: number `update`, from the weights `params` and the arrays `state`.
 
-    Arrays that are not given are zero. `previous` are the weights one update earlier, where the step before is
-    known; only a mistake looks back.
+    Attributes:
+        update: from 0.
+        previous: the weights one update earlier, where that step is known; only a mistake needs them.
+        state: the optimizer's arrays before the update, by name; those that are not given are zero.
     """
 
-    network: Network
-    params: Params
-    inputs: Batch
-    targets: Batch
-    schedule: Schedule
     update: int = 0
     previous: Params | None = None
     state: Mapping[str, Params] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        problem: Problem,
+        params: Params,
+        update: int,
+        state: Mapping[str, Params],
+        previous: Params | None = None,
+    ) -> Case:
+        """An update of the problem from these weights and arrays."""
+        return cls(
+            problem.network,
+            params,
+            problem.inputs,
+            problem.targets,
+            problem.schedule,
+            update,
+            previous,
+            state,
+        )
+
+    def astype(self, dtype: Any) -> Case:
+        """The same case with all its arrays in another dtype."""
+        return replace(
+            self,
+            params=cast(self.params, dtype),
+            inputs=self.inputs.astype(dtype),
+            targets=self.targets.astype(dtype),
+            previous=None if self.previous is None else cast(self.previous, dtype),
+            state={name: cast(array, dtype) for name, array in self.state.items()},
+        )
+
+    def widened(self) -> Case:
+        """The same case in the oracle's precision."""
+        return self.astype(oracle_dtype())
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -67,7 +100,7 @@ class Case:
 
     def expect(
         self, precision: Precision | None = None, *, absolute_sigmoid: bool = False
-    ) -> tuple[Step, Step]:
+    ) -> tuple[StepValues, StepValues]:
         """The result in the oracle's precision, and the bound on a correct implementation's distance from it.
 
         The implementation is taken to compute in the case's dtype, or in another `precision`;
@@ -90,22 +123,32 @@ class Case:
         e_updated, e_arrays = bound_update(
             self.schedule, self.params, exact.grads, e.grads, state, t, r
         )
-        expected = Step(exact.activations[1:], exact.loss, exact.grads, exact.loss, updated, arrays)
+        expected = StepValues(
+            exact.activations[1:], exact.loss, exact.grads, exact.loss, updated, arrays
+        )
         return expected, replace(e, updated=e_updated, state=e_arrays)
 
-    def evaluate_exactly(self) -> Pass:
-        """The pass over the batch, in the oracle's precision."""
+    def evaluate_exactly(
+        self, equations: Equations = RIGHT, params: Params | None = None, rows: Any = None
+    ) -> Pass:
+        """A pass in the oracle's precision: over the batch, or other `rows` of the data, by other `params` if given."""
         wide = oracle_dtype()
-        inputs, targets = (array.astype(wide) for array in self.batch)
-        return evaluate(self.network, cast(self.params, wide), inputs, targets)
+        rows = self.schedule.batch(self.update) if rows is None else rows
+        return evaluate(
+            self.network,
+            cast(self.params if params is None else params, wide),
+            self.inputs[rows].astype(wide),
+            self.targets[rows].astype(wide),
+            equations,
+        )
 
-    def observe(self, implementation: Implementation) -> Step:
+    def observe(self, implementation: Implementation) -> StepValues:
         """What `implementation` makes of it. Its `train` is restarted at this update with the whole data and order."""
         return self.observe_steps(implementation, 1)[0][1]
 
     def observe_steps(
         self, implementation: Implementation, count: int = 2
-    ) -> list[tuple[Case, Step]]:
+    ) -> list[tuple[Case, StepValues]]:
         """This update, by all three functions, and those after it up to `count`: see `observe_training`."""
         inputs, targets = self.batch
         loss, grads = implementation.loss_and_grads(self.network, self.params, inputs, targets)
@@ -114,7 +157,9 @@ class Case:
         first = replace(step, activations=activations, loss=loss, grads=grads)
         return [(self, first), *following]
 
-    def observe_training(self, implementation: Trainer, count: int = 2) -> list[tuple[Case, Step]]:
+    def observe_training(
+        self, implementation: Trainer, count: int = 2
+    ) -> list[tuple[Case, StepValues]]:
         """What `train` makes of this update, and of those after it from its own weights, as far as there are any.
 
         What only a second update shows: gradients that are accumulated, or stale.
@@ -135,10 +180,10 @@ class Case:
 
 
 def steps_of(
-    problem: Case | Problem,
+    problem: Problem,
     kept: Mapping[int, Snapshot],
     losses: Sequence[float] | np.ndarray,
-) -> Iterator[tuple[Case, Step]]:
+) -> Iterator[tuple[Case, StepValues]]:
     """The steps of a training run between consecutive kept weights, each a case started from the run's own weights.
 
     `losses` are counted from the first of the kept update counts. A step that started from a state of the optimizer
@@ -148,19 +193,11 @@ def steps_of(
     for update, (params, state) in kept.items():
         if update + 1 not in kept or (update > first and set(state.arrays) != names):
             continue
-        case = Case(
-            problem.network,
-            params,
-            problem.inputs,
-            problem.targets,
-            problem.schedule,
-            update,
-            kept[update - 1].params if update - 1 in kept else None,
-            state.arrays,
-        )
+        previous = kept[update - 1].params if update - 1 in kept else None
+        case = Case.of(problem, params, update, state.arrays, previous)
         after = kept[update + 1]
         arrays = after.state.arrays if set(after.state.arrays) == names else None
-        yield case, Step(recorded=losses[update - first], updated=after.params, state=arrays)
+        yield case, StepValues(recorded=losses[update - first], updated=after.params, state=arrays)
 
 
 def sampled_updates(updates: int, count: int | None = None) -> list[int]:
@@ -183,14 +220,4 @@ def teacher_forced(
     """
     for problem in problems:
         for update, (params, state) in snapshots.items():
-            yield Case(
-                problem.network,
-                cast(params, problem.inputs.dtype),
-                problem.inputs,
-                problem.targets,
-                problem.schedule,
-                update,
-                state={
-                    name: cast(array, problem.inputs.dtype) for name, array in state.arrays.items()
-                },
-            )
+            yield Case.of(problem, params, update, state.arrays).astype(problem.inputs.dtype)

@@ -10,7 +10,7 @@ from ..contract import tensors
 from ..errors import InputError
 from ..experiments.runner import Run
 from .judge import Verdict, combine
-from .kept_run import Testimony, surroundings, witness
+from .kept_run import RunVerdict, judge_run, surroundings
 
 
 @dataclass(frozen=True)
@@ -18,21 +18,21 @@ class Comparison:
     """What is known of two runs.
 
     Attributes:
-        testimonies: of the two runs, each against the oracle.
+        run_verdicts: of the two runs, each against the oracle.
         first_difference: the first update whose recorded losses differ in any bit; None if none does.
         distances: by kept update count, ‖w_a - w_b‖ / ‖w_b‖ over all weights together.
         loss_differences: |a - b| / |b| of every recorded loss.
     """
 
-    testimonies: tuple[Testimony, Testimony]
+    run_verdicts: tuple[RunVerdict, RunVerdict]
     first_difference: int | None
     distances: dict[int, float]
     loss_differences: np.ndarray
 
     @property
     def verdict(self) -> Verdict:
-        """Agree if each run is right on its own: two right runs may part ways for good where training is chaotic."""
-        return combine(testimony.verdict for testimony in self.testimonies)
+        """Agree if each run is right on its own: two right runs may diverge for good where training is chaotic."""
+        return combine(one.verdict for one in self.run_verdicts)
 
 
 def compare(a: Run, b: Run) -> Comparison:
@@ -50,7 +50,7 @@ def compare(a: Run, b: Run) -> Comparison:
     around = surroundings(a.experiment)
     differing = np.flatnonzero(a.trajectory.losses != b.trajectory.losses)
     return Comparison(
-        testimonies=(witness(a, around), witness(b, around)),
+        run_verdicts=(judge_run(a, around), judge_run(b, around)),
         first_difference=int(differing[0]) if len(differing) else None,
         distances=weight_distances(a, b),
         loss_differences=loss_differences(a, b),

@@ -8,45 +8,45 @@ from ..experiments.runner import Run
 from ..tables import Table
 from .compare_runs import Comparison
 from .judge import Verdict
-from .kept_run import Testimony
+from .kept_run import RunVerdict
 
 
 def verdicts(result: Comparison, names: Sequence[str], runs: Sequence[Run]) -> Table:
     """A row for each run: how it was judged."""
     rows = [
         _verdict(name, run, one)
-        for name, run, one in zip(names, runs, result.testimonies, strict=True)
+        for name, run, one in zip(names, runs, result.run_verdicts, strict=True)
     ]
     return Table(("run", "implementation", "judged", "share", "free run", "verdict"), rows)
 
 
-def _verdict(name: str, run: Run, testimony: Testimony) -> tuple[str, ...]:
-    largest = max((finding.share for _, finding in testimony.findings), default=0.0)
+def _verdict(name: str, run: Run, judged: RunVerdict) -> tuple[str, ...]:
+    largest = max((finding.share for _, finding in judged.findings), default=0.0)
     return (
         name,
         run.implementation,
-        f"{len(testimony.findings)} tensors",
+        f"{len(judged.findings)} tensors",
         f"{largest:.2g}",
-        testimony.free_run.in_words,
-        testimony.verdict.value,
+        judged.free_run.in_words,
+        judged.verdict.value,
     )
 
 
 def faults(result: Comparison, names: Sequence[str]) -> Iterator[str]:
     """Where each run is wrong, in sentences; none if it is right."""
-    for name, testimony in zip(names, result.testimonies, strict=True):
-        yield from (f"{name}: {line}" for line in _faults(testimony))
+    for name, judged in zip(names, result.run_verdicts, strict=True):
+        yield from (f"{name}: {line}" for line in _faults(judged))
 
 
-def _faults(testimony: Testimony) -> Iterator[str]:
-    if not testimony.same_start:
+def _faults(judged: RunVerdict) -> Iterator[str]:
+    if not judged.same_start:
         yield "it does not start from the experiment's initial weights"
-    wrong = [(at, f) for at, f in testimony.findings if f.verdict is Verdict.DISAGREE]
+    wrong = [(at, f) for at, f in judged.findings if f.verdict is Verdict.DISAGREE]
     if wrong:
         update, finding = wrong[0]
         yield f"first wrong at update {update}: {finding}"
-    if testimony.free_run.outside_at is not None:
-        yield f"outside what rounding can do from update {testimony.free_run.outside_at} on"
+    if judged.free_run.outside_at is not None:
+        yield f"outside what rounding can do from update {judged.free_run.outside_at} on"
 
 
 def first_difference(result: Comparison) -> str:

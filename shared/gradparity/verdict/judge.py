@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..contract import Params
-from ..reference.step import Step
+from ..reference.step import StepValues
 
 Phase = Literal["forward", "loss", "gradient", "update"]
 PHASES: tuple[Phase, ...] = ("forward", "loss", "gradient", "update")
@@ -72,7 +72,9 @@ class Finding:
         )
 
 
-def judge(before: Params, result: Step, expected: Step, bound: Step, slack: float) -> list[Finding]:
+def judge(
+    before: Params, result: StepValues, expected: StepValues, bound: StepValues, slack: float
+) -> list[Finding]:
     """Compare all tensors of a step in the order in which they are computed: gradients from the last layer down.
 
     Args:
@@ -89,7 +91,7 @@ def judge(before: Params, result: Step, expected: Step, bound: Step, slack: floa
 
 
 def _tensors(
-    before: Params, result: Step, expected: Step, bound: Step
+    before: Params, result: StepValues, expected: StepValues, bound: StepValues
 ) -> Iterator[tuple[Any, ...]]:
     """Phase, layer, tensor; the tensor in each step; what its bound is measured against."""
     steps = result, expected, bound

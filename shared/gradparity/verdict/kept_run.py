@@ -1,24 +1,24 @@
-"""Judge a finished run from what it kept: weights at k and at k + 1 tell whether step k was right."""
+"""Judge a finished run from what it kept: weights at k and at k + 1 show whether step k was right."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..contract import Schedule, tensors
 from ..experiments.experiment import Experiment
 from ..experiments.runner import Run, kept_updates
-from ..reference.step import Step
+from ..reference.step import StepValues
 from .case import Case, sampled_updates, steps_of
 from .free_run import Envelope, FreeRun, envelope, judge_free_run
 from .judge import Finding, Verdict, combine, judge
 
 
 @dataclass(frozen=True)
-class Testimony:
-    """What a run says about itself.
+class RunVerdict:
+    """The verdict on a run, step by step and as a whole.
 
     Attributes:
         same_start: its weights before the first update are the experiment's, bit for bit.
@@ -38,8 +38,8 @@ class Testimony:
         return combine([start, *findings, self.free_run.verdict])
 
 
-def witness(run: Run, around: Envelope) -> Testimony:
-    """Hold a run against the oracle wherever it kept weights, and against the envelope of its experiment.
+def judge_run(run: Run, around: Envelope) -> RunVerdict:
+    """Check a run against the oracle wherever it kept weights, and against the envelope of its experiment.
 
     For each kept pair of update counts k, k + 1: the loss it recorded and the update it made; at the end, its
     predictions and its final loss. Each is judged from the run's own weights, so it does not matter how
@@ -48,7 +48,7 @@ def witness(run: Run, around: Envelope) -> Testimony:
     with np.errstate(over="ignore", invalid="ignore"):  # as for `judge_all`
         kept = {update: snapshot.params for update, snapshot in run.trajectory.kept.items()}
         free_run = judge_free_run(kept, around)
-        return Testimony(_same_start(run), (*_steps(run), *_end(run)), free_run)
+        return RunVerdict(_same_start(run), (*_steps(run), *_end(run)), free_run)
 
 
 def surroundings(experiment: Experiment) -> Envelope:
@@ -77,11 +77,11 @@ def _steps(run: Run) -> Iterator[tuple[int, Finding]]:
 
 def _end(run: Run) -> Iterator[tuple[int, Finding]]:
     problem, trajectory = run.experiment.problem(), run.trajectory
-    everything = Schedule(problem.schedule.learning_rate, epochs=1)
+    everything = replace(problem, schedule=Schedule(problem.schedule.learning_rate, epochs=1))
     params, state = trajectory.final
-    case = Case(problem.network, params, problem.inputs, problem.targets, everything)
+    case = Case.of(everything, params, 0, {})
     expected, bound = case.expect()
     hidden = [None] * (len(problem.network.layers) - 1)
-    seen = Step(activations=[*hidden, run.predictions], loss=trajectory.final_loss)
+    seen = StepValues(activations=[*hidden, run.predictions], loss=trajectory.final_loss)
     for finding in judge(params, seen, expected, bound, slack=case.oracle_slack):
         yield state.updates, finding

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..reference.layers import Array
-from ..reference.step import Step
+from ..reference.step import StepValues
 from .case import Case
 from .judge import Finding, Phase, Verdict, judge
 
@@ -23,11 +23,11 @@ class Observation:
     """A case, and what a target made of it. `absolute_sigmoid`: judged by the wider bound, see `bound`."""
 
     case: Case
-    seen: Step
+    seen: StepValues
     absolute_sigmoid: bool = False
 
     @cached_property
-    def answer(self) -> tuple[Step, Step]:
+    def answer(self) -> tuple[StepValues, StepValues]:
         """The oracle's result and the bound."""
         return self.case.expect(absolute_sigmoid=self.absolute_sigmoid)
 

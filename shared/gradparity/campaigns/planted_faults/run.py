@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ...suites.core import suite
-from ...suites.extended import features
+from ...suites.core import core_suite
+from ...suites.extended import extended_suite
 from ...suites.random_networks import random_setting, random_setting_of_any_kind
 from ...verdict.judge import Verdict
 from ..processes import DRAWS, in_processes, store
+from .faults import EXTENDED, Fault, Plant
 from .faults import FAULTS as PLANTED
-from .faults import FEATURES as PLANTED_IN_FEATURES
-from .faults import Fault, Plant
 from .faults import pairs as fault_pairs
 from .scoreboard import Outcome, Score, score
 from .scoreboard import planted as layers_of
@@ -66,14 +65,16 @@ def planted_faults() -> list[tuple[str, Fault]]:
     return [
         *(("single", fault) for fault in PLANTED),
         *(("pairs", fault) for fault in fault_pairs()),
-        *(("features", fault) for fault in PLANTED_IN_FEATURES),
+        *(("features", fault) for fault in EXTENDED),
     ]
 
 
 def on_suites(numbers: Sequence[int]) -> dict[str, dict[str, Score]]:
     """Score the faults of these numbers on the vetted suite that is theirs, in float64."""
     found: dict[str, dict[str, Score]] = {}
-    homework, beyond = ([case for _, case in cases("float64")] for cases in (suite, features))
+    homework, beyond = (
+        [case for _, case in cases("float64")] for cases in (core_suite, extended_suite)
+    )
     with Plant() as plant:
         for kind, fault in [planted_faults()[number] for number in numbers]:
             cases = beyond if kind == "features" else homework
@@ -88,7 +89,7 @@ def on_random_networks(seed: int, numbers: Sequence[int]) -> dict[str, dict[str,
     with Plant() as plant:
         for table, drawn, faults in (
             ("random", random_setting, PLANTED),
-            ("random_features", random_setting_of_any_kind, PLANTED_IN_FEATURES),
+            ("random_features", random_setting_of_any_kind, EXTENDED),
         ):
             planted = [(fault, plant.plant(fault)) for fault in faults]
             for number in numbers:

@@ -13,13 +13,21 @@ from threadpoolctl import threadpool_limits
 
 from ...contract import tensors
 from ...diagnosis.diagnose import Diagnosis, diagnose
-from ...diagnosis.mistakes import FORWARD, GRADIENT, UPDATE, Layers, layers_where
-from ...diagnosis.naming import ForwardName, Name, fits, same_factor
+from ...diagnosis.mistakes import (
+    FORWARD,
+    GRADIENT,
+    UPDATE,
+    ForwardMistake,
+    LayerMistake,
+    Layers,
+    layers_where,
+)
+from ...diagnosis.names import ForwardName, Name
+from ...diagnosis.search import fits, same_factor
 from ...errors import ContractError
 from ...guarded import Guarded
-from ...reference.passes import cast
-from ...reference.step import Step
-from ...verdict.case import Case, oracle_dtype
+from ...reference.step import StepValues
+from ...verdict.case import Case
 from ...verdict.judge import PHASES
 from ...verdict.observation import Observation
 from .faults import Fault
@@ -108,38 +116,19 @@ def observe(target: Guarded, cases: Iterable[Case]) -> list[Observation]:
 
 def visible(faulty: Guarded, cases: Sequence[Case]) -> bool:
     """Whether the faulty program, run in the oracle's precision, is outside the bound anywhere."""
-    wide = oracle_dtype()
     for case in cases:
-        exactly = Case(
-            case.network,
-            cast(case.params, wide),
-            case.inputs.astype(wide),
-            case.targets.astype(wide),
-            case.schedule,
-            case.update,
-            state={name: cast(array, wide) for name, array in case.state.items()},
-        )
         try:
-            pairs = exactly.observe_steps(faulty)
+            pairs = case.widened().observe_steps(faulty)
         except ContractError:
             continue
-        for wide_case, step in pairs:
-            narrow = Case(
-                case.network,
-                cast(wide_case.params, wide),
-                wide_case.inputs,
-                wide_case.targets,
-                case.schedule,
-                wide_case.update,
-                state={name: cast(array, wide) for name, array in wide_case.state.items()},
-            )
-            expected, bound = narrow.expect(case.precision)
+        for exactly, step in pairs:
+            expected, bound = exactly.widened().expect(case.precision)
             if _outside(step, expected, bound):
                 return True
     return False
 
 
-def _outside(step: Step, expected: Step, bound: Step) -> bool:
+def _outside(step: StepValues, expected: StepValues, bound: StepValues) -> bool:
     shown = [
         *zip(
             step.activations or (),
@@ -201,7 +190,7 @@ def classify(fault: Fault, diagnosis: Diagnosis, observations: Sequence[Observat
 
 
 def _is_forward(name: ForwardName, fault: Fault, observations: Sequence[Observation]) -> bool:
-    return name.mistake.name == fault.mistake and _there(name, fault, observations)
+    return name.mistake.name == fault.mistake and _there(name, name.mistake, fault, observations)
 
 
 def planted(fault: Fault, depth: int) -> Layers:
@@ -212,10 +201,14 @@ def planted(fault: Fault, depth: int) -> Layers:
     return frozenset({layer} if layer < depth else ())
 
 
-def _there(name: Name | ForwardName, fault: Fault, observations: Sequence[Observation]) -> bool:
+def _there(
+    name: Name | ForwardName,
+    mistake: ForwardMistake | LayerMistake,
+    fault: Fault,
+    observations: Sequence[Observation],
+) -> bool:
     """Whether the name is of the layers that the fault is in, of those where its mistake can be made."""
-    assert name.mistake is not None
-    kinds = [layers_where(o.case.network, name.mistake.applies) for o in observations]
+    kinds = [layers_where(o.case.network, mistake.applies) for o in observations]
     return all(
         name.layers(o.depth) & kind == planted(fault, o.depth) & kind
         for o, kind in zip(observations, kinds, strict=True)
@@ -223,8 +216,9 @@ def _there(name: Name | ForwardName, fault: Fault, observations: Sequence[Observ
 
 
 def _is(name: Name, fault: Fault, observations: Sequence[Observation]) -> bool:
-    called = "" if name.mistake is None else name.mistake.name
-    where = name.mistake is None or not name.mistake.by_layer or _there(name, fault, observations)
+    mistake = name.mistake
+    called = "" if mistake is None else mistake.name
+    where = not isinstance(mistake, LayerMistake) or _there(name, mistake, fault, observations)
     return (
         called == fault.mistake and where and same_factor(name.factor, fault.factor, observations)
     )

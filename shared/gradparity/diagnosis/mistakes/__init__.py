@@ -1,10 +1,22 @@
 """Known mistakes, each as the equations that it amounts to: the vocabulary of the diagnosis.
 
 A mistake is a prediction, not a heuristic: what a program with just this mistake would compute, in the
-oracle's precision. `diagnosis` holds a wrong result against the predictions.
+oracle's precision. `diagnosis` checks a wrong result against the predictions.
 """
 
-from .base import Applies, Layers, Mistake, layers_where, plain, run, scopes
+from .adaptive import ADAPTIVE
+from .base import (
+    Applies,
+    LayerMistake,
+    Layers,
+    Mistake,
+    OptimizerMistake,
+    Program,
+    StepMistake,
+    layers_where,
+    plain,
+    scopes,
+)
 from .convolutions import CONVOLUTIONS, CONVOLVED
 from .cross_entropies import CROSS_ENTROPIES
 from .factors import FACTORS, UNIT, Factor
@@ -12,21 +24,22 @@ from .forward import FORWARD as OF_DENSE_LAYERS
 from .forward import ForwardMistake
 from .gradient import CROSS_ENTROPY
 from .gradient import GRADIENT as OF_SIGMOIDS
-from .losses import LOSSES, WrongLoss
-from .optimizers import OPTIMIZERS
+from .losses import REPORTED_LOSSES, ReportedLoss
+from .momentum import MOMENTUM
 from .slopes import SLOPES
 from .training import SAMPLE_BY_SAMPLE, TRAINING
+from .weight_decay import WEIGHT_DECAY
 
 FORWARD = (*OF_DENSE_LAYERS, *CONVOLVED)
 GRADIENT = (*OF_SIGMOIDS, *SLOPES, *CROSS_ENTROPIES, *CONVOLUTIONS)
-UPDATE = (*OPTIMIZERS, *TRAINING)
+UPDATE = (*MOMENTUM, *ADAPTIVE, *WEIGHT_DECAY, *TRAINING)
 
 __all__ = [
     "CROSS_ENTROPY",
     "FACTORS",
     "FORWARD",
     "GRADIENT",
-    "LOSSES",
+    "REPORTED_LOSSES",
     "SAMPLE_BY_SAMPLE",
     "TRAINING",
     "UNIT",
@@ -34,11 +47,14 @@ __all__ = [
     "Applies",
     "Factor",
     "ForwardMistake",
+    "LayerMistake",
     "Layers",
     "Mistake",
-    "WrongLoss",
+    "OptimizerMistake",
+    "Program",
+    "ReportedLoss",
+    "StepMistake",
     "layers_where",
     "plain",
-    "run",
     "scopes",
 ]

@@ -1,100 +1,164 @@
-"""What a mistake is, and where it may sit."""
+"""What a mistake is, and where it may be made."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
-from ...contract import SGD, Activation, Conv, Network, Params, Schedule, tensors
-from ...reference.layers import Array, Place, places
-from ...reference.passes import Equations, Pass, cast, evaluate
-from ...reference.updates import Update
-from ...verdict.case import Case, oracle_dtype
+import numpy as np
+
+from ...contract import SGD, Activation, Loss, Network, Params, Schedule, tensors
+from ...reference.layers import Array, ConvLayer, DenseLayer, LinearLayer, layers_of
+from ...reference.passes import Equations, Pass
+from ...reference.updates import UpdateRule
+from ...verdict.case import Case
 
 Layers = frozenset[int]
 
-Predict = Callable[[Case, Equations, Layers, float], Pass | None]
-
-WrongStep = Callable[[Schedule, Array, Array, tuple[Array, ...], int], Update | None]
-"""As `optimizing.Step`; None where the schedule has nothing that the mistake could be made in."""
-
-Applies = Callable[[Place], bool]
+Applies = Callable[[LinearLayer], bool]
 """Whether a layer is of the kind that a mistake can be made in."""
 
 
-def every(_: Place) -> bool:
+def every(_: LinearLayer) -> bool:
     """Any layer."""
     return True
 
 
 def of(activation: Activation) -> Applies:
     """Layers with this activation."""
-    return lambda at: at.layer.activation == activation
+    return lambda layer: layer.activation == activation
 
 
-def convolution(at: Place) -> bool:
+def convolution(layer: LinearLayer) -> bool:
     """Convolutions."""
-    return isinstance(at.layer, Conv)
+    return isinstance(layer, ConvLayer)
 
 
-def after_image(at: Place) -> bool:
+def after_image(layer: LinearLayer) -> bool:
     """Dense layers that take an image."""
-    return not isinstance(at.layer, Conv) and len(at.shape_in) > 1
+    return isinstance(layer, DenseLayer) and len(layer.shape_in) > 1
 
 
 def layers_where(network: Network, applies: Applies) -> Layers:
     """The layers of a network that are of a kind."""
-    return frozenset(at.index for at in places(network) if applies(at))
+    return frozenset(layer.index for layer in layers_of(network) if applies(layer))
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A program with a mistake, at work on one case.
+
+    Attributes:
+        case: the update that it computes.
+        equations: its equations but for the mistake: right ones, or those of a mistake in the forward pass.
+        layers: that the mistake is made in; empty for one that is not made by layer.
+        scale: the factor by which the program multiplies its gradients.
+    """
+
+    case: Case
+    equations: Equations
+    layers: Layers = frozenset()
+    scale: float = 1.0
+
+    @property
+    def rows(self) -> Array:
+        """The numbers of the batch's samples."""
+        return np.arange(len(self.case.inputs))[self.case.schedule.batch(self.case.update)]
+
+    def run(
+        self, equations: Equations | None = None, params: Params | None = None, rows: Any = None
+    ) -> Pass:
+        """Its pass without the mistake, or with other equations, weights or rows of the data."""
+        return self.case.evaluate_exactly(equations or self.equations, params, rows)
+
+
+Predict = Callable[[Program], Pass | None]
+"""The pass of a program with the mistake; None where the mistake cannot be made."""
+
+
+def once(_: Case) -> int:
+    """The roundings of one update."""
+    return 1
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """One kind of mistake.
+class LayerMistake:
+    """A mistake in back-propagation that can be made in some layers and not in others.
 
     Attributes:
         name: in words.
-        wrong: the line of algebra as the mistake has it.
+        wrong: the line of algebra with the mistake.
         right: the line as it should be.
-        predict: (case, equations, layers, scale) → the pass with this mistake in these layers, on top of `equations`;
-            None where it cannot be made. `scale` is the factor by which the program multiplies the gradients
-            of this pass.
-        by_layer: it can be made in some layers and not in others.
-        linear: its gradients do not depend on `scale`.
-        roundings: how many times the roundings of one update it takes, by case.
+        predict: the pass with this mistake in the program's layers.
         applies: the kind of layers that it can be made in.
-        step: the optimizer's update of a tensor, where that is what is wrong.
-        initial: what the optimizer's arrays start at.
+        linear: its gradients do not depend on the program's `scale`.
     """
 
     name: str
     wrong: str
     right: str
     predict: Predict
-    by_layer: bool = True
-    linear: bool = True
-    roundings: Callable[[Case], int] = lambda _: 1
     applies: Applies = every
-    step: WrongStep | None = None
+    linear: bool = True
+    roundings: ClassVar = staticmethod(once)
+
+
+@dataclass(frozen=True)
+class StepMistake:
+    """A mistake of a whole training step: in the loss, the samples, or the weights that it is computed on.
+
+    Attributes:
+        name: in words.
+        wrong: the line of algebra with the mistake.
+        right: the line as it should be.
+        predict: the pass with this mistake.
+        linear: its gradients do not depend on the program's `scale`.
+        roundings: how many times the roundings of one update it takes, by case.
+    """
+
+    name: str
+    wrong: str
+    right: str
+    predict: Predict
+    linear: bool = True
+    roundings: Callable[[Case], int] = once
+
+
+@dataclass(frozen=True)
+class OptimizerMistake:
+    """A mistake in the optimizer's update; the gradient is right.
+
+    Attributes:
+        name: in words.
+        wrong: the line of algebra with the mistake.
+        right: the line as it should be.
+        rule: the wrong update of a tensor.
+        applies: whether a schedule has what the mistake is made in.
+        roundings: how many times the roundings of one right update it takes, by case.
+        initial: what the optimizer's arrays start at.
+    """
+
+    name: str
+    wrong: str
+    right: str
+    rule: UpdateRule
+    applies: Callable[[Schedule], bool]
+    roundings: Callable[[Case], int]
     initial: float = 0.0
+    linear: ClassVar = True
+
+    def predict(self, program: Program) -> Pass | None:
+        """The right pass; None where the mistake cannot be made."""
+        return program.run() if self.applies(program.case.schedule) else None
+
+
+Mistake = LayerMistake | StepMistake | OptimizerMistake
 
 
 def plain(schedule: Schedule) -> bool:
     """Whether an update is w - learning_rate · g, and nothing else."""
     return schedule.optimizer == SGD() and not schedule.weight_decay
-
-
-def run(case: Case, equations: Equations, params: Params | None = None, rows: Any = None) -> Pass:
-    """A pass over the case's batch, or other rows, in the oracle's precision."""
-    wide = oracle_dtype()
-    rows = case.schedule.batch(case.update) if rows is None else rows
-    return evaluate(
-        case.network,
-        cast(case.params if params is None else params, wide),
-        case.inputs[rows].astype(wide),
-        case.targets[rows].astype(wide),
-        equations,
-    )
 
 
 def patched(
@@ -104,8 +168,8 @@ def patched(
 
     def switch(right: Callable[..., Any], wrong: Callable[..., Any]) -> Callable[..., Any]:
         def either(*arguments: Any) -> Any:
-            at = arguments[-1]
-            return (wrong if at.index in layers and applies(at) else right)(*arguments)
+            layer = arguments[-1]
+            return (wrong if layer.index in layers and applies(layer) else right)(*arguments)
 
         return either
 
@@ -116,11 +180,12 @@ def patched(
 def by(applies: Applies = every, **changes: Callable[..., Any]) -> Predict:
     """Predict by replacing equations in the mistaken layers."""
 
-    def predict(case: Case, equations: Equations, layers: Layers, _: float) -> Pass | None:
-        if not layers & layers_where(case.network, applies):
+    def predict(program: Program) -> Pass | None:
+        case = program.case
+        if not program.layers & layers_where(case.network, applies):
             return None
         try:
-            found = run(case, patched(equations, layers, applies, **changes))
+            found = program.run(patched(program.equations, program.layers, applies, **changes))
         except ValueError:  # shapes that do not fit
             return None
         fits = zip(tensors(found.grads), tensors(case.params), strict=True)
@@ -131,13 +196,34 @@ def by(applies: Applies = every, **changes: Callable[..., Any]) -> Predict:
 
 def mistake(
     name: str, wrong: str, right: str, applies: Applies = every, **changes: Callable[..., Any]
-) -> Mistake:
-    """One that is made by replacing equations, in layers of a kind."""
-    return Mistake(name, wrong, right, by(applies, **changes), applies=applies)
+) -> LayerMistake:
+    """A mistake that is made by replacing equations, in layers of a kind."""
+    return LayerMistake(name, wrong, right, by(applies, **changes), applies)
+
+
+LossFormula = Callable[[Array, Array], Any]
+"""(outputs, targets) → a loss, or its derivative by the outputs."""
+
+
+def instead(kind: Loss, output: LossFormula, loss: LossFormula) -> Predict:
+    """Predict by another loss and derivative by the outputs, `output`, in place of those of this kind of loss."""
+
+    def predict(program: Program) -> Pass | None:
+        if program.case.network.loss != kind:
+            return None
+        return program.run(
+            replace(
+                program.equations,
+                output=lambda a, y, _: output(a, y),
+                loss=lambda a, y, _: loss(a, y),
+            )
+        )
+
+    return predict
 
 
 def scopes(depth: int) -> Sequence[tuple[str, Callable[[int], Layers]]]:
-    """Where a mistake by layer may sit in networks of up to `depth` layers: in words, and the layers by depth."""
+    """Where a mistake by layer may be made in networks of up to `depth` layers: in words, and the layers by depth."""
     every = frozenset(range(depth))
     return (
         ("in every layer", lambda n: frozenset(range(n))),

@@ -4,63 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from ...contract import Conv
-from ...reference.layers import Array, Place
-from .base import Applies, Mistake, after_image, convolution, mistake
-from .forward import ForwardMistake
+from ...reference.layers import Array, ConvLayer, LinearLayer
+from .base import Applies, LayerMistake, after_image, convolution, mistake
+from .forward import ForwardMistake, spread
 
-View = Callable[[Array, Place], Array]
-"""(weight, place) → the weight with its entries in another order."""
-
-
-def _spread(bias: Array | None, at: Place) -> Any:
-    return 0 if bias is None else at.spread(bias)
+View = Callable[[Array, LinearLayer], Array]
+"""(weight, layer) → the weight with its entries in another order."""
 
 
-def _flipped(weight: Array, _: Place) -> Array:
+def _flipped(weight: Array, _: LinearLayer) -> Array:
     return weight[::-1, ::-1]
 
 
-def _read(shape: Callable[[Array, Place], tuple[int, ...]], order: tuple[int, ...]) -> View:
+def _read(shape: Callable[[Array, LinearLayer], tuple[int, ...]], order: tuple[int, ...]) -> View:
     """The weight's numbers taken as of another shape, then put in the right order of axes."""
-    return lambda weight, at: (
-        weight.reshape(shape(weight, at)).transpose(order).reshape(weight.shape)
+    return lambda weight, layer: (
+        weight.reshape(shape(weight, layer)).transpose(order).reshape(weight.shape)
     )
 
 
-def _unread(shape: Callable[[Array, Place], tuple[int, ...]], order: tuple[int, ...]) -> View:
+def _unread(shape: Callable[[Array, LinearLayer], tuple[int, ...]], order: tuple[int, ...]) -> View:
     """The inverse of `_read`."""
 
-    def view(weight: Array, at: Place) -> Array:
-        read = shape(weight, at)
+    def view(weight: Array, layer: LinearLayer) -> Array:
+        read = shape(weight, layer)
         turned = weight.reshape([read[axis] for axis in order])
         return turned.transpose(np.argsort(order)).reshape(weight.shape)
 
     return view
 
 
-def _exchanged(weight: Array, _: Place) -> tuple[int, ...]:
+def _exchanged(weight: Array, _: LinearLayer) -> tuple[int, ...]:
     height, width, channels, units = weight.shape
     return width, height, channels, units
 
 
-def _channels_first(weight: Array, _: Place) -> tuple[int, ...]:
+def _channels_first(weight: Array, _: LinearLayer) -> tuple[int, ...]:
     height, width, channels, units = weight.shape
     return channels, height, width, units
 
 
-def _outputs_first(weight: Array, _: Place) -> tuple[int, ...]:
+def _outputs_first(weight: Array, _: LinearLayer) -> tuple[int, ...]:
     height, width, channels, units = weight.shape
     return units, height, width, channels
 
 
-def _image(weight: Array, at: Place) -> tuple[int, ...]:
-    height, width, channels = at.shape_in
+def _image(weight: Array, layer: LinearLayer) -> tuple[int, ...]:
+    height, width, channels = layer.shape_in
     return channels, height, width, weight.shape[-1]
 
 
@@ -76,17 +70,17 @@ def _viewed(
 ) -> ForwardMistake:
     """The weight in another order; its gradient is put `back`, and what is passed down follows, or neither."""
     changes: dict[str, Callable[..., Any]] = {
-        "weigh": lambda below, weight, bias, at: (
-            at.affine(below, view(weight, at)) + _spread(bias, at)
+        "weigh": lambda below, weight, bias, layer: (
+            layer.affine(below, view(weight, layer)) + spread(bias, layer)
         )
     }
     if back is not None:
-        changes["weight_grad"] = lambda below, _d_a, delta, at: back(
-            at.weight_grad(below, delta), at
+        changes["weight_grad"] = lambda below, _d_a, delta, layer: back(
+            layer.weight_grad(below, delta), layer
         )
     if down:
-        changes["passed_down"] = lambda _d_a, delta, weight, at: at.passed_down(
-            delta, view(weight, at)
+        changes["passed_down"] = lambda _d_a, delta, weight, layer: layer.passed_down(
+            delta, view(weight, layer)
         )
     return ForwardMistake(name, wrong, right, changes, applies)
 
@@ -94,7 +88,7 @@ def _viewed(
 def _reordered(
     name: str,
     formula: str,
-    shape: Callable[[Array, Place], tuple[int, ...]],
+    shape: Callable[[Array, LinearLayer], tuple[int, ...]],
     order: tuple[int, ...],
     applies: Applies = convolution,
     back_in_words: str = "not so in what is passed down",
@@ -108,48 +102,43 @@ def _reordered(
     )
 
 
-def _padded(name: str, formula: str, pad: Callable[[Array, Place], Array]) -> ForwardMistake:
+def _padded(name: str, formula: str, pad: Callable[[Array, ConvLayer], Array]) -> ForwardMistake:
     """Another padding, or another part of the padded image; what is passed down is as it should be."""
 
-    def bare(at: Place, below: Array) -> Place:
-        assert isinstance(at.layer, Conv)
-        return replace(at, layer=replace(at.layer, padding=0), shape_in=below.shape[-3:])
+    def bare(layer: ConvLayer, below: Array) -> ConvLayer:
+        return replace(layer, padding=0, shape_in=below.shape[-3:])
 
-    def weigh(below: Array, weight: Array, bias: Array | None, at: Place) -> Array:
-        other = pad(below, at)
-        return bare(at, other).affine(other, weight) + _spread(bias, at)
+    def weigh(below: Array, weight: Array, bias: Array | None, layer: ConvLayer) -> Array:
+        other = pad(below, layer)
+        return bare(layer, other).affine(other, weight) + spread(bias, layer)
 
-    def weight_grad(below: Array, _: Array, delta: Array, at: Place) -> Array:
-        other = pad(below, at)
-        return bare(at, other).weight_grad(other, delta)
+    def weight_grad(below: Array, _: Array, delta: Array, layer: ConvLayer) -> Array:
+        other = pad(below, layer)
+        return bare(layer, other).weight_grad(other, delta)
 
     changes = {"weigh": weigh, "weight_grad": weight_grad}
     return ForwardMistake(name, formula, "p zeros on each side", changes, convolution)
 
 
-def _margins(low: int, high: int, **how: Any) -> Callable[[Array, Place], Array]:
+def _margins(low: int, high: int, **how: Any) -> Callable[[Array, ConvLayer], Array]:
     """Padded by `low` paddings before and `high` after."""
 
-    def pad(below: Array, at: Place) -> Array:
-        assert isinstance(at.layer, Conv)
-        p = at.layer.padding
-        margins = (low * p, high * p)
+    def pad(below: Array, layer: ConvLayer) -> Array:
+        margins = (low * layer.padding, high * layer.padding)
         return np.pad(below, [*[(0, 0)] * (below.ndim - 3), margins, margins, (0, 0)], **how)
 
     return pad
 
 
-def _late(below: Array, at: Place) -> Array:
-    """The windows begin one place before the next: what a stride leaves out in the end, it leaves out in front."""
-    assert isinstance(at.layer, Conv)
-    s = at.layer.stride
-    padded = _margins(1, 1)(below, at)[..., s - 1 :, s - 1 :, :]
+def _late(below: Array, layer: ConvLayer) -> Array:
+    """The windows begin s - 1 later: what a stride s leaves out at the end, it leaves out at the start."""
+    s = layer.stride
+    padded = _margins(1, 1)(below, layer)[..., s - 1 :, s - 1 :, :]
     rows, columns = (
-        len(range(0, n - k + 1, s))
-        for n, k in zip(padded.shape[-3:-1], at.layer.kernel, strict=True)
+        len(range(0, n - k + 1, s)) for n, k in zip(padded.shape[-3:-1], layer.kernel, strict=True)
     )
-    if (rows, columns) != at.shape_out[:2]:
-        raise ValueError("fewer places than there should be")
+    if (rows, columns) != layer.shape_out[:2]:
+        raise ValueError("fewer positions than there should be")
     return padded
 
 
@@ -210,35 +199,31 @@ CONVOLVED: tuple[ForwardMistake, ...] = (
 
 
 def _folded(
-    delta: Array, weight: Array, at: Place, *, stride: int, assign: bool = False, crop: int = 1
+    delta: Array,
+    weight: Array,
+    layer: ConvLayer,
+    *,
+    stride: int,
+    assign: bool = False,
+    crop: int = 1,
 ) -> Array:
     """What is passed down, by windows of another stride, by assignment, or cropped elsewhere."""
-    assert isinstance(at.layer, Conv)
-    (height, width, channels), p = at.shape_in, at.layer.padding
-    rows, columns, _ = at.shape_out
+    (height, width, channels), p = layer.shape_in, layer.padding
+    rows, columns, _ = layer.shape_out
     padded = np.zeros((len(delta), height + 2 * p, width + 2 * p, channels), delta.dtype)
-    for i, j in np.ndindex(at.layer.kernel):
-        place = (
+    for i, j in np.ndindex(layer.kernel):
+        under = (
             slice(None),
             slice(i, i + stride * rows, stride),
             slice(j, j + stride * columns, stride),
         )
         product = delta @ weight[i, j].T
-        padded[place] = product if assign else padded[place] + product
+        padded[under] = product if assign else padded[under] + product
     return padded[:, crop * p : crop * p + height, crop * p : crop * p + width]
 
 
-def _stride(at: Place) -> int:
-    assert isinstance(at.layer, Conv)
-    return at.layer.stride
-
-
-def _size(at: Place) -> int:
-    return prod(at.shape_out[:2])
-
-
 def _corner(array: Array) -> Array:
-    """Of the first place alone."""
+    """Zeros but for the image's first position."""
     first = np.zeros_like(array)
     first[:, 0, 0] = array[:, 0, 0]
     return first
@@ -254,14 +239,14 @@ _DOWN = "∂L/∂a_below: each place's δ Wᵀ is added where the place lies"
 _WEIGHT = "∂L/∂W = Σ over samples and places of a_belowᵀ δ"
 _BIAS = "∂L/∂b = Σ over samples and places of δ"
 
-CONVOLUTIONS: tuple[Mistake, ...] = (
+CONVOLUTIONS: tuple[LayerMistake, ...] = (
     mistake(
         "what is passed down overwrites where the kernel's places overlap",
         "set, not added",
         _DOWN,
         convolution,
-        passed_down=lambda _, delta, weight, at: _folded(
-            delta, weight, at, stride=_stride(at), assign=True
+        passed_down=lambda _, delta, weight, layer: _folded(
+            delta, weight, layer, stride=layer.stride, assign=True
         ),
     ),
     mistake(
@@ -269,15 +254,15 @@ CONVOLUTIONS: tuple[Mistake, ...] = (
         "places side by side",
         _DOWN,
         convolution,
-        passed_down=lambda _, delta, weight, at: _folded(delta, weight, at, stride=1),
+        passed_down=lambda _, delta, weight, layer: _folded(delta, weight, layer, stride=1),
     ),
     mistake(
         "what is passed down is shifted by the padding",
         "the first rows and columns, the padding among them",
         _DOWN,
         convolution,
-        passed_down=lambda _, delta, weight, at: _folded(
-            delta, weight, at, stride=_stride(at), crop=0
+        passed_down=lambda _, delta, weight, layer: _folded(
+            delta, weight, layer, stride=layer.stride, crop=0
         ),
     ),
     mistake(
@@ -285,15 +270,15 @@ CONVOLUTIONS: tuple[Mistake, ...] = (
         "δ Wᵀ with W flipped",
         _DOWN,
         convolution,
-        passed_down=lambda _, delta, weight, at: at.passed_down(delta, weight[::-1, ::-1]),
+        passed_down=lambda _, delta, weight, layer: layer.passed_down(delta, weight[::-1, ::-1]),
     ),
     mistake(
         "what is passed down to an image has its channels first",
         "in the order (channel, height, width)",
         "in the order (height, width, channel)",
         after_image,
-        passed_down=lambda _, delta, weight, at: at.passed_down(
-            delta, _read(_image, (1, 2, 0, 3))(weight, at)
+        passed_down=lambda _, delta, weight, layer: layer.passed_down(
+            delta, _read(_image, (1, 2, 0, 3))(weight, layer)
         ),
     ),
     mistake(
@@ -301,42 +286,44 @@ CONVOLUTIONS: tuple[Mistake, ...] = (
         "∂L/∂W flipped",
         _WEIGHT,
         convolution,
-        weight_grad=lambda below, _, delta, at: at.weight_grad(below, delta)[::-1, ::-1],
+        weight_grad=lambda below, _, delta, layer: layer.weight_grad(below, delta)[::-1, ::-1],
     ),
     mistake(
         "the weight gradient is averaged over the places of the image",
         "∂L/∂W = Σ over samples, mean over places",
         _WEIGHT,
         convolution,
-        weight_grad=lambda below, _, delta, at: at.weight_grad(below, delta) / _size(at),
+        weight_grad=lambda below, _, delta, layer: (
+            layer.weight_grad(below, delta) / layer.positions
+        ),
     ),
     mistake(
         "the weight gradient is that of the image's first place",
         "∂L/∂W = Σ over samples",
         _WEIGHT,
         convolution,
-        weight_grad=lambda below, _, delta, at: at.weight_grad(below, _corner(delta)),
+        weight_grad=lambda below, _, delta, layer: layer.weight_grad(below, _corner(delta)),
     ),
     mistake(
         "the weight gradient leaves out the last place of the last sample",
         "a place is missing in the sum",
         _WEIGHT,
         convolution,
-        weight_grad=lambda below, _, delta, at: at.weight_grad(below, _but_last(delta)),
+        weight_grad=lambda below, _, delta, layer: layer.weight_grad(below, _but_last(delta)),
     ),
     mistake(
         "the bias gradient is averaged over the places of the image",
         "∂L/∂b = Σ over samples, mean over places",
         _BIAS,
         convolution,
-        bias_grad=lambda delta, at: at.bias_grad(delta) / _size(at),
+        bias_grad=lambda delta, layer: layer.bias_grad(delta) / layer.positions,
     ),
     mistake(
         "the bias gradient is that of the image's first place",
         "∂L/∂b = Σ over samples",
         _BIAS,
         convolution,
-        bias_grad=lambda delta, at: at.bias_grad(_corner(delta)),
+        bias_grad=lambda delta, layer: layer.bias_grad(_corner(delta)),
     ),
 )
 """In the gradient."""

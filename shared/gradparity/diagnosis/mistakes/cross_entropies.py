@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -12,31 +10,17 @@ from ...contract import Loss
 from ...reference.activations import sigmoid, sigmoid_prime
 from ...reference.layers import Array
 from ...reference.losses import LOSSES, softmax
-from ...reference.passes import Equations, Pass
-from ...verdict.case import Case
-from .base import Layers, Mistake, Predict, run
-
-Of = Callable[[Array, Array], Any]
+from .base import LossFormula, StepMistake, instead
 
 
-def _instead(kind: Loss, output: Of, loss: Of) -> Predict:
-    def predict(case: Case, equations: Equations, _: Layers, __: float) -> Pass | None:
-        if case.network.loss != kind:
-            return None
-        changed = replace(
-            equations, output=lambda a, y, _: output(a, y), loss=lambda a, y, _: loss(a, y)
-        )
-        return run(case, changed)
-
-    return predict
+def _mistake(
+    kind: Loss, name: str, wrong: str, output: LossFormula, loss: LossFormula | None = None
+) -> StepMistake:
+    predict = instead(kind, output, loss or LOSSES[kind].function)
+    return StepMistake(name, f"∂L/∂z = {wrong}", f"∂L/∂z = {_RIGHT[kind]}", predict)
 
 
-def _mistake(kind: Loss, name: str, wrong: str, output: Of, loss: Of | None = None) -> Mistake:
-    predict = _instead(kind, output, loss or LOSSES[kind].function)
-    return Mistake(name, f"∂L/∂z = {wrong}", f"∂L/∂z = {_RIGHT[kind]}", predict, by_layer=False)
-
-
-def _times(kind: Loss, name: str, wrong: str, factor: Callable[[Array], float]) -> Mistake:
+def _times(kind: Loss, name: str, wrong: str, factor: Callable[[Array], float]) -> StepMistake:
     """The loss and its derivative times a factor, by the outputs' shape."""
     right = LOSSES[kind]
     return _mistake(
@@ -53,7 +37,7 @@ def _softmax(z: Array, axis: int | None) -> Array:
     return exp / np.sum(exp, axis=axis, keepdims=True)
 
 
-def _probabilities(p: Callable[[Array], Array]) -> Of:
+def _probabilities(p: Callable[[Array], Array]) -> LossFormula:
     return lambda z, y: (p(z) * np.sum(y, axis=1, keepdims=True) - y) / len(z)
 
 
@@ -65,7 +49,7 @@ _B, _S = "the derivative of the binary cross-entropy", "the derivative of the so
 _BINARY: Loss = "binary_cross_entropy"
 _SOFTMAX: Loss = "softmax_cross_entropy"
 
-CROSS_ENTROPIES: tuple[Mistake, ...] = (
+CROSS_ENTROPIES: tuple[StepMistake, ...] = (
     _times(_BINARY, f"the mean is missing in {_B}", "σ(z) - y", lambda z: z.size),
     _times(
         _BINARY,

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ...contract import LEAK, Conv
+from ...contract import LEAK
 from ...contract import Activation as Right
 from ...reference.activations import sigmoid, sigmoid_prime
-from ...reference.layers import Array, Place
+from ...reference.layers import Array, DenseLayer, LinearLayer
 from ...reference.losses import softmax
 from ...reference.passes import RIGHT, Equations
 from .base import Applies, Layers, every, of, patched
@@ -126,12 +126,13 @@ def _in_place(
                 yield make(activation, right, kind)
 
 
-def _spread(bias: Array | None, at: Place) -> Any:
-    return 0 if bias is None else at.spread(bias)
+def spread(bias: Array | None, layer: LinearLayer) -> Any:
+    """The bias, or 0, shaped to be added to z."""
+    return 0 if bias is None else layer.spread(bias)
 
 
-def _square(at: Place) -> bool:
-    return not isinstance(at.layer, Conv) and at.shape_in == at.shape_out
+def _square(layer: LinearLayer) -> bool:
+    return isinstance(layer, DenseLayer) and layer.shape_in == layer.shape_out
 
 
 FORWARD: tuple[ForwardMistake, ...] = (
@@ -141,25 +142,25 @@ FORWARD: tuple[ForwardMistake, ...] = (
         "the bias is left out",
         "z = a_below W",
         "z = a_below W + b",
-        {"weigh": lambda below, weight, _b, at: at.affine(below, weight)},
+        {"weigh": lambda below, weight, _b, layer: layer.affine(below, weight)},
     ),
     ForwardMistake(
         "the bias is subtracted",
         "z = a_below W - b",
         "z = a_below W + b",
-        {"weigh": lambda below, w, b, at: at.affine(below, w) - _spread(b, at)},
+        {"weigh": lambda below, w, b, layer: layer.affine(below, w) - spread(b, layer)},
     ),
     ForwardMistake(
         "the bias is added twice",
         "z = a_below W + 2 b",
         "z = a_below W + b",
-        {"weigh": lambda below, w, b, at: at.affine(below, w) + 2 * _spread(b, at)},
+        {"weigh": lambda below, w, b, layer: layer.affine(below, w) + 2 * spread(b, layer)},
     ),
     ForwardMistake(
         "the weight is transposed in the forward pass",
         "z = a_below Wᵀ + b",
         "z = a_below W + b",
-        {"weigh": lambda below, w, b, at: at.affine(below, w.T) + _spread(b, at)},
+        {"weigh": lambda below, w, b, layer: layer.affine(below, w.T) + spread(b, layer)},
         _square,
     ),
 )

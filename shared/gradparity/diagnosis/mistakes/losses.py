@@ -1,4 +1,4 @@
-"""What a program may tell as its loss."""
+"""What a program may report as its loss."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ def cross_entropy(predictions: Array, targets: Array) -> Any:
 
 
 @dataclass(frozen=True)
-class WrongLoss:
-    """Another loss than the mean of the squares, by (predictions, targets)."""
+class ReportedLoss:
+    """A loss by (predictions, targets)."""
 
     name: str
     value: Callable[[Array, Array], Any]
 
 
-LOSSES: tuple[WrongLoss, ...] = (
-    WrongLoss("the MSE", lambda a, y: np.mean((a - y) ** 2)),
-    WrongLoss("the binary cross-entropy", cross_entropy),
-    WrongLoss("the mean absolute error", lambda a, y: np.mean(np.abs(a - y))),
-    WrongLoss("the root of the MSE", lambda a, y: np.sqrt(np.mean((a - y) ** 2))),
-    WrongLoss(
+REPORTED_LOSSES: tuple[ReportedLoss, ...] = (
+    ReportedLoss("the MSE", lambda a, y: np.mean((a - y) ** 2)),
+    ReportedLoss("the binary cross-entropy", cross_entropy),
+    ReportedLoss("the mean absolute error", lambda a, y: np.mean(np.abs(a - y))),
+    ReportedLoss("the root of the MSE", lambda a, y: np.sqrt(np.mean((a - y) ** 2))),
+    ReportedLoss(
         "the MSE of predictions (N, 1) and targets (N,) broadcast to (N, N)",
         lambda a, y: np.mean((a - (y.T if y.shape[1] == 1 else y)) ** 2),
     ),
-    WrongLoss("the mean residual, not squared", lambda a, y: np.mean(a - y)),
-    WrongLoss(
+    ReportedLoss("the mean residual, not squared", lambda a, y: np.mean(a - y)),
+    ReportedLoss(
         "the MSE without the last sample",
         lambda a, y: np.mean((a - y)[:-1] ** 2) if len(y) > 1 else np.nan,
     ),

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...contract import Activation
 from ...reference.layers import Array
-from .base import Mistake, mistake, of
+from .base import LayerMistake, mistake, of
 from .forward import RIGHTS, STEEPER
 
 Slope = Callable[[Array, Array], Array]
@@ -32,13 +32,13 @@ def _negative(kind: Activation) -> Slope:
     return lambda z, a: -right(z, a)
 
 
-def _slope(kind: Activation, name: str, formula: str, slope: Slope) -> Mistake:
+def _slope(kind: Activation, name: str, formula: str, slope: Slope) -> LayerMistake:
     right = f"δ = ∂L/∂a ⊙ {RIGHTS[kind].slope}"
     wrong = f"δ = ∂L/∂a ⊙ {formula}"
     return mistake(name, wrong, right, of(kind), slope=lambda z, a, _: slope(z, a))
 
 
-def _other(kind: Activation, other: Activation, name: str) -> Mistake:
+def _other(kind: Activation, other: Activation, name: str) -> LayerMistake:
     """The derivative of another activation."""
     wrong = RIGHTS[other]
     return _slope(
@@ -48,7 +48,7 @@ def _other(kind: Activation, other: Activation, name: str) -> Mistake:
 
 _KINKED = ("relu", "leaky_relu")
 
-SLOPES: tuple[Mistake, ...] = (
+SLOPES: tuple[LayerMistake, ...] = (
     _slope("relu", "ReLU' is missing", "1", _one),
     _slope("relu", "ReLU' is 1 at the kink", "[z ≥ 0]", _kink("relu", 1.0)),
     _slope("relu", "ReLU' is ½ at the kink", "½ where z = 0", _kink("relu", 0.5)),

@@ -1,8 +1,8 @@
 """Planted faults: mistakes written into the source of a correct implementation, as a programmer would make them.
 
 They share no code with `mistakes`, which names them. Each is a change of one or two lines of the NumPy
-implementation. `FAULTS` are those of the homework's networks, planted on `suite` and on random networks; `FEATURES`
-those of all else, planted on `features`.
+implementation. `FAULTS` are those of the homework's networks, planted on the core suite and on random networks;
+`EXTENDED` those of all else, planted on the extended suite.
 """
 
 from ..plant import Plant
@@ -23,13 +23,13 @@ GROUPS = {
     "weight decay": DECAY,
     "convolutions": CONVOLUTIONS,
 }
-FEATURES = tuple(fault for group in GROUPS.values() for fault in group)
+EXTENDED = tuple(fault for group in GROUPS.values() for fault in group)
 
 __all__ = [
     "BY_LAYER",
+    "EXTENDED",
     "FACTORS",
     "FAULTS",
-    "FEATURES",
     "FORWARD",
     "GROUPS",
     "REDUCED",
