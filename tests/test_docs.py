@@ -5,11 +5,14 @@ Their sessions are run by `make docs` (tests/docs); here is what that checker it
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+import gradparity
 
 from .docs import reference
 from .docs.pages import (
@@ -110,6 +113,21 @@ def test_every_field_of_the_contract_is_documented() -> None:
     assert sorted(named) == sorted(reference.contract_rows())
     for signature in reference.contract_signatures():
         assert f"| `{signature}` |" in text
+
+
+def test_every_public_name_is_documented_with_an_example() -> None:
+    text = (REFERENCE / "python.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)
+    assert sorted(rows) == sorted(gradparity.__all__)
+    imported = {
+        alias.name
+        for block in blocks(text)
+        if block.kind == "python"
+        for node in ast.walk(ast.parse(block.text))
+        if isinstance(node, ast.ImportFrom) and node.module == "gradparity"
+        for alias in node.names
+    }
+    assert imported == set(gradparity.__all__)
 
 
 def test_figures_are_those_of_the_campaigns() -> None:
