@@ -1,13 +1,15 @@
-"""For the tests of other projects: `assert_parity`."""
+"""For the tests of other projects: `assert_parity`.
+
+Every pytest run where gradparity is installed imports this package for its plugin, so nothing else is imported before
+it is needed.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..check.examine import examine
-from ..check.loading import load, wrap
-from ..check.report import Report
-from ..verdict.judge import Verdict
+if TYPE_CHECKING:
+    from ..check.report import Report
 
 
 def assert_parity(target: Any, *, adapter: Any = None, name: str = "") -> Report:
@@ -24,12 +26,15 @@ def assert_parity(target: Any, *, adapter: Any = None, name: str = "") -> Report
             and bound, and the mistake where it is known.
         InputError: there is no such target, or it offers nothing that can be checked.
     """
+    from ..check.examine import examine
+    from ..check.loading import load, wrap
+
     if isinstance(target, str):
         found = load(target, adapter)
     else:
         found = wrap(name or getattr(target, "__name__", type(target).__name__), target, adapter)
     report = examine(found)
-    if report.verdict is not Verdict.AGREE:
+    if report.verdict != "agree":
         raise AssertionError(message(report))
     return report
 
