@@ -228,7 +228,7 @@ UPDATE = "            self.w3 -= self.lr * g3\n"
         (("self.a2 = sigmoid(self.a1 @ self.w2)", "self.a2 = sigmoid(self.a1 @ self.w2.T)"), "transposed"),
         (
             ("return self.x.T @ d1, self.a1.T @ d2", "return self.x[1:].T @ d1[1:], self.a1.T @ d2"),
-            "unknown",
+            "it matches no known mistake",
         ),
     ],
 )  # fmt: skip

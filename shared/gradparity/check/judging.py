@@ -152,7 +152,7 @@ def conclude(target: Target, kind: Kind, judged: Sequence[Judged]) -> Conclusion
     if reservation is not None:
         return Conclusion(Verdict.ABSTAIN, reservation)
     largest = max(found["largest_share"] or 0.0 for one in judged for found in one.phases.values())
-    headline = f"right: nothing is further from exact than {largest:.2g} of what rounding can do"
+    headline = f"right: the largest error is {largest:.2g} of the rounding bound"
     return Conclusion(Verdict.AGREE, headline)
 
 
