@@ -38,7 +38,7 @@ format: $(VENV)/.installed
 
 campaigns: $(VENV)/.installed        ## the long runs whose results the report shows
 	$(BIN)/gradparity agreement
-	$(BIN)/gradparity agreement --kind any --networks 1100
+	$(BIN)/gradparity agreement --kind full --networks 1100
 	$(BIN)/gradparity faults
 	$(BIN)/gradparity study
 	$(BIN)/gradparity bench

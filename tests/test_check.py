@@ -12,7 +12,9 @@ import pytest
 
 from gradparity.check.answer import answer
 from gradparity.check.examine import examine
+from gradparity.check.judging import conclude, judge
 from gradparity.check.loading import load
+from gradparity.check.observing import Observed
 from gradparity.check.process import check
 from gradparity.check.report import Report
 from gradparity.check.target import Limits
@@ -228,7 +230,7 @@ UPDATE = "            self.w3 -= self.lr * g3\n"
         (("self.a2 = sigmoid(self.a1 @ self.w2)", "self.a2 = sigmoid(self.a1 @ self.w2.T)"), "transposed"),
         (
             ("return self.x.T @ d1, self.a1.T @ d2", "return self.x[1:].T @ d1[1:], self.a1.T @ d2"),
-            "unknown",
+            "it matches no known mistake",
         ),
     ],
 )  # fmt: skip
@@ -361,6 +363,22 @@ def test_a_sigmoid_inaccurate_in_its_tail_is_right_with_a_note(tmp_path: Path) -
     assert Observation(case, wrong, absolute_sigmoid=True).wrong("forward")
 
 
+def test_an_accepted_convention_is_judged_again(tmp_path: Path) -> None:
+    """The phases are those of the second judgement, by the wider bound; nothing of the first is left in them."""
+    target = load(partial(tmp_path, sigmoid="0.5 * (1 + np.tanh(z / 2))"))
+    case = replace(informative_case("float64"), params=scaled_all(informative_case("float64"), 6.0))
+    observed = Observed(
+        tuple(("", Observation(one, step)) for one, step in answer(target, case).steps)
+    )
+    assert observed.verdict == "disagree"
+    (judged,) = judge(target, {"float64": observed})
+    assert judged.accepted
+    assert conclude(target, "core", [judged]).headline.startswith("right, but its sigmoid")
+    for phase in judged.phases.values():
+        assert phase["disagreeing"] == 0
+        assert 0 < phase["largest_share"] <= 1
+
+
 def scaled_all(case: Case, factor: float) -> Params:
     return map_params(lambda tensor: tensor * factor, case.params)
 
@@ -385,6 +403,24 @@ def test_what_a_target_may_do_wrong(tmp_path: Path, extra: str, verdict_: str, s
     report = verdict(partial(tmp_path, extra=extra))
     assert report.verdict == verdict_, report.headline
     assert re.search(says, report.headline), report.headline
+
+
+def test_a_target_that_knows_float32_only_is_judged_in_it(tmp_path: Path) -> None:
+    """The contract wants both dtypes (above); anybody else's program need not know the wider one."""
+    activation = "return 1.0 / (1.0 + np.exp(-x))"
+    report = homework(
+        tmp_path, (activation, "return (1.0 / (1.0 + np.exp(-x))).astype(np.float32)")
+    )
+    assert report.verdict == "agree", report.headline
+    assert list(report.phases) == ["float32"]
+    assert "it returns float32 for float64, so it is judged in float32 only" in report.notes
+
+
+def test_who_changes_its_arguments_is_noted_once(tmp_path: Path) -> None:
+    extra = "\nright = loss_and_grads\ndef loss_and_grads(n, p, x, y):\n    result = right(n, p, x, y)\n    p[0].weight[:] = 0\n    return result"
+    report = verdict(partial(tmp_path, extra=extra))
+    assert report.verdict == "agree"
+    assert report.notes == ("loss_and_grads changes the arrays that it is given",)
 
 
 # --- nasty targets, in their own process -----------------------------------------------------------------------

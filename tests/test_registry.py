@@ -126,7 +126,9 @@ def test_what_is_no_implementation(tmp_path: Path) -> None:
         registry.load(str(broken))
     part = tmp_path / "part.py"
     part.write_text("from . import other")
-    with pytest.raises(InputError, match=r"a part of a package is given as package\.module$"):
+    with pytest.raises(
+        InputError, match=r"belongs to a package: give package\.module instead of a path$"
+    ):
         registry.load(str(part))
 
 

@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from .errors import ContractError, InputError
     from .experiments.experiment import load as load_experiment
     from .registry import load as load_implementation
-    from .testing.parity import assert_parity
+    from .testing import assert_parity
 else:
     from importlib import import_module
 
@@ -79,7 +79,7 @@ else:
         "ContractError": ("errors", "ContractError"),
         "InputError": ("errors", "InputError"),
         "Report": ("check.report", "Report"),
-        "assert_parity": ("testing.parity", "assert_parity"),
+        "assert_parity": ("testing", "assert_parity"),
         "load_experiment": ("experiments.experiment", "load"),
         "load_implementation": ("registry", "load"),
     }

@@ -148,7 +148,11 @@ def _load_file(path: str) -> Any:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         relative = isinstance(error, ImportError) and "relative import" in str(error)
-        remedy = "; a part of a package is given as package.module" if relative else ""
+        remedy = (
+            "; it uses relative imports, so it belongs to a package: give package.module instead of a path"
+            if relative
+            else ""
+        )
         raise TargetImportError(
             f"'{path}' cannot be imported: {type(error).__name__}: {error}{remedy}"
         ) from error

@@ -33,16 +33,15 @@ def examine(target: Target, kind: Kind = "core") -> Report:
     with threadpool_limits(limits=1), np.errstate(all="ignore"):
         observed = {dtype: observe(target, dtype, kind) for dtype in ("float64", "float32")}
         judged = judge(target, _to_be_judged(target, observed))
-    conclusion = conclude(target, kind, judged)
+        conclusion = conclude(target, kind, judged)
+        phases = {j.dtype: j.phases for j in judged if j.observed.observations or j.rejected}
     return Report(
         target=target.name,
         kind=target.kind,
         verdict=conclusion.verdict,
         headline=conclusion.headline,
         offered=sorted(target.functions),
-        phases={
-            one.dtype: one.phases for one in judged if one.observed.observations or one.rejected
-        },
+        phases=phases,
         first=conclusion.first,
         diagnosis=conclusion.diagnosis,
         notes=tuple(dict.fromkeys(_notes(target, observed, judged))),

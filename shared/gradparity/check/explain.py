@@ -73,10 +73,7 @@ def explain(found: Diagnosis, *, free: bool) -> Explanation:
         lines.append(
             f"{found.reduced}: the numbers are as far off as a calculation in that format would be"
         )
-    lines += [
-        f"{phase}: wrong, and by none of the mistakes that are known here: unknown"
-        for phase in found.unknown
-    ]
+    lines += [f"{phase}: wrong, and it matches no known mistake" for phase in found.unknown]
     named = [
         *([_called(name, factor)] if name and mistake else map(str, found.forward[:1])),
         *(f"told as the loss is {loss}" for loss in found.loss[:1] if wrong_loss),

@@ -12,7 +12,7 @@ from ..diagnosis.diagnose import diagnose
 from ..diagnosis.mistakes import FACTORS, UNIT
 from ..suites.core import Kind
 from ..verdict.agreement import Tally
-from ..verdict.judge import PHASES, Verdict, combine
+from ..verdict.judge import PHASES, Finding, Verdict, combine
 from .answer import answer
 from .explain import Explanation, explain
 from .observing import Observed
@@ -45,25 +45,19 @@ class Judged:
 
     @property
     def phases(self) -> dict[str, dict[str, Any]]:
-        """Each phase's verdict and figures. Where a convention is no factor, of what it leaves unexplained."""
+        """The verdict and the figures of each phase that was judged."""
         tallies = {phase: Tally() for phase in PHASES}
         for observation in self.observed.all:
             for finding in observation.findings:
                 tallies[finding.phase].add("", finding)
-        return {
-            phase: self._summary(tally.summary())
-            for phase, tally in tallies.items()
-            if tally.shares
-        }
+        return {phase: self._figures(tally) for phase, tally in tallies.items() if tally.shares}
 
-    def _summary(self, found: dict[str, Any]) -> dict[str, Any]:
-        explained = {}
-        if self.explanation and self.accepted and found["verdict"] == Verdict.DISAGREE:
-            explained = {
-                "verdict": Verdict.AGREE.value,
-                "largest_share": self.explanation.share,
-            }
-        return {k: v for k, v in (found | explained).items() if k != "largest_at"}
+    def _figures(self, tally: Tally) -> dict[str, Any]:
+        """Of one phase. A convention that is no factor explains what disagrees, but for a share of the bound."""
+        found = {key: value for key, value in tally.summary().items() if key != "largest_at"}
+        if self.explanation is None or not self.accepted or Verdict.DISAGREE not in tally.verdicts:
+            return found
+        return {**found, "verdict": Verdict.AGREE.value, "largest_share": self.explanation.share}
 
     @property
     def first_wrong(self) -> dict[str, Any] | None:
@@ -71,20 +65,21 @@ class Judged:
         for where, observation in self.observed.observations:
             for finding in observation.findings:
                 if finding.verdict is Verdict.DISAGREE:
-                    return {
-                        "dtype": self.dtype,
-                        "step": where,
-                        "phase": finding.phase,
-                        "layer": finding.layer,
-                        "tensor": finding.tensor,
-                        "index": list(finding.index),
-                        "difference": finding.difference
-                        if np.isfinite(finding.difference)
-                        else None,
-                        "allowed": finding.allowed,
-                        "text": str(finding),
-                    }
+                    return {"dtype": self.dtype, "step": where, **_in_json(finding)}
         return None
+
+
+def _in_json(finding: Finding) -> dict[str, Any]:
+    finite = np.isfinite(finding.difference)
+    return {
+        "phase": finding.phase,
+        "layer": finding.layer,
+        "tensor": finding.tensor,
+        "index": list(finding.index),
+        "difference": finding.difference if finite else None,
+        "allowed": finding.allowed,
+        "text": str(finding),
+    }
 
 
 def judge(target: Target, observed: Mapping[str, Observed]) -> list[Judged]:
@@ -157,7 +152,7 @@ def conclude(target: Target, kind: Kind, judged: Sequence[Judged]) -> Conclusion
     if reservation is not None:
         return Conclusion(Verdict.ABSTAIN, reservation)
     largest = max(found["largest_share"] or 0.0 for one in judged for found in one.phases.values())
-    headline = f"right: nothing is further from exact than {largest:.2g} of what rounding can do"
+    headline = f"right: the largest error is {largest:.2g} of the rounding bound"
     return Conclusion(Verdict.AGREE, headline)
 
 

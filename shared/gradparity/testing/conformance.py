@@ -15,7 +15,7 @@ from ..check.observing import configurations
 from ..check.target import Target
 from ..verdict.judge import Verdict
 from ..verdict.observation import Observation
-from .parity import assert_parity
+from . import assert_parity
 
 _load = cache(load)
 

@@ -1,4 +1,4 @@
-"""`pytest --gradparity TARGET`: hold an implementation against the conformance suite.
+"""`pytest --gradparity TARGET`: check an implementation by the conformance suite.
 
 Loaded by every pytest run where gradparity is installed, so it imports nothing but the standard library, and does
 nothing unless it is asked.
