@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-import impl_jax.rounding
+import impl_jax.exact.rounding
 import impl_numpy.exact
-import impl_numpy.rounding
 import impl_torch.exact
-import impl_torch.rounding
-from gradparity import experiment, registry
+import impl_torch.exact.rounding
+from gradparity import exactness, experiment, registry
 from gradparity.contract import SGD, Adam, Dense, Network, Params, Schedule, Trajectory
 from gradparity.errors import ContractError
 from gradparity.initial import batch_order, initial_params
@@ -113,13 +112,13 @@ def test_without_rounding_bits_differ(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_xla_keeps_the_roundings() -> None:
     """A cast to float32 and back is no identity to XLA's simplifier, in the compiled gradient either."""
     numbers = np.random.default_rng(0).normal(size=999)
-    found = jax.jit(impl_jax.rounding.rounded)(jnp.asarray(numbers))
+    found = jax.jit(impl_jax.exact.rounding.rounded)(jnp.asarray(numbers))
     assert np.array_equal(found, numbers.astype(np.float32))
     assert not np.array_equal(found, numbers)
-    through = jax.jit(jax.grad(lambda a: jnp.sum(impl_jax.rounding.rounded(a) * numbers)))
+    through = jax.jit(jax.grad(lambda a: jnp.sum(impl_jax.exact.rounding.rounded(a) * numbers)))
     assert np.array_equal(through(jnp.asarray(numbers)), numbers.astype(np.float32))
     a = torch.from_numpy(numbers).requires_grad_()
-    torch.sum(impl_torch.rounding.rounded(a) * torch.from_numpy(numbers)).backward()
+    torch.sum(impl_torch.exact.rounding.rounded(a) * torch.from_numpy(numbers)).backward()
     assert a.grad is not None
     assert np.array_equal(a.grad.numpy(), numbers.astype(np.float32))
 
@@ -127,12 +126,10 @@ def test_xla_keeps_the_roundings() -> None:
 def test_no_update_is_a_tie_in_the_making() -> None:
     """With 1.05 in float64 this weight's update ends on either side of a tie, with a fused multiply-add or without."""
     weight, grad = (float.fromhex(n) for n in ("-0x1.ac0d58p-7", "-0x1.5124a2p-6"))
-    schedule = Schedule(1.05, 1)
-    for module in (impl_numpy.rounding, impl_torch.rounding, impl_jax.rounding):
-        rate = module.in_float32(schedule).learning_rate
-        assert rate == np.float32(1.05)
-        fused = float(np.longdouble(weight) - np.longdouble(rate) * np.longdouble(grad))
-        assert np.float32(fused) == np.float32(weight - rate * grad)
+    rate = exactness.in_float32(Schedule(1.05, 1)).learning_rate
+    assert rate == np.float32(1.05)
+    fused = float(np.longdouble(weight) - np.longdouble(rate) * np.longdouble(grad))
+    assert np.float32(fused) == np.float32(weight - rate * grad)
     fused = float(np.longdouble(weight) - np.longdouble(1.05) * np.longdouble(grad))
     assert np.float32(fused) != np.float32(weight - 1.05 * grad)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Collection
-from functools import partial
 from typing import Any
 
 import jax
@@ -18,9 +17,9 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Float64
 
-from gradparity.contract import Batch, Cause, Network, Params, Schedule
+from gradparity.contract import Batch, Network, Params, Schedule
 
-from . import gradients
+from .. import losses as own
 
 NOT_FUSED = "--xla_cpu_max_isa=AVX"
 """In XLA_FLAGS: instructions of processors that cannot multiply and add in one."""
@@ -93,18 +92,18 @@ def mse(predictions: Array, targets: Array) -> Array:
     return tree_sum((errors**2).ravel()) * (1.0 / errors.size)
 
 
-def loss(alike: Collection[Cause], weights: list[Array], inputs: Array, targets: Array) -> Array:
+def loss(alike: Collection[str], weights: list[Array], inputs: Array, targets: Array) -> Array:
     """The loss as a function of the weights, in the arithmetic that is asked for."""
     a = inputs
     for weight in weights:
         z = product(a, weight) if "order" in alike else a @ weight
         a = sigmoid(z) if "sigmoid" in alike else jax.nn.sigmoid(z)
-    return mse(a, targets) if "order" in alike else gradients.mse(a, targets)
+    return mse(a, targets) if "order" in alike else own.mse(a, targets)
 
 
-@partial(jax.jit, static_argnames=("alike", "epochs"))
+@jax.jit(static_argnames=("alike", "epochs"))
 def run(
-    alike: Collection[Cause],
+    alike: Collection[str],
     weights: list[Array],
     inputs: Array,
     targets: Array,
@@ -122,7 +121,7 @@ def run(
 
 
 def train(
-    alike: Collection[Cause],
+    alike: Collection[str],
     network: Network,
     params: Params,
     inputs: Batch,

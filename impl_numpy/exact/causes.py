@@ -11,9 +11,9 @@ from collections.abc import Collection
 import numpy as np
 from jaxtyping import Float, Float64
 
-from gradparity.contract import Batch, Cause, Layer, Network, Params, Schedule, map_params
+from gradparity.contract import Batch, Layer, Network, Params, Schedule, map_params
 
-from . import gradients, model
+from .. import gradients, model
 
 # ln 2 in two parts: the first has so few digits that its product with a small whole number is exact.
 LN2_HIGH = {"float64": float.fromhex("0x1.62e42fefp-1"), "float32": float.fromhex("0x1.63p-1")}
@@ -63,7 +63,7 @@ def mse(predictions: Batch, targets: Batch) -> np.floating:
 
 
 def value_and_grad(
-    alike: Collection[Cause], network: Network, params: Params, inputs: Batch, targets: Batch
+    alike: Collection[str], network: Network, params: Params, inputs: Batch, targets: Batch
 ) -> tuple[gradients.Scalar, Params]:
     """Back-propagation in the arithmetic that is asked for."""
     own_sigmoid = sigmoid if "sigmoid" in alike else model.sigmoid
@@ -90,7 +90,7 @@ def value_and_grad(
 
 
 def train(
-    alike: Collection[Cause],
+    alike: Collection[str],
     network: Network,
     params: Params,
     inputs: Batch,

@@ -25,11 +25,12 @@ from gradparity.contract import (
     Trajectory,
     tensors,
 )
+from gradparity.exactness import in_float32, require
 
-from .gradients import DERIVATIVES, Scalar
-from .model import ACTIVATIONS
-from .optimizers import initial_state, update
-from .rounding import in_float32, require, rounded, to_float32, to_float64
+from ..gradients import DERIVATIVES, Scalar
+from ..model import ACTIVATIONS
+from ..optimizers import initial_state, update
+from .rounding import rounded, to_float32, to_float64
 
 __all__ = ["forward", "loss_and_grads", "train"]
 
