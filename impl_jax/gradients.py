@@ -38,7 +38,7 @@ def forward(network: Network, params: Params, inputs: Batch) -> list[Batch]:
 def loss(network: Network, params: Params, inputs: Array, targets: Array) -> Array:
     """The loss as a function of the parameters: this is what `grad` differentiates."""
     predictions = apply(network, params, inputs)[-1]
-    return LOSSES[network.loss](predictions, targets)
+    return LOSSES[network.loss](predictions, targets)  # L
 
 
 value_and_grad = jax.jit(jax.value_and_grad(loss, argnums=1), static_argnums=0)
@@ -51,5 +51,5 @@ def loss_and_grads(
 
     `inputs` are `(samples, fan_in)`, `targets` `(samples, outputs)`; each gradient has its parameter's shape.
     """
-    value, grads = value_and_grad(network, params, inputs, targets)
+    value, grads = value_and_grad(network, params, inputs, targets)  # L, dL/dW, dL/db
     return float(value), jax.tree.map(np.asarray, grads)

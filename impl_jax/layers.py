@@ -14,8 +14,8 @@ def dense(layer: Dense, weight: Array, bias: Array | None, a: Array) -> Array:
 
     Images are flattened first, in the order (height, width, channel).
     """
-    z = a.reshape(len(a), -1) @ weight
-    return z if bias is None else z + bias
+    z = a.reshape(len(a), -1) @ weight  # a W
+    return z if bias is None else z + bias  # a W + b
 
 
 def convolution(layer: Conv, weight: Array, bias: Array | None, a: Array) -> Array:
@@ -28,7 +28,7 @@ def convolution(layer: Conv, weight: Array, bias: Array | None, a: Array) -> Arr
         padding=(pad, pad),
         dimension_numbers=("NHWC", "HWIO", "NHWC"),  # the layout of the contract
     )
-    return z if bias is None else z + bias
+    return z if bias is None else z + bias  # z
 
 
 LAYERS: dict[type, Callable[..., Array]] = {Dense: dense, Conv: convolution}

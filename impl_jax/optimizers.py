@@ -35,7 +35,26 @@ class Rule(NamedTuple):
         return cls(schedule.optimizer, schedule.weight_decay, schedule.decoupled)
 
 
-def scale_by_rss(epsilon: float) -> optax.GradientTransformation:
+def make_optimizer(rule: Rule, learning_rate: Array | float) -> optax.GradientTransformation:
+    """The optimizer that follows the schedule's convention: a chain of transformations."""
+    decay = optax.add_decayed_weights(rule.weight_decay) if rule.weight_decay else optax.identity()
+    scale: optax.GradientTransformation
+    match rule.optimizer:
+        case SGD(momentum=0.0):
+            scale = optax.identity()
+        case SGD(momentum, nesterov):
+            scale = optax.trace(momentum, nesterov=nesterov)
+        case Adagrad(epsilon):
+            scale = _scale_by_rss(epsilon)
+        case RMSProp(decay_rate, epsilon):
+            scale = optax.scale_by_rms(decay_rate, epsilon, eps_in_sqrt=False)
+        case Adam(beta1, beta2, epsilon):
+            scale = optax.scale_by_adam(beta1, beta2, epsilon)
+    links = (scale, decay) if rule.decoupled else (decay, scale)
+    return optax.chain(*links, optax.scale_by_learning_rate(learning_rate))
+
+
+def _scale_by_rss(epsilon: float) -> optax.GradientTransformation:
     """Scale g to g / (√s + epsilon), s the sum of the squares of all gradients."""
     # optax.scale_by_rss has epsilon inside the root, and its sum starts at 0.1.
 
@@ -48,25 +67,6 @@ def scale_by_rss(epsilon: float) -> optax.GradientTransformation:
         return scaled, optax.ScaleByRssState(sum_of_squares=sums)
 
     return optax.GradientTransformation(init, update)
-
-
-def make_optimizer(rule: Rule, learning_rate: Array | float) -> optax.GradientTransformation:
-    """The optimizer that follows the schedule's convention: a chain of transformations."""
-    decay = optax.add_decayed_weights(rule.weight_decay) if rule.weight_decay else optax.identity()
-    scale: optax.GradientTransformation
-    match rule.optimizer:
-        case SGD(momentum=0.0):
-            scale = optax.identity()
-        case SGD(momentum, nesterov):
-            scale = optax.trace(momentum, nesterov=nesterov)
-        case Adagrad(epsilon):
-            scale = scale_by_rss(epsilon)
-        case RMSProp(decay_rate, epsilon):
-            scale = optax.scale_by_rms(decay_rate, epsilon, eps_in_sqrt=False)
-        case Adam(beta1, beta2, epsilon):
-            scale = optax.scale_by_adam(beta1, beta2, epsilon)
-    links = (scale, decay) if rule.decoupled else (decay, scale)
-    return optax.chain(*links, optax.scale_by_learning_rate(learning_rate))
 
 
 def load_state(rule: Rule, params: Params, state: State | None) -> Any:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from gradparity.contract import Batch, Layer, Network, Params
 
 from .activations import ACTIVATIONS
-from .layers import make_layer, to_contract
+from .layers import LAYERS, to_contract
 from .losses import LOSSES
 
 
@@ -25,7 +25,10 @@ class Model(nn.Module):
     def __init__(self, network: Network, params: Params) -> None:
         super().__init__()
         self.activations = [ACTIVATIONS[layer.activation] for layer in network.layers]
-        self.layers = nn.ModuleList(map(make_layer, network.layers, params))
+        self.layers = nn.ModuleList(
+            LAYERS[type(layer)](layer, weight_and_bias)
+            for layer, weight_and_bias in zip(network.layers, params, strict=True)
+        )
 
     def forward(self, inputs: Tensor) -> list[Tensor]:
         """The activations of every layer; images are (samples, height, width, channels)."""
@@ -71,7 +74,7 @@ def loss_and_grads(
     """
     model = Model(network, params)
     predictions = model(torch.tensor(inputs))[-1]
-    loss = LOSSES[network.loss](predictions, torch.tensor(targets))
+    loss = LOSSES[network.loss](predictions, torch.tensor(targets))  # L
 
-    loss.backward()
+    loss.backward()  # dL/dW, dL/db
     return loss.item(), model.to_grads()

@@ -92,7 +92,7 @@ def mse(predictions: Array, targets: Array) -> Array:
     return tree_sum((errors**2).ravel()) * (1.0 / errors.size)
 
 
-def loss(alike: Collection[str], weights: list[Array], inputs: Array, targets: Array) -> Array:
+def _loss(alike: Collection[str], weights: list[Array], inputs: Array, targets: Array) -> Array:
     """The loss as a function of the weights, in the arithmetic that is asked for."""
     a = inputs
     for weight in weights:
@@ -102,7 +102,7 @@ def loss(alike: Collection[str], weights: list[Array], inputs: Array, targets: A
 
 
 @jax.jit(static_argnames=("alike", "epochs"))
-def run(
+def _run(
     alike: Collection[str],
     weights: list[Array],
     inputs: Array,
@@ -114,7 +114,7 @@ def run(
     """All epochs in one scan; beside the final weights, losses and weights before each update."""
 
     def step(weights: Any, _: None) -> Any:
-        value, grads = jax.value_and_grad(loss, argnums=1)(alike, weights, inputs, targets)
+        value, grads = jax.value_and_grad(_loss, argnums=1)(alike, weights, inputs, targets)
         return jax.tree.map(lambda w, g: w - rate * g, weights, grads), (value, weights)
 
     return lax.scan(step, weights, length=epochs)
@@ -135,7 +135,7 @@ def train(
         )
     rate, epochs = schedule.learning_rate, schedule.epochs
     weights = [jnp.asarray(weight) for weight, _ in params]
-    final, (losses, courses) = run(tuple(alike), weights, inputs, targets, rate, epochs=epochs)
+    final, (losses, courses) = _run(tuple(alike), weights, inputs, targets, rate, epochs=epochs)
     points = [
         np.concatenate([course, last[None]]) for course, last in zip(courses, final, strict=True)
     ]

@@ -21,14 +21,14 @@ from torch.nn import functional
 from gradparity.contract import Batch, Network, Params, Schedule, Snapshot, State, Trajectory
 from gradparity.exactness import in_float32, require
 
-from ..gradients import Model
+from .. import gradients
 from ..optimizers import load_state, make_optimizer, read_state
 from .rounding import rounded, to_float32, to_float64
 
 __all__ = ["forward", "loss_and_grads", "train"]
 
 
-class ExactModel(Model):
+class Model(gradients.Model):
     """The model, rounded after each operation, and after those of back-propagation too."""
 
     def __init__(self, network: Network, params: Params) -> None:
@@ -55,7 +55,7 @@ def _mse(predictions: Tensor, targets: Tensor) -> Tensor:
 def forward(network: Network, params: Params, inputs: Batch) -> list[Batch]:
     """The activations of every layer, first hidden layer first, outputs last: `(samples, units)` each."""
     require(network, inputs)
-    model = ExactModel(network, params)
+    model = Model(network, params)
     with torch.no_grad():
         return [a.float().numpy(force=True) for a in model(torch.tensor(inputs).double())]
 
@@ -65,7 +65,7 @@ def loss_and_grads(
 ) -> tuple[float, Params]:
     """The loss on these samples, and its gradient with respect to every parameter."""
     require(network, inputs)
-    model = ExactModel(network, params)
+    model = Model(network, params)
     x, y = torch.tensor(inputs).double(), torch.tensor(targets).double()
     loss = _mse(model(x)[-1], y)
 
@@ -73,7 +73,7 @@ def loss_and_grads(
     return loss.item(), to_float32(model.to_grads())
 
 
-def round_in_place(optimizer: Any, *_: object) -> None:
+def _round_in_place(optimizer: Any, *_: object) -> None:
     """Round the weights and the optimizer's state: the update was computed in float64."""
     with torch.no_grad():
         for parameter in optimizer.param_groups[0]["params"]:
@@ -93,9 +93,9 @@ def train(
     """Carry out `schedule` from update count `state.updates` (0 without a state) to its end."""
     require(network, inputs, schedule)
     schedule = in_float32(schedule)
-    model = ExactModel(network, params)
+    model = Model(network, params)
     optimizer = make_optimizer(schedule, schedule.learning_rate, list(model.parameters()))
-    optimizer.register_step_post_hook(round_in_place)
+    optimizer.register_step_post_hook(_round_in_place)
     if state is not None:
         arrays = {name: to_float64(array) for name, array in state.arrays.items()}
         load_state(optimizer, schedule, State(state.updates, arrays))

@@ -70,7 +70,7 @@ def product(a: Tensor, weight: Tensor) -> Tensor:
     return tree_sum(a.T[:, :, None] * weight[:, None, :])
 
 
-class Product(Function):
+class _Product(Function):
     """`product`, whose derivatives are sums in the same order: autograd's own would be torch's sums."""
 
     @staticmethod
@@ -102,7 +102,7 @@ def train(
 ) -> tuple[Float64[np.ndarray, " epochs"], list[Float[np.ndarray, "points fan_in fan_out"]]]:
     """The losses before each update, and each layer's weights before each and after the last."""
     model = Model(network, params)
-    tree: Any = Product.apply
+    tree: Any = _Product.apply
     own_sigmoid: Any = Sigmoid.apply if "sigmoid" in alike else torch.sigmoid
     loss_of = mse if "order" in alike else own.mse
     optimizer = torch.optim.SGD(model.parameters(), schedule.learning_rate)
