@@ -32,9 +32,9 @@ def step(
     params, state = carry
     if batch is not None:
         inputs, targets = inputs[batch], targets[batch]
-    value, grads = value_and_grad(network, params, inputs, targets)
+    value, grads = value_and_grad(network, params, inputs, targets)  # L, dL/dw
     updates, state = make_optimizer(rule, learning_rate).update(grads, state, params)
-    return (optax.apply_updates(params, updates), state), value
+    return (optax.apply_updates(params, updates), state), value  # w
 
 
 @jax.jit(static_argnums=(0, 1), static_argnames=("epochs", "batch_size", "step"))

@@ -39,9 +39,9 @@ def train(
             kept[update] = snapshot(update)
         batch = schedule.batch(update)
         optimizer.zero_grad()
-        loss = loss_of(model(x[batch])[-1], y[batch])
-        loss.backward()
-        optimizer.step()
+        loss = loss_of(model(x[batch])[-1], y[batch])  # L
+        loss.backward()  # dL/dw
+        optimizer.step()  # w
         losses.append(loss.detach())  # .item() would cost a round trip each step
 
     final = snapshot(schedule.updates)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import impl_numpy.tuned
+import impl_numpy.tuned.step
 import impl_torch.tuned.step
 from gradparity import registry
 from gradparity.contract import Dense, Network, Params, map_params, tensors
@@ -123,7 +123,7 @@ def test_ensembles_in_numpy(
     """In parts of one, two (and what is left) and all three members."""
     case, inputs, targets, params = three(dtype, own_data=own_data)
     one = 3 * (5 + 4 + 2) * 4 * inputs.itemsize
-    monkeypatch.setattr(impl_numpy.tuned, "CACHE_BYTES", at_once * one)
+    monkeypatch.setattr(impl_numpy.tuned.step, "CACHE_BYTES", at_once * one)
     data = params, inputs, targets, case.schedule
     found = implementation("numpy-tuned").train_ensemble(case.network, *data)
     assert judge_members(case, inputs, targets, found) == {Verdict.AGREE}

@@ -21,7 +21,7 @@ from gradparity.contract import Batch, Network, Params, Schedule
 
 from .. import losses as own
 
-NOT_FUSED = "--xla_cpu_max_isa=AVX"
+_NOT_FUSED = "--xla_cpu_max_isa=AVX"
 """In XLA_FLAGS: instructions of processors that cannot multiply and add in one."""
 
 # ln 2 in two parts: the first has so few digits that its product with a small whole number is exact.
@@ -129,9 +129,9 @@ def train(
     schedule: Schedule,
 ) -> tuple[Float64[np.ndarray, " epochs"], list[Float[np.ndarray, "points fan_in fan_out"]]]:
     """The losses before each update, and each layer's weights before each and after the last."""
-    if "fused" in alike and NOT_FUSED not in os.environ.get("XLA_FLAGS", "").split():
+    if "fused" in alike and _NOT_FUSED not in os.environ.get("XLA_FLAGS", "").split():
         raise ValueError(
-            f"XLA fuses multiply-adds in this process: start it with {NOT_FUSED} in XLA_FLAGS"
+            f"XLA fuses multiply-adds in this process: start it with {_NOT_FUSED} in XLA_FLAGS"
         )
     rate, epochs = schedule.learning_rate, schedule.epochs
     weights = [jnp.asarray(weight) for weight, _ in params]

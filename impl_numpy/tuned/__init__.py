@@ -42,9 +42,6 @@ _KEPT = 2**13
 _WRITTEN = 16
 """The most updates that are written down: that takes as long as carrying out a few of them."""
 
-CACHE_BYTES = 2**21
-"""The memory of the members of an ensemble that are trained at once: it should fit into the processor's cache."""
-
 
 def speeds_up(network: Network, schedule: Schedule | None = None) -> bool:
     """Whether this is one of those networks, and trained as they are, that are computed here."""
@@ -102,7 +99,7 @@ def train_ensemble(
         return train_ensemble_plainly(network, params, inputs, targets, schedule)
     members, samples = len(params[0].weight), schedule.batch_size or inputs.shape[-2]
     units = sum(layer.weight.shape[-1] for layer in params)
-    at_once = max(CACHE_BYTES // (3 * units * samples * inputs.itemsize), 1)
+    at_once = max(step.CACHE_BYTES // (3 * units * samples * inputs.itemsize), 1)
     rates = np.broadcast_to(schedule.learning_rate, members)
     own_data = inputs.ndim == 3
     runs = []
