@@ -1,4 +1,7 @@
-"""Each activation σ and, right below it, its derivative: σ'(z), from a = σ(z) alone."""
+"""Each activation σ and, right below it, its derivative: σ'(z), from a = σ(z) alone.
+
+a > 0 where z > 0. At the kink, z = 0, the derivative is the left side's.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,6 @@ def sigmoid(z: Batch) -> Batch:
     return 1.0 / (1.0 + np.exp(-z))  # σ
 
 
-# a > 0 where z > 0, and at the kink, z = 0, the derivative is the left side's.
 ACTIVATIONS = {
     "sigmoid": Activation(
         sigmoid,

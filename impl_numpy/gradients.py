@@ -29,8 +29,8 @@ def value_and_grad(
 
     In an ensemble every array has a member axis in front, as `layers` says, and there is a loss for each member.
     """
-    activations = [inputs, *forward(network, params, inputs)]
-    loss, d_a = LOSSES[network.loss](activations[-1], targets)  # L, dL/da
+    activations = [inputs, *forward(network, params, inputs)]  # a
+    loss, d_a = LOSSES[network.loss](activations[-1], targets)  # L, dL/da of the last layer
 
     grads: list[Layer] = []
     for k in reversed(range(len(network.layers))):
@@ -39,7 +39,7 @@ def value_and_grad(
         d_z = d_a * ACTIVATIONS[layer.activation].derivative(activations[k + 1])  # dL/dz
         grads.insert(0, gradient(layer, weight, bias, a, d_z))  # dL/dW, dL/db
         if k > 0:
-            d_a = backward(layer, weight, a, d_z)  # dL/da of the layer below
+            d_a = backward(layer, weight, a, d_z)  # dL/da
     return loss, tuple(grads)
 
 

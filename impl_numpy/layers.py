@@ -59,17 +59,19 @@ def convolution(layer: Conv, weight: Kernel, bias: Bias, a: Batch) -> Batch:
 
 def convolution_gradient(layer: Conv, weight: Kernel, bias: Bias, a: Batch, d_z: Batch) -> Layer:
     """The gradient of the dense layer over patches, in the kernel's shape."""
-    patches = rows(unfold(layer, a), weight)
-    d_z = d_z.reshape(*patches.shape[:-1], -1)
-    d_matrix, d_bias = dense_gradient(layer, matrix(weight), bias, patches, d_z)  # dL/dW, dL/db
-    return Layer(d_matrix.reshape(weight.shape), d_bias)
+    a_rows = rows(unfold(layer, a), weight)
+    d_rows = d_z.reshape(*a_rows.shape[:-1], -1)
+    d_matrix, d_bias = dense_gradient(layer, matrix(weight), bias, a_rows, d_rows)  # dL/db
+    d_weight = d_matrix.reshape(weight.shape)  # dL/dW
+    return Layer(d_weight, d_bias)
 
 
 def convolution_backward(layer: Conv, weight: Kernel, a: Batch, d_z: Batch) -> Batch:
-    """dL/da: what is passed back to a patch is added to where the patch was taken from."""
+    """dL/da: the gradient of each number of a patch is added to where the number was taken from."""
     kernel = matrix(weight)
-    d_rows = d_z.reshape(*kernel.shape[:-2], -1, layer.channels) @ kernel.mT  # dL/drows
-    return fold(layer, d_rows.reshape(*d_z.shape[:-1], *weight.shape[-4:-1]), a)
+    d_rows = d_z.reshape(*kernel.shape[:-2], -1, kernel.shape[-1])
+    d_patches = d_rows @ kernel.mT  # dL/dpatches
+    return fold(layer, d_patches.reshape(*d_z.shape[:-1], *weight.shape[-4:-1]), a)
 
 
 def matrix(weight: Kernel) -> Matrix:
@@ -88,11 +90,11 @@ def unfold(layer: Conv, a: Batch) -> Patches:
     padded = np.pad(a, [*[(0, 0)] * (a.ndim - 3), pad, pad, (0, 0)])  # padded
     patches = np.lib.stride_tricks.sliding_window_view(padded, layer.kernel, axis=(-3, -2))
     patches = patches[..., :: layer.stride, :: layer.stride, :, :, :]  # strides
-    return np.moveaxis(patches, -3, -1)  # the channels last, as in the weight
+    return np.moveaxis(patches, -3, -1)  # channels last, as in the kernel
 
 
 def fold(layer: Conv, d_patches: Patches, a: Batch) -> Batch:
-    """The adjoint of `unfold`: each number of a patch is added to where it was taken from."""
+    """The adjoint of `unfold`: each number of a patch is added to where `unfold` takes it from."""
     p, s = layer.padding, layer.stride
     height, width = a.shape[-3:-1]
     down, right = s * d_patches.shape[-5], s * d_patches.shape[-4]

@@ -39,7 +39,8 @@ def binary_cross_entropy(logits: Batch, targets: Batch) -> tuple[Scalar, Batch]:
 def softmax_cross_entropy(logits: Batch, targets: Batch) -> tuple[Scalar, Batch]:
     """-Σ y log softmax(z) over the classes, the mean over the samples."""
     samples = logits.shape[-2]
-    shifted = logits - logits.max(-1, keepdims=True)  # z - max z, so that e^z cannot overflow
+    # The largest is taken off, so that e^z cannot overflow.
+    shifted = logits - logits.max(-1, keepdims=True)  # z - max z
     exp = np.exp(shifted)
     total = exp.sum(-1, keepdims=True)
     p = exp / total  # p
