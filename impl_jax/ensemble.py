@@ -13,27 +13,26 @@ from jax import Array
 from gradparity.contract import Batch, Ensemble, Network, Params, Schedule, Snapshot
 
 from .optimizers import Rule, load_state, read_state
-from .train import pieces, run_epochs, step
+from .train import run
 
 
-@partial(jax.jit, static_argnums=(0, 1), static_argnames=("axes", "epochs", "batch_size"))
-def _run(
+@jax.jit(static_argnums=(0, 1), static_argnames=("axes", "epochs", "batch_size"))
+def _run_members(
     network: Network,
     rule: Rule,
     carry: Any,
     inputs: Array,
     targets: Array,
     rate: Array,
-    rows: Array | None,
+    samples: Array | None,
     *,
     axes: Any,
     epochs: int,
     batch_size: int | None,
 ) -> Any:
-    """`run_epochs`, or where `epochs` is 0 `step`, for all members; `axes` are those of inputs, targets and rate."""
-    run = partial(run_epochs, epochs=epochs, batch_size=batch_size) if epochs else step
-    of_one = partial(run, network, rule)
-    return jax.vmap(of_one, in_axes=(0, *axes, None))(carry, inputs, targets, rate, rows)
+    """`run` all members; `axes` are the member axes of inputs, targets and rate, None where they are shared."""
+    one = partial(run, network, rule, epochs=epochs, batch_size=batch_size)
+    return jax.vmap(one, in_axes=(0, *axes, None))(carry, inputs, targets, rate, samples)
 
 
 def train_ensemble(
@@ -54,18 +53,11 @@ def train_ensemble(
         return Snapshot(jax.tree.map(np.asarray, params), read_state(rule, state, updates))
 
     carry = params, jax.vmap(lambda params: load_state(rule, params, None))(params)
-    for update, epochs in pieces(schedule, 0):
+    for update, epochs, samples in schedule.pieces(0):
         if update in schedule.keep:
             kept[update] = snapshot(update)
-        if epochs:
-            first = update // schedule.updates_per_epoch
-            rows: Any = None if schedule.order is None else schedule.order[first:][:epochs]
-        else:
-            rows = schedule.batch(update)
-        size = schedule.batch_size
-        carry, new = _run(
-            network, rule, carry, x, y, rate, rows, axes=axes, epochs=epochs, batch_size=size
-        )
+        size = {"axes": axes, "epochs": epochs, "batch_size": schedule.batch_size}
+        carry, new = _run_members(network, rule, carry, x, y, rate, samples, **size)
         losses.append(np.asarray(new, np.float64).reshape(members, -1))
 
     final = snapshot(schedule.updates)

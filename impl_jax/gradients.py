@@ -1,50 +1,47 @@
-"""The loss and its gradient: `jax.value_and_grad`."""
+"""The forward pass, the loss and its gradient: pure functions and `jax.value_and_grad`."""
 
 from __future__ import annotations
 
-from functools import partial
-
 import jax
-import jax.numpy as jnp
 import numpy as np
-import optax
 from jax import Array
 
 from gradparity.contract import Batch, Network, Params
 
-from .model import mlp
+from .activations import ACTIVATIONS
+from .layers import LAYERS
+from .losses import LOSSES
 
 
-def mse(predictions: Array, targets: Array) -> Array:
-    """The mean of the squared differences over all elements, samples and outputs alike."""
-    return jnp.mean((predictions - targets) ** 2)
+def apply(network: Network, params: Params, inputs: Array) -> list[Array]:
+    """The activations of every layer, as a pure function that `jit` and `grad` can transform."""
+    activations, a = [], inputs
+    for layer, (weight, bias) in zip(network.layers, params, strict=True):
+        z = LAYERS[type(layer)](layer, weight, bias, a)  # z
+        a = ACTIVATIONS[layer.activation](z)  # a
+        activations.append(a)
+    return activations
 
 
-def binary_cross_entropy(logits: Array, targets: Array) -> Array:
-    """-(y log σ(z) + (1 - y) log σ(-z)), the mean over all elements."""
-    return jnp.mean(optax.sigmoid_binary_cross_entropy(logits, targets))
+_apply = jax.jit(apply, static_argnums=0)
 
 
-def softmax_cross_entropy(logits: Array, targets: Array) -> Array:
-    """-Σ y log softmax(z) over the classes, the mean over the samples."""
-    return jnp.mean(optax.softmax_cross_entropy(logits, targets))
+def forward(network: Network, params: Params, inputs: Batch) -> list[Batch]:
+    """The activations of every layer, first hidden layer first, outputs last: `(samples, units)` each.
+
+    Those of a convolution are `(samples, height, width, channels)`.
+    """
+    return [np.asarray(a) for a in _apply(network, params, inputs)]
 
 
-LOSSES = {
-    "mse": mse,
-    "binary_cross_entropy": binary_cross_entropy,
-    "softmax_cross_entropy": softmax_cross_entropy,
-}
-
-
-@partial(jax.jit, static_argnames="network")
+@jax.jit(static_argnums=0)
 def loss(network: Network, params: Params, inputs: Array, targets: Array) -> Array:
-    """The loss as a function of the parameters: what `grad` differentiates."""
-    predictions = mlp(network, params, inputs)[-1]
-    return LOSSES[network.loss](predictions, targets)
+    """The loss as a function of the parameters: this is what `grad` differentiates."""
+    predictions = apply(network, params, inputs)[-1]
+    return LOSSES[network.loss](predictions, targets)  # L
 
 
-value_and_grad = partial(jax.jit, static_argnums=0)(jax.value_and_grad(loss, argnums=1))
+value_and_grad = jax.jit(jax.value_and_grad(loss, argnums=1), static_argnums=0)
 
 
 def loss_and_grads(
@@ -54,5 +51,5 @@ def loss_and_grads(
 
     `inputs` are `(samples, fan_in)`, `targets` `(samples, outputs)`; each gradient has its parameter's shape.
     """
-    value, grads = value_and_grad(network, params, inputs, targets)
+    value, grads = value_and_grad(network, params, inputs, targets)  # L, dL/dW, dL/db
     return float(value), jax.tree.map(np.asarray, grads)

@@ -1,4 +1,4 @@
-"""What an optimizer makes of a gradient: `optax`."""
+"""The optimizers: `optax`, and its state in the contract's terms."""
 
 from __future__ import annotations
 
@@ -10,16 +10,7 @@ import numpy as np
 import optax
 from jax import Array
 
-from gradparity.contract import (
-    SGD,
-    Adagrad,
-    Adam,
-    Optimizer,
-    Params,
-    RMSProp,
-    Schedule,
-    State,
-)
+from gradparity.contract import SGD, Adagrad, Adam, Optimizer, Params, RMSProp, Schedule, State
 
 NAMES = {
     "velocity": "trace",
@@ -28,11 +19,11 @@ NAMES = {
     "first_moment": "mu",
     "second_moment": "nu",
 }
-"""What optax calls the state's arrays."""
+"""The names that optax gives to the state's arrays."""
 
 
 class Rule(NamedTuple):
-    """What a compiled step depends on."""
+    """The part of a schedule that a compiled step is made for: another rule is compiled anew."""
 
     optimizer: Optimizer
     weight_decay: float
@@ -40,11 +31,30 @@ class Rule(NamedTuple):
 
     @classmethod
     def of(cls, schedule: Schedule) -> Rule:
-        """That of a schedule."""
+        """The schedule's rule."""
         return cls(schedule.optimizer, schedule.weight_decay, schedule.decoupled)
 
 
-def scale_by_rss(epsilon: float) -> optax.GradientTransformation:
+def make_optimizer(rule: Rule, learning_rate: Array | float) -> optax.GradientTransformation:
+    """The optimizer that follows the schedule's convention: a chain of transformations."""
+    decay = optax.add_decayed_weights(rule.weight_decay) if rule.weight_decay else optax.identity()
+    scale: optax.GradientTransformation
+    match rule.optimizer:
+        case SGD(momentum=0.0):
+            scale = optax.identity()
+        case SGD(momentum, nesterov):
+            scale = optax.trace(momentum, nesterov=nesterov)
+        case Adagrad(epsilon):
+            scale = _scale_by_rss(epsilon)
+        case RMSProp(decay_rate, epsilon):
+            scale = optax.scale_by_rms(decay_rate, epsilon, eps_in_sqrt=False)
+        case Adam(beta1, beta2, epsilon):
+            scale = optax.scale_by_adam(beta1, beta2, epsilon)
+    links = (scale, decay) if rule.decoupled else (decay, scale)
+    return optax.chain(*links, optax.scale_by_learning_rate(learning_rate))
+
+
+def _scale_by_rss(epsilon: float) -> optax.GradientTransformation:
     """Scale g to g / (√s + epsilon), s the sum of the squares of all gradients."""
     # optax.scale_by_rss has epsilon inside the root, and its sum starts at 0.1.
 
@@ -59,27 +69,8 @@ def scale_by_rss(epsilon: float) -> optax.GradientTransformation:
     return optax.GradientTransformation(init, update)
 
 
-def make_optimizer(rule: Rule, learning_rate: Array | float) -> optax.GradientTransformation:
-    """The chain of transformations that follows the schedule's convention."""
-    decay = optax.add_decayed_weights(rule.weight_decay) if rule.weight_decay else optax.identity()
-    scale: optax.GradientTransformation
-    match rule.optimizer:
-        case SGD(momentum=0.0):
-            scale = optax.identity()
-        case SGD(momentum, nesterov):
-            scale = optax.trace(momentum, nesterov=nesterov)
-        case Adagrad(epsilon):
-            scale = scale_by_rss(epsilon)
-        case RMSProp(decay_rate, epsilon):
-            scale = optax.scale_by_rms(decay_rate, epsilon, eps_in_sqrt=False)
-        case Adam(beta1, beta2, epsilon):
-            scale = optax.scale_by_adam(beta1, beta2, epsilon)
-    links = (scale, decay) if rule.decoupled else (decay, scale)
-    return optax.chain(*links, optax.scale_by_learning_rate(learning_rate))
-
-
 def load_state(rule: Rule, params: Params, state: State | None) -> Any:
-    """The state of optax for this one; zeros for what it does not give."""
+    """The state in optax's terms; arrays that it does not have are zero, and so are all without a state."""
     found = make_optimizer(rule, 1.0).init(params)
     if state is None:
         return found
@@ -90,7 +81,7 @@ def load_state(rule: Rule, params: Params, state: State | None) -> Any:
 
 
 def read_state(rule: Rule, found: Any, updates: int) -> State:
-    """The state of optax as the contract has it, at this update count."""
+    """The optimizer's state, in the contract's terms, at this update count; `found` is optax's."""
 
     def array(name: str) -> Params:
         params: Params = jax.tree.map(np.asarray, optax.tree.get(found, NAMES[name]))

@@ -1,4 +1,4 @@
-"""What an optimizer makes of a gradient: the formulas, by hand."""
+"""The optimizers: from a gradient to the next weights, the formulas by hand."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from gradparity.contract import (
 
 
 def initial_state(schedule: Schedule, params: Params, state: State | None) -> State:
-    """A private copy of `state`; the arrays that it does not give are zero."""
+    """A private copy of `state`; arrays that it does not have are zero, shaped as `params`."""
     updates, given = State(0) if state is None else state
-    zeros = map_params(np.zeros_like, params)
+    zeros = map_params(np.zeros_like, params)  # zeros
     arrays = {
         name: map_params(np.copy, given.get(name, zeros)) for name in schedule.optimizer.arrays
     }
@@ -33,39 +33,40 @@ def update(schedule: Schedule, params: Params, grads: Params, state: State) -> S
     """One update, in place of `params` and of the state's arrays."""
     arrays = [tensors(state.arrays[name]) for name in schedule.optimizer.arrays]
     for w, g, *a in zip(tensors(params), tensors(grads), *arrays, strict=True):
-        _update(schedule, w, g, a, t=state.updates + 1)
-    return state._replace(updates=state.updates + 1)
+        _update(schedule, w, g, a, state.updates + 1)
+    return State(state.updates + 1, state.arrays)
 
 
 def _update(
     schedule: Schedule, w: np.ndarray, g: np.ndarray, arrays: Sequence[np.ndarray], t: int
 ) -> None:
+    """Update number `t`, from 1, of one weight or bias."""
     rate = schedule.learning_rate
     if isinstance(rate, np.ndarray):  # an ensemble's, one for each member
         rate = rate.astype(w.dtype).reshape(-1, *[1] * (w.ndim - 1))
     if schedule.decoupled:
-        w -= rate * schedule.weight_decay * w
+        w -= rate * schedule.weight_decay * w  # decoupled decay
     elif schedule.weight_decay:
-        g = g + schedule.weight_decay * w
+        g = g + schedule.weight_decay * w  # coupled decay
 
     match schedule.optimizer:
         case SGD(momentum=0.0):
-            w -= rate * g
+            w -= rate * g  # SGD
         case SGD(momentum, nesterov):
             (velocity,) = arrays
-            velocity[:] = momentum * velocity + g
-            w -= rate * (g + momentum * velocity if nesterov else velocity)
+            velocity[:] = momentum * velocity + g  # velocity
+            w -= rate * (g + momentum * velocity if nesterov else velocity)  # momentum
         case Adagrad(epsilon):
             (square_sum,) = arrays
-            square_sum += g**2
-            w -= rate * g / (np.sqrt(square_sum) + epsilon)
+            square_sum += g**2  # square sum
+            w -= rate * g / (np.sqrt(square_sum) + epsilon)  # Adagrad
         case RMSProp(decay, epsilon):
             (square_average,) = arrays
-            square_average[:] = decay * square_average + (1 - decay) * g**2
-            w -= rate * g / (np.sqrt(square_average) + epsilon)
+            square_average[:] = decay * square_average + (1 - decay) * g**2  # square average
+            w -= rate * g / (np.sqrt(square_average) + epsilon)  # RMSProp
         case Adam(beta1, beta2, epsilon):
             first, second = arrays
-            first[:] = beta1 * first + (1 - beta1) * g
-            second[:] = beta2 * second + (1 - beta2) * g**2
-            mean, square = first / (1 - beta1**t), second / (1 - beta2**t)
-            w -= rate * mean / (np.sqrt(square) + epsilon)
+            first[:] = beta1 * first + (1 - beta1) * g  # first moment
+            second[:] = beta2 * second + (1 - beta2) * g**2  # second moment
+            mean, square = first / (1 - beta1**t), second / (1 - beta2**t)  # corrected moments
+            w -= rate * mean / (np.sqrt(square) + epsilon)  # Adam

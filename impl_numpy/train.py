@@ -15,15 +15,9 @@ from gradparity.contract import (
     map_params,
 )
 
-from .gradients import LOSSES, loss_and_grads
-from .model import forward
-from .optimizers import initial_state, update
-
-
-def snapshot(params: Params, state: State) -> Snapshot:
-    """A copy of both."""
-    arrays = {name: map_params(np.copy, array) for name, array in state.arrays.items()}
-    return Snapshot(map_params(np.copy, params), State(state.updates, arrays))
+from . import optimizers
+from .gradients import forward, loss_and_grads
+from .losses import LOSSES
 
 
 def train(
@@ -36,20 +30,26 @@ def train(
 ) -> Trajectory:
     """Carry out `schedule` from update count `state.updates` (0 without a state) to its end."""
     params = map_params(np.copy, params)
-    state = initial_state(schedule, params, state)
+    state = optimizers.initial_state(schedule, params, state)
     losses: list[float] = []
     kept: dict[int, Snapshot] = {}
 
-    while state.updates < schedule.updates:
-        if state.updates in schedule.keep:
-            kept[state.updates] = snapshot(params, state)
-        batch = schedule.batch(state.updates)
-        loss, grads = loss_and_grads(network, params, inputs[batch], targets[batch])
-        losses.append(loss)
-        state = update(schedule, params, grads, state)
+    for update in range(state.updates, schedule.updates):
+        if update in schedule.keep:
+            kept[update] = snapshot(params, state)
+        batch = schedule.batch(update)  # batch
+        loss, grads = loss_and_grads(network, params, inputs[batch], targets[batch])  # L, dL/dw
+        losses.append(loss)  # losses
+        state = optimizers.update(schedule, params, grads, state)  # w
 
-    final = Snapshot(params, state)
-    if state.updates in schedule.keep:
-        kept[state.updates] = snapshot(params, state)
-    final_loss = LOSSES[network.loss](forward(network, params, inputs)[-1], targets)
+    final = snapshot(params, state)
+    if schedule.updates in schedule.keep:
+        kept[schedule.updates] = final
+    final_loss, _ = LOSSES[network.loss](forward(network, params, inputs)[-1], targets)  # L
     return Trajectory(np.array(losses), float(final_loss), final, kept)
+
+
+def snapshot(params: Params, state: State) -> Snapshot:
+    """A copy of both."""
+    arrays = {name: map_params(np.copy, array) for name, array in state.arrays.items()}
+    return Snapshot(map_params(np.copy, params), State(state.updates, arrays))

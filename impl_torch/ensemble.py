@@ -22,15 +22,16 @@ from gradparity.contract import (
     map_params,
 )
 
-from .gradients import LOSSES
-from .model import MLP, to_numpy
+from .gradients import Model
+from .layers import to_contract
+from .losses import LOSSES
 from .optimizers import make_optimizer, read_state
 
 
 def train_ensemble(
     network: Network, params: Params, inputs: Batch, targets: Batch, schedule: Schedule
 ) -> Ensemble:
-    """Train many networks at once, those of one learning rate with one optimizer."""
+    """Train many networks at once: the members that share a learning rate share an optimizer."""
     members = len(params[0].weight)
     rates = np.broadcast_to(schedule.learning_rate, members)
     of_its_own = inputs.ndim > len(network.input_shape) + 1
@@ -57,10 +58,10 @@ def _train(
     network: Network, params: Params, inputs: Batch, targets: Batch, schedule: Schedule, rate: float
 ) -> tuple[np.ndarray, dict[int, Snapshot]]:
     members = range(len(params[0].weight))
-    models = [MLP(network, map_params(itemgetter(k), params)) for k in members]
-    # One tensor for all members, by the name of the parameter.
+    models = [Model(network, map_params(itemgetter(k), params)) for k in members]
+    # By the name of the parameter, one tensor for all members.
     stacked, _ = stack_module_state(models)
-    # grad_and_value finds the gradients: no second graph beside it.
+    # Detached: grad_and_value finds the gradients, and needs no graph of autograd's beside it.
     weights = {name: tensor.detach() for name, tensor in stacked.items()}
     optimizer = make_optimizer(schedule, rate, list(weights.values()))
     x, y = torch.tensor(inputs), torch.tensor(targets)
@@ -71,15 +72,13 @@ def _train(
 
     step = torch.vmap(grad_and_value(loss_of), in_dims=(0, data_axis, data_axis))
 
-    def to_params(of: Callable[[Any], Tensor] = Tensor.detach) -> Params:
-        def numpy(name: str) -> np.ndarray:
-            tensor = of(weights[name])
-            if tensor.ndim > 2:  # members of weights
-                tensor = torch.vmap(to_numpy)(tensor)
-            return tensor.numpy(force=True).copy(order="C")
+    def to_params(read: Callable[[Any], Tensor] = Tensor.detach) -> Params:
+        def array(name: str) -> np.ndarray:
+            members = torch.vmap(to_contract)(read(weights[name]))
+            return members.numpy(force=True).copy(order="C")
 
         return tuple(
-            Layer(numpy(f"layers.{k}.weight"), numpy(f"layers.{k}.bias") if layer.bias else None)
+            Layer(array(f"layers.{k}.weight"), array(f"layers.{k}.bias") if layer.bias else None)
             for k, layer in enumerate(network.layers)
         )
 

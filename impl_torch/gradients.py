@@ -1,36 +1,68 @@
-"""The loss and its gradient: autograd."""
+"""The forward pass, the loss and its gradient: an `nn.Module` and autograd."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
-from torch import Tensor
-from torch.nn import functional
+from torch import Tensor, nn
 
-from gradparity.contract import Batch, Network, Params
+from gradparity.contract import Batch, Layer, Network, Params
 
-from .model import MLP
-
-
-def mse(predictions: Tensor, targets: Tensor) -> Tensor:
-    """The mean of the squared differences over all elements, samples and outputs alike."""
-    return functional.mse_loss(predictions, targets)
+from .activations import ACTIVATIONS
+from .layers import LAYERS, to_contract
+from .losses import LOSSES
 
 
-def binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """-(y log σ(z) + (1 - y) log σ(-z)), the mean over all elements."""
-    return functional.binary_cross_entropy_with_logits(logits, targets)
+class Model(nn.Module):
+    """Dense and convolutional layers, each followed by its activation; `params` are the initial weights.
+
+    Most PyTorch models return their outputs alone. This one returns the activations of every layer, outputs last,
+    because the contract's `forward` asks for them.
+    """
+
+    def __init__(self, network: Network, params: Params) -> None:
+        super().__init__()
+        self.activations = [ACTIVATIONS[layer.activation] for layer in network.layers]
+        self.layers = nn.ModuleList(
+            LAYERS[type(layer)](layer, weight_and_bias)
+            for layer, weight_and_bias in zip(network.layers, params, strict=True)
+        )
+
+    def forward(self, inputs: Tensor) -> list[Tensor]:
+        """The activations of every layer; images are (samples, height, width, channels)."""
+        activations, a = [], inputs
+        for layer, activation in zip(self.layers, self.activations, strict=True):
+            z = layer(a)  # z
+            a = activation(z)  # a
+            activations.append(a)
+        return activations
+
+    def to_params(self, read: Callable[[Any], Any] = Tensor.detach) -> Params:
+        """Copies of all weights and biases for NumPy, or of the tensor that `read` returns for each of them."""
+
+        def array(parameter: Tensor) -> Any:
+            return to_contract(read(parameter)).numpy(force=True).copy(order="C")
+
+        return tuple(
+            Layer(array(layer.weight), None if layer.bias is None else array(layer.bias))
+            for layer in self.layers
+        )
+
+    def to_grads(self) -> Params:
+        """Copies, for NumPy, of the gradients that `backward` left on the weights."""
+        return self.to_params(lambda parameter: parameter.grad)
 
 
-def softmax_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """-Σ y log softmax(z) over the classes, the mean over the samples."""
-    return functional.cross_entropy(logits, targets)
+def forward(network: Network, params: Params, inputs: Batch) -> list[Batch]:
+    """The activations of every layer, first hidden layer first, outputs last: `(samples, units)` each.
 
-
-LOSSES = {
-    "mse": mse,
-    "binary_cross_entropy": binary_cross_entropy,
-    "softmax_cross_entropy": softmax_cross_entropy,
-}
+    Those of a convolution are `(samples, height, width, channels)`.
+    """
+    model = Model(network, params)
+    with torch.no_grad():
+        return [a.numpy(force=True) for a in model(torch.tensor(inputs))]
 
 
 def loss_and_grads(
@@ -40,9 +72,9 @@ def loss_and_grads(
 
     `inputs` are `(samples, fan_in)`, `targets` `(samples, outputs)`; each gradient has its parameter's shape.
     """
-    model = MLP(network, params)
+    model = Model(network, params)
     predictions = model(torch.tensor(inputs))[-1]
-    loss = LOSSES[network.loss](predictions, torch.tensor(targets))
+    loss = LOSSES[network.loss](predictions, torch.tensor(targets))  # L
 
-    loss.backward()
+    loss.backward()  # dL/dW, dL/db
     return loss.item(), model.to_grads()

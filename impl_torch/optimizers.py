@@ -1,18 +1,17 @@
-"""What an optimizer makes of a gradient: `torch.optim`."""
+"""The optimizers: `torch.optim`, and its state in the contract's terms."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from gradparity.contract import SGD, Adagrad, Adam, Params, RMSProp, Schedule, State, tensors
 
-from .model import to_torch
+from .layers import to_torch
 
 NAMES = {
     "velocity": "momentum_buffer",
@@ -21,12 +20,12 @@ NAMES = {
     "first_moment": "exp_avg",
     "second_moment": "exp_avg_sq",
 }
-"""What torch calls the state's arrays."""
+"""The names that torch gives to the state's arrays."""
 
 
 def make_optimizer(schedule: Schedule, lr: float, parameters: list[Tensor]) -> Optimizer:
     """The optimizer that follows the schedule's convention, which is torch's own but for some defaults."""
-    # Only Adam knows the decoupled decay; the others are helped, before their step.
+    # Only Adam has the decoupled decay: with the others, a hook shrinks the weights before each step.
     coupled = 0.0 if schedule.decoupled else schedule.weight_decay
     optimizer: Optimizer
     match schedule.optimizer:
@@ -55,36 +54,31 @@ def make_optimizer(schedule: Schedule, lr: float, parameters: list[Tensor]) -> O
 
         def decay_weights(*_: object) -> None:
             with torch.no_grad():
-                torch._foreach_mul_(parameters, shrink)
+                for parameter in parameters:
+                    parameter.mul_(shrink)
 
         optimizer.register_step_pre_hook(decay_weights)
     return optimizer
 
 
 def load_state(optimizer: Optimizer, schedule: Schedule, state: State) -> None:
-    """Give the optimizer this state; what it does not tell is zero."""
+    """Give the optimizer this state; arrays that it does not have are zero."""
     names = schedule.optimizer.arrays
+    if not names:
+        return
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    given = {name: tensors(state.arrays[name]) for name in names if name in state.arrays}
-
-    def array(name: str, number: int) -> Tensor:
-        if name not in given:
-            return torch.zeros_like(parameters[number])
-        return _to_torch(given[name][number])
-
-    if names:
-        kept = {
-            number: {"step": torch.tensor(float(state.updates))}
-            | {NAMES[name]: array(name, number) for name in names}
-            for number in range(len(parameters))
-        }
-        groups = optimizer.state_dict()["param_groups"]
-        optimizer.load_state_dict({"state": kept, "param_groups": groups})
-
-
-def _to_torch(array: np.ndarray) -> Tensor:
-    tensor = torch.tensor(array)
-    return tensor if tensor.ndim == 1 else to_torch(tensor)
+    kept: dict[int, dict[str, Tensor]] = {
+        number: {"step": torch.tensor(float(state.updates))} for number in range(len(parameters))
+    }
+    for name in names:
+        if name in state.arrays:
+            arrays = [to_torch(torch.tensor(array)) for array in tensors(state.arrays[name])]
+        else:
+            arrays = [torch.zeros_like(parameter) for parameter in parameters]
+        for number, array in enumerate(arrays):
+            kept[number][NAMES[name]] = array
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": kept, "param_groups": groups})
 
 
 def read_state(
@@ -93,12 +87,13 @@ def read_state(
     to_params: Callable[[Callable[[Any], Tensor]], Params],
     updates: int,
 ) -> State:
-    """The optimizer's state at this update count; `to_params` is that of the model."""
+    """The optimizer's state, in the contract's terms, at this update count; `to_params` is the model's."""
 
     def array(name: str) -> Params:
         # Before the first step torch has none.
-        return to_params(
-            lambda p: optimizer.state[p].get(NAMES[name], torch.zeros_like(p)).detach()
-        )
+        def read(p: Tensor) -> Tensor:
+            return optimizer.state[p].get(NAMES[name], torch.zeros_like(p)).detach()
+
+        return to_params(read)
 
     return State(updates, {name: array(name) for name in schedule.optimizer.arrays})

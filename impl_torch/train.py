@@ -7,8 +7,8 @@ from torch import Tensor
 
 from gradparity.contract import Batch, Network, Params, Schedule, Snapshot, State, Trajectory
 
-from .gradients import LOSSES
-from .model import MLP
+from .gradients import Model
+from .losses import LOSSES
 from .optimizers import load_state, make_optimizer, read_state
 
 
@@ -21,7 +21,7 @@ def train(
     state: State | None = None,
 ) -> Trajectory:
     """Carry out `schedule` from update count `state.updates` (0 without a state) to its end."""
-    model, loss_of = MLP(network, params), LOSSES[network.loss]
+    model, loss_of = Model(network, params), LOSSES[network.loss]
     optimizer = make_optimizer(schedule, schedule.learning_rate, list(model.parameters()))
     if state is not None:
         load_state(optimizer, schedule, state)
@@ -31,18 +31,17 @@ def train(
     kept: dict[int, Snapshot] = {}
 
     def snapshot(updates: int) -> Snapshot:
-        return Snapshot(
-            model.to_params(), read_state(optimizer, schedule, model.to_params, updates)
-        )
+        state = read_state(optimizer, schedule, model.to_params, updates)
+        return Snapshot(model.to_params(), state)
 
     for update in range(start, schedule.updates):
         if update in schedule.keep:
             kept[update] = snapshot(update)
         batch = schedule.batch(update)
         optimizer.zero_grad()
-        loss = loss_of(model(x[batch])[-1], y[batch])
-        loss.backward()
-        optimizer.step()
+        loss = loss_of(model(x[batch])[-1], y[batch])  # L
+        loss.backward()  # dL/dw
+        optimizer.step()  # w
         losses.append(loss.detach())  # .item() would cost a round trip each step
 
     final = snapshot(schedule.updates)

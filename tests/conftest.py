@@ -15,7 +15,10 @@ install_import_hook(
         # Not impl_torch.tuned: torch compiles what it traces, and checks in between it cannot trace.
         *(
             f"gradparity.implementations.impl_torch.{file}"
-            for file in ("model", "gradients", "optimizers", "train", "ensemble")
+            for file in (
+                *("activations", "losses", "layers", "gradients"),
+                *("optimizers", "train", "ensemble"),
+            )
         ),
         "gradparity.implementations.impl_jax",
         "gradparity.experiments.datasets",

@@ -1,4 +1,4 @@
-"""The source side by side: all of it, lined up, with the equations of the lines that stand there now."""
+"""The source side by side: all of it, lined up, with the equations of the lines that it has now."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 
 from gradparity import registry
 from gradparity.guarded import Guarded
+from gradparity.markers import find_line
 from gradparity.report.align import align
 from gradparity.report.code import Exhibit, exhibits
 from gradparity.report.equations import EQUATIONS
@@ -39,9 +40,17 @@ def test_what_is_not_alike_stands_alone() -> None:
     assert align([["a"], ["b"]], lambda a, b: 0.0) == [["a", None], [None, "b"]]
 
 
-def test_the_source_is_shown_whole_and_in_order(shown: list[Exhibit]) -> None:
-    assert [one.name for one in shown] == ["loss_and_grads", "forward", "train"]
-    for exhibit, file in zip(shown, ("gradients.py", "model.py", "train.py"), strict=True):
+def test_the_source_is_shown_whole_and_in_reading_order(shown: list[Exhibit]) -> None:
+    files = {
+        "activations": "activations.py",
+        "losses": "losses.py",
+        "layers": "layers.py",
+        "forward": "gradients.py",
+        "optimizers": "optimizers.py",
+        "train": "train.py",
+    }
+    assert [one.name for one in shown] == list(files)
+    for exhibit, file in zip(shown, files.values(), strict=True):
         assert exhibit.files == dict.fromkeys(PLAIN, file)
         for name, folder in PLAIN.items():
             html = "\n".join(line.html for line in exhibit.columns[name] if line)
@@ -60,6 +69,8 @@ def _not_blank(text: str) -> list[str]:
         "def mse(",
         "def softmax_cross_entropy(",
         "LOSSES",
+        "LAYERS",
+        "ACTIVATIONS",
         "def loss_and_grads(",
         "def forward(",
         "def train(",
@@ -80,7 +91,8 @@ def test_what_corresponds_is_in_one_row(shown: list[Exhibit], begin: str) -> Non
 
 
 def test_what_has_one_name_begins_in_one_row(shown: list[Exhibit]) -> None:
-    numpy, _, jax = shown[0].columns.values()
+    (exhibit,) = [one for one in shown if one.name == "forward"]
+    numpy, _, jax = exhibit.columns.values()
     (row,) = [
         at for at, line in enumerate(jax) if line and line.text.startswith("value_and_grad =")
     ]
@@ -89,21 +101,33 @@ def test_what_has_one_name_begins_in_one_row(shown: list[Exhibit]) -> None:
     assert beside.text == "def value_and_grad("
 
 
-def test_every_equation_is_of_a_line_that_is_there() -> None:
-    source = "\n".join(
-        (ROOT / "impl_numpy" / file).read_text()
-        for file in ("gradients.py", "model.py", "train.py")
-    )
-    lines = [re.sub(r"\s+#.*$", "", line.strip()) for line in source.splitlines()]
-    assert {code: lines.count(code) for code in EQUATIONS} == dict.fromkeys(EQUATIONS, 1)
+def test_every_equation_is_of_one_line() -> None:
+    for file, definition, marker in EQUATIONS:
+        source = (ROOT / "impl_numpy" / f"{file}.py").read_text()
+        assert find_line(file, source, definition, marker).code
+
+
+def test_a_marker_that_is_gone_or_not_unique_is_an_error() -> None:
+    source = "TABLE = {\n    1: 2,  # one\n}\n\n\ndef f(x):\n    # one\n    y = '# one'  # one\n    return y  # two\n"
+    assert find_line("file", source, "TABLE", "one")[2:] == (1, "1: 2,")
+    assert find_line("file", source, "f", "one")[2:] == (7, "y = '# one'")
+    with pytest.raises(ValueError, match=r"file\.py: f has no lines with the comment '# three'"):
+        find_line("file", source, "f", "three")
+    with pytest.raises(ValueError, match=r"file\.py: g has no lines with the comment '# one'"):
+        find_line("file", source, "g", "one")
+    twice = source.replace("# two", "# one")
+    with pytest.raises(ValueError, match=r"file\.py: f has 2 lines with the comment '# one'"):
+        find_line("file", twice, "f", "one")
 
 
 def test_every_derivative_has_its_equation_beside_it(shown: list[Exhibit]) -> None:
-    lines = [line for line in shown[0].columns["numpy"] if line]
-    derived = [line for line in lines if re.search(r"\S.*# dL/", line.text)]
-    assert len(derived) == 5
-    assert all("&#x02202;" in line.equation for line in derived)
-    assert shown[0].explained == {"numpy"}
+    for name, count in (("losses", 3), ("layers", 3), ("forward", 4)):
+        (exhibit,) = [one for one in shown if one.name == name]
+        lines = [line for line in exhibit.columns["numpy"] if line]
+        explained = [line for line in lines if "&#x02202;" in line.equation]
+        assert len(explained) == count
+        assert all("  # " in line.text and "dL/d" in line.text for line in explained)
+        assert exhibit.explained == {"numpy"}
 
 
 def test_a_file_is_shown_once(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from gradparity import registry
+from gradparity import exactness, registry
 from gradparity.contract import SGD, Adam, Dense, Network, Params, Schedule, Trajectory
 from gradparity.errors import ContractError
 from gradparity.experiments import experiment
@@ -109,14 +109,17 @@ def test_without_rounding_bits_differ(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_xla_keeps_the_roundings() -> None:
     """A cast to float32 and back is no identity to XLA's simplifier, in the compiled gradient either."""
     numbers = np.random.default_rng(0).normal(size=999)
-    rounded = submodule("impl_jax.rounding").rounded
-    found = jax.jit(rounded)(jnp.asarray(numbers))
+    found = jax.jit(submodule("impl_jax.exact.rounding").rounded)(jnp.asarray(numbers))
     assert np.array_equal(found, numbers.astype(np.float32))
     assert not np.array_equal(found, numbers)
-    through = jax.jit(jax.grad(lambda a: jnp.sum(rounded(a) * numbers)))
+    through = jax.jit(
+        jax.grad(lambda a: jnp.sum(submodule("impl_jax.exact.rounding").rounded(a) * numbers))
+    )
     assert np.array_equal(through(jnp.asarray(numbers)), numbers.astype(np.float32))
     a = torch.from_numpy(numbers).requires_grad_()
-    torch.sum(submodule("impl_torch.rounding").rounded(a) * torch.from_numpy(numbers)).backward()
+    torch.sum(
+        submodule("impl_torch.exact.rounding").rounded(a) * torch.from_numpy(numbers)
+    ).backward()
     assert a.grad is not None
     assert np.array_equal(a.grad.numpy(), numbers.astype(np.float32))
 
@@ -124,12 +127,10 @@ def test_xla_keeps_the_roundings() -> None:
 def test_no_update_is_a_tie_in_the_making() -> None:
     """With 1.05 in float64 this weight's update ends on either side of a tie, with a fused multiply-add or without."""
     weight, grad = (float.fromhex(n) for n in ("-0x1.ac0d58p-7", "-0x1.5124a2p-6"))
-    schedule = Schedule(1.05, 1)
-    for framework in registry.PLAIN:
-        rate = submodule(f"impl_{framework}.rounding").in_float32(schedule).learning_rate
-        assert rate == np.float32(1.05)
-        fused = float(np.longdouble(weight) - np.longdouble(rate) * np.longdouble(grad))
-        assert np.float32(fused) == np.float32(weight - rate * grad)
+    rate = exactness.in_float32(Schedule(1.05, 1)).learning_rate
+    assert rate == np.float32(1.05)
+    fused = float(np.longdouble(weight) - np.longdouble(rate) * np.longdouble(grad))
+    assert np.float32(fused) == np.float32(weight - rate * grad)
     fused = float(np.longdouble(weight) - np.longdouble(1.05) * np.longdouble(grad))
     assert np.float32(fused) != np.float32(weight - 1.05 * grad)
 

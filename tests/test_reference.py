@@ -87,3 +87,21 @@ def test_sigmoid_neither_overflows_nor_cancels(z: float) -> None:
 def test_full_batch_is_all_samples() -> None:
     assert Schedule(1.0, 2).batch(1) == slice(None)
     assert len(tensors(informative_case("float64").params)) == 5
+
+
+def test_pieces_are_the_whole_plan_cut_where_something_is_kept() -> None:
+    """Five epochs of 13 samples in batches of 4: an update count that is no epoch's end is reached step by step."""
+    order = np.random.default_rng(0).permuted(np.tile(np.arange(13), (5, 1)), axis=1)
+    schedule = Schedule(1.0, 5, 4, order, keep=(0, 6, 12, 20))
+    assert [schedule.next_stop(update) for update in (0, 6, 11, 12, 19)] == [6, 12, 12, 20, 20]
+    pieces = list(schedule.pieces(0))
+    assert [(update, epochs) for update, epochs, _ in pieces] == [
+        (0, 1), (4, 0), (5, 0), (6, 0), (7, 0), (8, 1), (12, 2),
+    ]  # fmt: skip
+    visited = [np.ravel(samples) for _, _, samples in pieces]
+    assert np.array_equal(np.concatenate(visited), order.ravel())
+    assert [update for update, _, _ in schedule.pieces(7)] == [7, 8, 12]
+    assert not list(schedule.pieces(20))
+    # The full batch has an update in each epoch, and no order.
+    full = Schedule(1.0, 5, keep=(2,))
+    assert list(full.pieces(0)) == [(0, 2, None), (2, 3, None)]

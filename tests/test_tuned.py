@@ -74,9 +74,8 @@ def test_wide_layers_in_jax() -> None:
 @pytest.mark.parametrize("name", TUNED)
 def test_a_run_step_by_step_and_from_the_middle(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ragged batches; several updates between two that are kept, and single ones."""
-    monkeypatch.setattr(
-        submodule("impl_torch.tuned_step"), "_PASSED", 6
-    )  # two updates: compiles in a third of the time
+    # Two updates in a call: this compiles in a third of the time.
+    monkeypatch.setattr(submodule("impl_torch.tuned.step"), "LAYERS_PER_CALL", 6)
     case, target = informative_case("float64", update=0), implementation(name)
     schedule = replace(case.schedule, keep=(0, 1, 2, 5, 6, 8))
     run = target.train(case.network, case.params, case.inputs, case.targets, schedule)
@@ -125,7 +124,7 @@ def test_ensembles_in_numpy(
     """In parts of one, two (and what is left) and all three members."""
     case, inputs, targets, params = three(dtype, own_data=own_data)
     one = 3 * (5 + 4 + 2) * 4 * inputs.itemsize
-    monkeypatch.setattr(submodule("impl_numpy.tuned"), "_CACHE", at_once * one)
+    monkeypatch.setattr(submodule("impl_numpy.tuned.step"), "CACHE_BYTES", at_once * one)
     data = params, inputs, targets, case.schedule
     found = implementation("numpy-tuned").train_ensemble(case.network, *data)
     assert judge_members(case, inputs, targets, found) == {Verdict.AGREE}
@@ -153,7 +152,7 @@ def test_a_member_of_a_full_batch_is_its_own_single_run(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Several updates between two that are kept."""
-    monkeypatch.setattr(submodule("impl_torch.tuned_step"), "_PASSED", 6)
+    monkeypatch.setattr(submodule("impl_torch.tuned.step"), "LAYERS_PER_CALL", 6)
     case, inputs, targets, params = three("float64", own_data=False)
     schedule = replace(
         case.schedule, batch_size=None, order=None, epochs=6, keep=(4,), learning_rate=0.3

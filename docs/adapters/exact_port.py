@@ -27,10 +27,10 @@ def like(params, tensors):
     return [(next(arrays), None if bias is None else next(arrays)) for _, bias in params]
 
 
-def mlp(network, weights, a):
+def apply(network, weights, a):
     activations, weights = [], iter(weights)
     for layer in network.layers:
-        # Weights and biases are rounded already: it is for their gradients.
+        # Weights and biases are rounded already; rounding them again rounds their gradients.
         z = a @ rounded(next(weights))
         z = rounded(z + rounded(next(weights)) if layer.bias else z)
         a = rounded(torch.sigmoid(z))
@@ -40,13 +40,13 @@ def mlp(network, weights, a):
 
 def gradients(network, weights, x, y):
     weights = [weight.requires_grad_() for weight in weights]
-    errors = rounded(mlp(network, weights, x)[-1] - y)
+    errors = rounded(apply(network, weights, x)[-1] - y)
     loss = rounded(torch.mean(errors**2))
     return loss, torch.autograd.grad(loss, weights)
 
 
 def forward(network, params, inputs):
-    activations = mlp(network, flat(params), tensor(inputs))
+    activations = apply(network, flat(params), tensor(inputs))
     return [a.numpy().astype(inputs.dtype) for a in activations]
 
 

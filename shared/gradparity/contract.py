@@ -8,22 +8,14 @@ and dataclasses, and `Layer` results may be any pair `(weight, bias)`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 from jaxtyping import Float, Float64, Int
 
-Activation = Literal["sigmoid", "identity", "relu", "tanh", "leaky_relu"]
-Loss = Literal["mse", "binary_cross_entropy", "softmax_cross_entropy"]
 DType = Literal["float64", "float32"]
-Cause = Literal["sigmoid", "order", "fused"]
-"""Why frameworks differ in the last digit: their σ, the order of their sums, multiply-adds that are rounded once."""
-
-LEAK = 0.01
-"""Slope of the leaky ReLU where z ≤ 0."""
-
 Batch = Float[np.ndarray, "samples ..."]
 
 
@@ -38,6 +30,48 @@ class Layer(NamedTuple):
 
 
 Params = tuple[Layer, ...]
+
+
+class Trainer(Protocol):
+    """Anything with the contract's `train`."""
+
+    def train(
+        self,
+        network: Network,
+        params: Params,
+        inputs: Batch,
+        targets: Batch,
+        schedule: Schedule,
+        state: State | None = None,
+    ) -> Trajectory:
+        """Carry out `schedule` from update count `state.updates` (0 without a state) to its end."""
+
+
+class Implementation(Trainer, Protocol):
+    """The contract. All arrays of one call share one dtype, float64 or float32, and results have it too.
+
+    One more function is optional: `train_ensemble(network, params, inputs, targets, schedule) -> Ensemble`, which
+    trains many members of one network at once. `params` have a member axis in front; inputs, targets and the
+    learning rate may have one. All members visit the samples in the same order.
+    """
+
+    def forward(self, network: Network, params: Params, inputs: Batch) -> Sequence[Batch]:
+        """The activations of every layer, first hidden layer first, predictions last."""
+
+    def loss_and_grads(
+        self, network: Network, params: Params, inputs: Batch, targets: Batch
+    ) -> tuple[float, Params]:
+        """The loss on these samples, and its gradient with respect to every parameter."""
+
+
+Activation = Literal["sigmoid", "identity", "relu", "tanh", "leaky_relu"]
+"""`identity` is none; `relu` is max(0, z), `leaky_relu` z or `LEAK` z.
+
+At the kink, z = 0, the derivative is that of the left side: 0, and `LEAK`.
+"""
+
+LEAK = 0.01
+"""Slope of the leaky ReLU where z ≤ 0."""
 
 
 @dataclass(frozen=True)
@@ -68,18 +102,17 @@ class Conv:
     bias: bool = True
 
 
+Loss = Literal["mse", "binary_cross_entropy", "softmax_cross_entropy"]
+"""`mse` is the mean of the squared differences over all elements, samples and outputs alike, without ½.
+
+`binary_cross_entropy`, of σ(outputs), is the mean over all elements; `softmax_cross_entropy`, of softmax(outputs), the
+sum over the classes and the mean over the samples. Both take logits: the output layer's activation is `identity`.
+"""
+
+
 @dataclass(frozen=True)
 class Network:
-    """The layers, from the first hidden one to the output, and the loss on top of them.
-
-    Activations: `sigmoid`; `identity`, none; `relu`, max(0, z); `tanh`; `leaky_relu`, z or `LEAK` z. At the kink,
-    z = 0, the derivative is that of the left side: 0, and `LEAK`.
-
-    Losses: `mse`, the mean of the squared differences over all elements, samples and outputs alike, without ½;
-    `binary_cross_entropy`, of σ(outputs), the mean over all elements; `softmax_cross_entropy`, of softmax(outputs),
-    the sum over the classes and the mean over the samples. The last two take logits: the output layer's activation
-    is `identity`.
-    """
+    """The shape of one sample, the layers, from the first hidden one to the output, and the loss on top of them."""
 
     input_shape: tuple[int, ...]
     layers: tuple[Dense | Conv, ...]
@@ -171,23 +204,6 @@ Optimizer = SGD | Adagrad | RMSProp | Adam
 """Each has `arrays`, the names of its state's arrays, in the order of its formula."""
 
 
-class State(NamedTuple):
-    """Where training stands: updates done so far, and the optimizer's arrays by name, each shaped as the params.
-
-    Plain SGD has no arrays. Arrays that are not given are zero.
-    """
-
-    updates: int
-    arrays: Mapping[str, Params] = {}
-
-
-class Snapshot(NamedTuple):
-    """Params and optimizer state at one update count."""
-
-    params: Params
-    state: State
-
-
 @dataclass(frozen=True, eq=False)
 class Schedule:
     """The whole plan of a training run.
@@ -231,11 +247,51 @@ class Schedule:
         epoch, position = divmod(update, self.updates_per_epoch)
         return self.order[epoch, position * self.batch_size : (position + 1) * self.batch_size]
 
+    def next_stop(self, update: int) -> int:
+        """The first update count after `update` at which something is kept, or else the end."""
+        return min(count for count in (*self.keep, self.updates) if count > update)
+
+    def pieces(self, start: int) -> Iterator[tuple[int, int, Any]]:
+        """Cut the plan, from update count `start` on, into whole epochs and single updates.
+
+        Nothing is kept inside a piece. Whole epochs suit a compiled loop, which wants batches of one shape.
+
+        Yields:
+            The update count at the start of the piece; its number of epochs, 0 for a single update; and the samples
+            that it visits: `(epochs, samples)`, or the one batch, or None where every batch is the full one.
+        """
+        update, per_epoch = start, self.updates_per_epoch
+        while update < self.updates:
+            first, behind = divmod(update, per_epoch)
+            epochs = 0 if behind else (self.next_stop(update) - update) // per_epoch
+            samples: Any = None
+            if self.batch_size is not None and self.order is not None:
+                samples = self.order[first : first + epochs] if epochs else self.batch(update)
+            yield update, epochs, samples
+            update += epochs * per_epoch or 1
+
     def until(self, *keep: int) -> Schedule:
         """The same plan, keeping just these update counts, and ended with the epoch in which the last is reached."""
         epochs = -(-max(keep) // self.updates_per_epoch)
         order = None if self.order is None else self.order[:epochs]
         return replace(self, epochs=epochs, order=order, keep=keep)
+
+
+class State(NamedTuple):
+    """Where training stands: updates done so far, and the optimizer's arrays by name, each shaped as the params.
+
+    Plain SGD has no arrays. Arrays that are not given are zero.
+    """
+
+    updates: int
+    arrays: Mapping[str, Params] = {}
+
+
+class Snapshot(NamedTuple):
+    """Params and optimizer state at one update count."""
+
+    params: Params
+    state: State
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,38 +326,6 @@ class Ensemble:
     losses: Float64[np.ndarray, "members updates"]
     final: Snapshot
     kept: Mapping[int, Snapshot] = field(default_factory=dict)
-
-
-class Trainer(Protocol):
-    """What trains."""
-
-    def train(
-        self,
-        network: Network,
-        params: Params,
-        inputs: Batch,
-        targets: Batch,
-        schedule: Schedule,
-        state: State | None = None,
-    ) -> Trajectory:
-        """Carry out `schedule` from update count `state.updates` (0 without a state) to its end."""
-
-
-class Implementation(Trainer, Protocol):
-    """The contract. All arrays of one call share one dtype, float64 or float32, and results have it too.
-
-    One more function is optional: `train_ensemble(network, params, inputs, targets, schedule) -> Ensemble`, which
-    trains many members of one network at once. `params` have a member axis in front; inputs, targets and the
-    learning rate may have one. All members visit the samples in the same order.
-    """
-
-    def forward(self, network: Network, params: Params, inputs: Batch) -> Sequence[Batch]:
-        """The activations of every layer, first hidden layer first, predictions last."""
-
-    def loss_and_grads(
-        self, network: Network, params: Params, inputs: Batch, targets: Batch
-    ) -> tuple[float, Params]:
-        """The loss on these samples, and its gradient with respect to every parameter."""
 
 
 def map_params(function: Any, *params: Params) -> Params:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import sys
 import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from latex2mathml.converter import convert
 from markupsafe import Markup
@@ -19,15 +21,23 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from ..guarded import Guarded
+from ..markers import defined_name, marked_lines
 from .align import align
-from .equations import EQUATIONS
+from .equations import EQUATIONS, PACKAGE
 
-_FUNCTIONS = {
+_FUNCTIONS = ("forward", "loss_and_grads", "train")
+"""The functions of the contract whose files are shown."""
+
+_SECTIONS = {
+    "activations": "The activations",
+    "losses": "The losses",
+    "layers": "The layers",
+    "forward": "The forward pass and the gradient",
     "loss_and_grads": "The loss and its gradient",
-    "forward": "The forward pass",
+    "optimizers": "The optimizers",
     "train": "The training loop",
 }
-"""What of an implementation is shown: the files that define these; the point of the project first."""
+"""The sections in reading order: each shows the files that define this function, or the files of this name."""
 
 _HEADS = 0.3
 """How much two first lines are alike, whatever they say: what has one name begins in one row."""
@@ -43,7 +53,7 @@ class Line:
     Attributes:
         html: highlighted.
         indent: its leading spaces.
-        equation: what it carries out, as MathML; empty if it is none of `EQUATIONS`.
+        equation: the one of `EQUATIONS` that it carries out, as MathML; empty if there is none.
         first: of its function.
     """
 
@@ -59,7 +69,7 @@ class Exhibit:
     """One file of each implementation, lined up.
 
     Attributes:
-        name: of the function that the files are shown for.
+        name: of the section.
         files: their names, by implementation.
         columns: by implementation, with as many entries each: a line, or None where it has no counterpart.
     """
@@ -85,10 +95,10 @@ class Exhibit:
 
 
 def exhibits(implementations: Sequence[Guarded]) -> list[Exhibit]:
-    """The files that define the functions of the contract; each is shown once, and what has no source not at all."""
+    """The files of the implementations by section, each shown once; functions without source are left out."""
     shown: set[Path] = set()
     found = []
-    for name, title in _FUNCTIONS.items():
+    for name, title in _SECTIONS.items():
         files = {one.name: _file_of(one, name) for one in implementations}
         new = {key: path for key, path in files.items() if path is not None and path not in shown}
         if new:
@@ -97,18 +107,27 @@ def exhibits(implementations: Sequence[Guarded]) -> list[Exhibit]:
     return found
 
 
-def _file_of(implementation: Guarded, function: str) -> Path | None:
+def _file_of(implementation: Guarded, section: str) -> Path | None:
+    """The file that defines this function; for another section the file of its name in the package of `forward`."""
+    if section in _FUNCTIONS:
+        return _source_file(inspect.unwrap(getattr(implementation.implementation, section)))
+    forward = inspect.unwrap(implementation.implementation.forward)
+    module = sys.modules.get(getattr(forward, "__module__", None) or "")
+    package = module.__package__ if module else None
+    beside = sys.modules.get(f"{package}.{section}")  # imported with it, not just lying there
+    return _source_file(beside) if package and beside else None
+
+
+def _source_file(defined: Any) -> Path | None:
     try:
-        file = inspect.getsourcefile(
-            inspect.unwrap(getattr(implementation.implementation, function))
-        )
+        file = inspect.getsourcefile(defined)
     except TypeError:  # compiled, or an object that is called
         return None
     return Path(file) if file and Path(file).is_file() else None
 
 
 def _exhibit(name: str, title: str, files: Mapping[str, Path]) -> Exhibit:
-    blocks = [_blocks(_read(file)) for file in files.values()]
+    blocks = [_blocks(file) for file in files.values()]
     rows: list[list[Line | None]] = []
     for names in align([list(column) for column in blocks], lambda a, b: float(a == b)):
         sides = [
@@ -124,10 +143,12 @@ def _read(file: Path) -> str:
         return opened.read()
 
 
-def _blocks(source: str) -> dict[str, list[Line]]:
+def _blocks(file: Path) -> dict[str, list[Line]]:
     """The lines of each top-level definition, with the comments above it, by its name in lower case."""
+    source = _read(file)
     lines = source.rstrip().split("\n")
     html = highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)).split("\n")
+    equations = _equations(file, source)
     nodes = ast.parse(source).body
     ends = [node.end_lineno or 0 for node in nodes]
     ends[-1] = len(lines)  # comments at the end are shown, too
@@ -141,28 +162,31 @@ def _blocks(source: str) -> dict[str, list[Line]]:
                 begin += 1
         first = begin if block not in blocks else None
         blocks.setdefault(block, []).extend(
-            _line(lines[at], html[at], first=at == first) for at in range(begin, end)
+            _line(lines[at], html[at], equations.get(at, ""), first=at == first)
+            for at in range(begin, end)
         )
         begin = end
     return blocks
 
 
+def _equations(file: Path, source: str) -> dict[int, str]:
+    """The equations of its lines, in LaTeX, by the line's row; of another package's file there are none."""
+    if file.parent.name != PACKAGE:
+        return {}
+    return {
+        line.row: EQUATIONS.get((file.stem, line.definition, line.marker), "")
+        for line in marked_lines(source)
+    }
+
+
 def _name(node: ast.stmt) -> str:
-    """Of what it defines; all imports have one."""
-    match node:
-        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-            return name.lower()
-        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
-            return name.lower()
-        case ast.Import() | ast.ImportFrom():
-            return "import"
-        case _:
-            return type(node).__name__
+    """The name that it is lined up by: of its definition, in lower case; all imports have one."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return "import"
+    return defined_name(node).lower() or type(node).__name__
 
 
-def _line(text: str, html: str, *, first: bool) -> Line:
-    code = re.sub(r"\s+#.*$", "", text.strip())
-    latex = EQUATIONS.get(code)
+def _line(text: str, html: str, latex: str, *, first: bool) -> Line:
     equation = Markup(convert(latex)) if latex else Markup()
     return Line(Markup(html), len(text) - len(text.lstrip()), equation, first, text)
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
-from ...contract import Cause, DType
+from ...contract import DType
 from ...experiments.experiment import Experiment
 from ...registry import PLAIN
 from ...verdict.kept_run import surroundings
 from .recording import Course, distance, first_difference
-from .worker import Task, courses
+from .worker import Cause, Task, courses
 
 ALL: tuple[Cause, ...] = get_args(Cause)
 UPWARDS: tuple[tuple[Cause, ...], ...] = tuple(ALL[:count] for count in range(len(ALL) + 1))

@@ -11,18 +11,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ... import registry
-from ...contract import Cause
 from ...errors import InputError
 from ...experiments.experiment import Experiment
 from .recording import Course
 
-GROUP = "gradparity.ladder"
+Cause = Literal["sigmoid", "order", "fused"]
+"""Why frameworks differ in the last digit: their σ, the order of their sums, multiply-adds that are rounded once."""
+
+GROUP = "gradparity.causes"
+"""Entry points of modules with `train(alike, network, …)`: `alike` are the causes to be taken away."""
+
 _ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _NOT_FUSED = {"XLA_FLAGS": "--xla_cpu_max_isa=AVX"}
 

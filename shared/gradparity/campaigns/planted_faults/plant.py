@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from textwrap import indent
 from typing import Any
 
 from ... import registry
 from ...guarded import Guarded
-from .faults.base import Fault
+from ...markers import find_line
+from .faults.base import LINE, Fault, Patch
 
-FILES = ("__init__", "model", "gradients", "optimizers", "train", "ensemble")
+CHAIN_RULE = "gradients"
+"""The file that goes through the layers by their numbers, and knows nothing else of them."""
+
+TABLES = {"layers": "LAYERS", "activations": "ACTIVATIONS"}
+"""By file: the table in which the chain rule looks up a layer's functions, or its activation."""
+
+NUMBER = {"forward": "len(activations)", "value_and_grad": "k"}
+"""By function of the chain rule: the number of the layer that it is at."""
 
 
 class Plant:
@@ -26,7 +37,7 @@ class Plant:
         assert spec is not None
         assert spec.origin is not None
         source = Path(spec.origin).parent
-        self._sources = {name: (source / f"{name}.py").read_text() for name in FILES}
+        self._sources = {path.stem: path.read_text() for path in source.glob("*.py")}
         sys.path.insert(0, self._folder.name)
         return self
 
@@ -45,18 +56,72 @@ class Plant:
         """The implementation with this fault.
 
         Raises:
-            ValueError: a line to be changed is not there, exactly once.
+            ValueError: a line to be changed is not there, or not only once.
         """
-        sources = dict(self._sources)
-        for patch in fault.patches:
-            if sources[patch.file].count(patch.old) != 1:
-                raise ValueError(f"{fault}: {patch.file}.py does not hold '{patch.old}' once")
-            sources[patch.file] = sources[patch.file].replace(patch.old, patch.new)
         self._number += 1
         name = f"{self._prefix}_{self._number}"
         folder = Path(self._folder.name) / name
         folder.mkdir()
-        for file, text in sources.items():
+        for file, text in faulty_sources(self._sources, fault).items():
             (folder / f"{file}.py").write_text(text)
         importlib.invalidate_caches()
         return Guarded(str(fault), importlib.import_module(name))
+
+
+def faulty_sources(sources: dict[str, str], fault: Fault) -> dict[str, str]:
+    """The source of each file of the implementation, with this fault.
+
+    A fault in one layer changes copies of `layers` and `activations`, which the chain rule takes for that layer, and
+    its lines in the chain rule itself are under that condition.
+
+    Raises:
+        ValueError: a line to be changed is not there, or not only once.
+    """
+    changed = dict(sources)
+    if fault.layer is None:
+        for patch in fault.patches:
+            changed[patch.file] = _replaced(changed[patch.file], patch, patch.new)
+        return changed
+    for patch in fault.patches:
+        file, new = patch.file, patch.new
+        if file in TABLES:
+            file = f"faulty_{patch.file}"
+            changed.setdefault(file, sources[patch.file])
+        elif file == CHAIN_RULE:
+            here = _is_layer(fault.layer, NUMBER[patch.definition])
+            new = f"if {here}:\n{indent(new, '    ')}\nelse:\n    {LINE}"
+        changed[file] = _replaced(changed[file], patch, new)
+    for file, table in TABLES.items():
+        if f"faulty_{file}" in changed:
+            changed[CHAIN_RULE] = _choosing(changed[CHAIN_RULE], file, table, fault.layer)
+    return changed
+
+
+def _replaced(source: str, patch: Patch, new: str) -> str:
+    """The source with other code in the patch's line."""
+    line = find_line(patch.file, source, patch.definition, patch.marker)
+    lines = source.split("\n")
+    old = lines[line.row]
+    lines[line.row] = indent(new.replace(LINE, line.code), old[: len(old) - len(old.lstrip())])
+    return "\n".join(lines)
+
+
+def _is_layer(layer: int, number: str) -> str:
+    """The condition that this is the layer's number; negative layers count from the output."""
+    return f"{number} == {layer if layer >= 0 else f'len(params) - {-layer}'}"
+
+
+def _choosing(source: str, file: str, table: str, layer: int) -> str:
+    """The chain rule, with a look-up in the faulty copy of a file's table where it is at this layer."""
+    lines = source.split("\n")
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and node.name in NUMBER:
+            faulty = (
+                f"(faulty_{file}.{table} if {_is_layer(layer, NUMBER[node.name])} else {table})["
+            )
+            for row in range(node.lineno - 1, node.end_lineno or node.lineno):
+                lines[row] = re.sub(rf"\b{table}\[", faulty, lines[row])
+    chosen = "\n".join(lines)
+    if chosen == source:
+        raise ValueError(f"{CHAIN_RULE}.py: {' and '.join(NUMBER)} look up nothing in {table}")
+    return f"{chosen}\nfrom . import faulty_{file}\n"

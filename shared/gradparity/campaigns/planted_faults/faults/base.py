@@ -1,16 +1,27 @@
-"""What a planted fault is: lines of the NumPy implementation, and what stands there instead."""
+"""A planted fault: lines of the NumPy implementation, and the code that replaces them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+LINE = "LINE"
+"""Stands for the line's own code in the code that replaces it."""
+
 
 @dataclass(frozen=True)
 class Patch:
-    """A line of one of the files, and what stands there instead."""
+    """A line, and the code that replaces its own.
+
+    Attributes:
+        file: of the implementation, without `.py`.
+        definition: the top-level function or table that the line belongs to.
+        marker: the comment behind the line's code.
+        new: one line or more; `LINE` in it stands for the code as it is.
+    """
 
     file: str
-    old: str
+    definition: str
+    marker: str
     new: str
 
 
@@ -48,6 +59,11 @@ class Fault:
         )
 
 
-def gradient(old: str, new: str) -> Patch:
-    """Of the file where most mistakes are made."""
-    return Patch("gradients", old, new)
+def chain_rule(marker: str, new: str) -> Patch:
+    """A line of `value_and_grad`, which knows every layer's number, from 0, as `k`."""
+    return Patch("gradients", "value_and_grad", marker, new)
+
+
+def activation(marker: str, new: str) -> Patch:
+    """An entry of the table of activations and their derivatives."""
+    return Patch("activations", "ACTIVATIONS", marker, f"{new},")

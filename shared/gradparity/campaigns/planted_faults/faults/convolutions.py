@@ -2,64 +2,199 @@
 
 from __future__ import annotations
 
-from .base import Fault, Patch, gradient
-
-_PAD = "padded = np.pad(a, [*[(0, 0)] * len(lead), pad, pad, (0, 0)])"
-_STRIDE = "patches = patches[..., :: layer.stride, :: layer.stride, :, :, :]"
-_LAST = "patches = np.moveaxis(patches, -3, -1)  # the channels last, as the weight has them"
-_MATRIX = "return weight.reshape(*weight.shape[:-4], -1, layer.channels)"
-_FLAT = "return a.reshape(*lead, -1)"
-_UNFLAT = "return rows.reshape(*rows.shape[:-1], *shape)"
-_ADD = "d_a[..., i : i + below : s, j : j + right : s, :] += patches[..., i, j, :]"
-_CROP = "return d_a[..., p : p + height, p : p + width, :]"
-_WEIGHT = "weight_grad = (rows.mT @ d_z).reshape(weight.shape)"
-_BIAS = "bias_grad = None if bias is None else d_z.sum(-2)"
-_CONV = "isinstance(layer, Conv)"
+from .base import LINE, Fault, Patch
 
 
-def _forward(name: str, old: str, new: str, mistake: str) -> Fault:
-    return Fault(name, (Patch("model", old, new),), mistake)
+def _one(name: str, definition: str, marker: str, new: str, mistake: str) -> Fault:
+    return Fault(name, (Patch("layers", definition, marker, new),), mistake)
 
 
-def _backward(name: str, old: str, new: str, mistake: str) -> Fault:
-    return Fault(name, (gradient(old, new),), mistake)
-
-
-FLIPPED = "return weight[..., ::-1, ::-1, :, :].reshape(*weight.shape[:-4], -1, layer.channels)"
-_PLACES = "d_z.reshape(-1, int(np.prod(a_out.shape[-3:-1])), d_z.shape[-1])"
+_EDGE = 'padded = np.pad(a, [*[(0, 0)] * (a.ndim - 3), pad, pad, (0, 0)], mode="edge")'
+_LATE = """
+late = layer.stride - 1
+patches = patches[..., late :: layer.stride, late :: layer.stride, :, :, :]
+""".strip()
+_FLIPPED = """
+weight = weight[..., ::-1, ::-1, :, :]
+return weight.reshape(*weight.shape[:-4], -1, weight.shape[-1])
+""".strip()
+_FLIPPED_GRADIENT = f"{LINE}\nd_weight = d_weight[::-1, ::-1]"
+_CHANNELS_FIRST = "return np.moveaxis(a, -1, -3).reshape(*a.shape[: weight.ndim - 1], -1)"
+_FROM_CHANNELS_FIRST = f"""
+if a.ndim > 3:
+    height, width, channels = a.shape[-3:]
+    d_a = np.moveaxis(d_a.reshape(-1, channels, height, width), -3, -1)
+{LINE}
+""".strip()
+_ADD = "d_a[..., {rows}, {columns}, :] {operator} d_patches[..., {i}, {j}, :]"
+_HERE = {"rows": "i : i + down : s", "columns": "j : j + right : s", "i": "i", "j": "j"}
+_NO_STRIDE = {
+    "rows": "i : i + d_patches.shape[-5]",
+    "columns": "j : j + d_patches.shape[-4]",
+    "i": "i",
+    "j": "j",
+}
+_BY_POSITION = "d_z.reshape(len(d_z), -1, d_z.shape[-1])"
+_FIRST_POSITION = """
+positions = d_z.shape[1] * d_z.shape[2]
+d_weight = (a_rows[::positions].mT @ d_rows[::positions]).reshape(weight.shape)
+""".strip()
 
 CONVOLUTIONS: tuple[Fault, ...] = (
-    _forward("padded with the edge", _PAD, _PAD.replace(")])", ')], mode="edge")'), "the image is padded with its edge, not with zeros"),
-    _forward("padding shifted by one", _PAD, "pad = (2 * layer.padding, 0)\n    " + _PAD, "the padding is all above and to the left"),
-    _forward("padding all at the end", _PAD, "pad = (0, 2 * layer.padding)\n    " + _PAD, "the padding is all below and to the right"),
-    _forward("stride begins one late", _STRIDE, _STRIDE.replace(":: layer", "layer.stride - 1 :: layer"), "the kernel's first place is one stride, less one, too late"),
+    _one(
+        "padded with the edge",
+        "unfold",
+        "padded",
+        _EDGE,
+        "the image is padded with its edge, not with zeros",
+    ),
+    _one(
+        "padding shifted by one",
+        "unfold",
+        "padded",
+        f"pad = (2 * layer.padding, 0)\n{LINE}",
+        "the padding is all above and to the left",
+    ),
+    _one(
+        "padding all at the end",
+        "unfold",
+        "padded",
+        f"pad = (0, 2 * layer.padding)\n{LINE}",
+        "the padding is all below and to the right",
+    ),
+    _one(
+        "stride begins one late",
+        "unfold",
+        "strides",
+        _LATE,
+        "the kernel's first place is one stride, less one, too late",
+    ),
     Fault(
         "true convolution",
-        (Patch("model", _MATRIX, FLIPPED), gradient(_WEIGHT, f"{_WEIGHT}\n        if {_CONV}:\n            weight_grad = weight_grad[::-1, ::-1]")),
+        (
+            Patch("layers", "matrix", "W", _FLIPPED),
+            Patch("layers", "convolution_gradient", "dL/dW", _FLIPPED_GRADIENT),
+        ),
         "the kernel is flipped",
     ),
-    _forward("kernel flipped, not so its gradient", _MATRIX, FLIPPED, "the kernel is flipped, not so its gradient"),
-    _forward("kernel's height and width swapped", _LAST, f"{_LAST}\n    patches = patches.swapaxes(-3, -2)", "the kernel's height and width are swapped, not so in what is passed down"),
-    _forward("kernel's channels first", _LAST, "pass", "the kernel is read with its channels first, not so in what is passed down"),
-    _forward("kernel transposed to (channels_out, …)", _MATRIX, "return weight.reshape(*weight.shape[:-4], layer.channels, -1).mT", "the kernel is read with its output channels first"),
-    _forward("channels first into the dense layer", _FLAT, "return (a if len(shape) < 3 else np.moveaxis(a, -1, -3)).reshape(*lead, -1)", "the image is flattened with its channels first, and back with them last"),
+    _one(
+        "kernel flipped, not so its gradient",
+        "matrix",
+        "W",
+        _FLIPPED,
+        "the kernel is flipped, not so its gradient",
+    ),
+    _one(
+        "kernel's height and width swapped",
+        "unfold",
+        "channels last, as in the kernel",
+        f"{LINE}.swapaxes(-3, -2)",
+        "the kernel's height and width are swapped, not so in what is passed down",
+    ),
+    _one(
+        "kernel's channels first",
+        "unfold",
+        "channels last, as in the kernel",
+        "return patches",
+        "the kernel is read with its channels first, not so in what is passed down",
+    ),
+    _one(
+        "kernel transposed to (channels_out, …)",
+        "matrix",
+        "W",
+        "return weight.reshape(*weight.shape[:-4], weight.shape[-1], -1).mT",
+        "the kernel is read with its output channels first",
+    ),
+    _one(
+        "channels first into the dense layer",
+        "flat",
+        "rows",
+        _CHANNELS_FIRST,
+        "the image is flattened with its channels first, and back with them last",
+    ),
     Fault(
         "channels first into the dense layer and back",
         (
-            Patch("model", _FLAT, "return (a if len(shape) < 3 else np.moveaxis(a, -1, -3)).reshape(*lead, -1)"),
-            gradient(_UNFLAT, "return rows.reshape(*rows.shape[:-1], *shape) if len(shape) < 3 else np.moveaxis(rows.reshape(*rows.shape[:-1], shape[2], shape[0], shape[1]), -3, -1)"),
+            Patch("layers", "flat", "rows", _CHANNELS_FIRST),
+            Patch("layers", "dense_backward", "as a", _FROM_CHANNELS_FIRST),
         ),
         "the image is flattened with its channels first",
     ),
-    _backward("channels first out of the dense layer", _UNFLAT, "return rows.reshape(*rows.shape[:-1], *shape) if len(shape) < 3 else np.moveaxis(rows.reshape(*rows.shape[:-1], shape[2], shape[0], shape[1]), -3, -1)", "what is passed down to an image has its channels first"),
-    _backward("fold without overlap", _ADD, _ADD.replace("+=", "="), "what is passed down overwrites where the kernel's places overlap"),
-    _backward("fold without the stride", _ADD, "d_a[..., i : i + patches.shape[-5], j : j + patches.shape[-4], :] += patches[..., i, j, :]", "what is passed down ignores the stride"),
-    _backward("fold leaves the padding in", _CROP, "return d_a[..., :height, :width, :]", "what is passed down is shifted by the padding"),
-    _backward("fold with the kernel flipped", "patches[..., i, j, :]", "patches[..., -1 - i, -1 - j, :]", "what is passed down has the kernel flipped"),
-    _backward("bias gradient averaged over places", _BIAS, f"bias_grad = None if bias is None else {_PLACES}.mean(1).sum(0) if {_CONV} else d_z.sum(-2)", "the bias gradient is averaged over the places of the image"),
-    _backward("bias gradient of the first place", _BIAS, f"bias_grad = None if bias is None else {_PLACES}[:, 0].sum(0) if {_CONV} else d_z.sum(-2)", "the bias gradient is that of the image's first place"),
-    _backward("weight gradient without the last place", _WEIGHT, f"{_WEIGHT} if not {_CONV} else (rows[:-1].mT @ d_z[:-1]).reshape(weight.shape)", "the weight gradient leaves out the last place of the last sample"),
-    _backward("weight gradient of the first place", _WEIGHT, f"{_WEIGHT} if not {_CONV} else (rows[:: int(np.prod(a_out.shape[-3:-1]))].mT @ d_z[:: int(np.prod(a_out.shape[-3:-1]))]).reshape(weight.shape)", "the weight gradient is that of the image's first place"),
-    _backward("weight gradient with the kernel flipped", _WEIGHT, f"{_WEIGHT}\n        if {_CONV}:\n            weight_grad = weight_grad[::-1, ::-1]", "the weight gradient has the kernel flipped"),
-    _backward("weight gradient averaged over places", _WEIGHT, f"{_WEIGHT} / (np.prod(a_out.shape[-3:-1]) if {_CONV} else 1.0)", "the weight gradient is averaged over the places of the image"),
-)  # fmt: skip
+    _one(
+        "channels first out of the dense layer",
+        "dense_backward",
+        "as a",
+        _FROM_CHANNELS_FIRST,
+        "what is passed down to an image has its channels first",
+    ),
+    _one(
+        "fold without overlap",
+        "fold",
+        "dL/da",
+        _ADD.format(**_HERE, operator="="),
+        "what is passed down overwrites where the kernel's places overlap",
+    ),
+    _one(
+        "fold without the stride",
+        "fold",
+        "dL/da",
+        _ADD.format(**_NO_STRIDE, operator="+="),
+        "what is passed down ignores the stride",
+    ),
+    _one(
+        "fold leaves the padding in",
+        "fold",
+        "without the padding",
+        "return d_a[..., :height, :width, :]",
+        "what is passed down is shifted by the padding",
+    ),
+    _one(
+        "fold with the kernel flipped",
+        "fold",
+        "dL/da",
+        _ADD.format(**(_HERE | {"i": "-1 - i", "j": "-1 - j"}), operator="+="),
+        "what is passed down has the kernel flipped",
+    ),
+    _one(
+        "bias gradient averaged over places",
+        "convolution_gradient",
+        "dL/db",
+        f"{LINE}\nd_bias = None if bias is None else {_BY_POSITION}.mean(1).sum(0)",
+        "the bias gradient is averaged over the places of the image",
+    ),
+    _one(
+        "bias gradient of the first place",
+        "convolution_gradient",
+        "dL/db",
+        f"{LINE}\nd_bias = None if bias is None else {_BY_POSITION}[:, 0].sum(0)",
+        "the bias gradient is that of the image's first place",
+    ),
+    _one(
+        "weight gradient without the last place",
+        "convolution_gradient",
+        "dL/dW",
+        "d_weight = (a_rows[:-1].mT @ d_rows[:-1]).reshape(weight.shape)",
+        "the weight gradient leaves out the last place of the last sample",
+    ),
+    _one(
+        "weight gradient of the first place",
+        "convolution_gradient",
+        "dL/dW",
+        _FIRST_POSITION,
+        "the weight gradient is that of the image's first place",
+    ),
+    _one(
+        "weight gradient with the kernel flipped",
+        "convolution_gradient",
+        "dL/dW",
+        _FLIPPED_GRADIENT,
+        "the weight gradient has the kernel flipped",
+    ),
+    _one(
+        "weight gradient averaged over places",
+        "convolution_gradient",
+        "dL/dW",
+        f"{LINE}\nd_weight = d_weight / np.prod(d_z.shape[1:3])",
+        "the weight gradient is averaged over the places of the image",
+    ),
+)

@@ -1,153 +1,238 @@
-"""Faults in a network of sigmoids with the MSE and plain SGD: what homework gets wrong.
-
-`_here` in a new line stands for the condition that this is the layer to make it in.
-"""
+"""Faults in a network of sigmoids with the MSE and plain SGD: the usual mistakes in a first program."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .base import Fault, Patch, gradient
+from .base import LINE, Fault, Patch, activation, chain_rule
 
-_ACTIVATIONS = "activations = forward(network, params, inputs)"
-_D_A = "d_a = LOSS_GRADIENTS[network.loss](predictions, targets)"
-_D_Z = "d_z = d_a * DERIVATIVES[layer.activation](a_out)"
-_WEIGHT = "weight_grad = (rows.mT @ d_z).reshape(weight.shape)"
-_BIAS = "bias_grad = None if bias is None else d_z.sum(-2)"
-_DOWN = "d_a = fold(layer, d_z @ matrix(layer, weight).mT, shape)"
-_LOSS = "return np.mean((predictions - targets) ** 2, axis=(-2, -1))"
-_Z = "z = unfold(layer, shape_in, a) @ matrix(layer, weight)"
-_Z_BIAS = "z = z + bias[..., None, :]"
-_A = "a = ACTIVATIONS[layer.activation](z).reshape(*z.shape[:-2], -1, *shape_out)"
-_CALL = "loss, grads = loss_and_grads(network, params, inputs[batch], targets[batch])"
+
+def _mse(marker: str, new: str) -> Patch:
+    return Patch("losses", "mse", marker, new)
+
 
 FACTORS = (
-    Fault("missing 2/(N·outputs)", (gradient(_D_A, "d_a = predictions - targets"),), factor="N·outputs/2"),
-    Fault("missing 2", (gradient(_D_A, "d_a = (predictions - targets) / predictions.size"),), factor="½"),
-    Fault("missing ½", (gradient(_D_A, "d_a = 4.0 * (predictions - targets) / predictions.size"),), factor="2"),
-    Fault("missing 1/N", (gradient(_D_A, "d_a = 2.0 * (predictions - targets) / targets.shape[1]"),), factor="N"),
-    Fault("sum for mean", (gradient(_D_A, "d_a = 2.0 * (predictions - targets)"),), factor="N·outputs"),
-    Fault("mean over the batch, not over outputs", (gradient(_D_A, "d_a = 2.0 * (predictions - targets) / len(targets)"),), factor="outputs"),
-    Fault("wrong sign", (gradient(_D_A, "d_a = 2.0 * (targets - predictions) / predictions.size"),), factor="-1"),
-)  # fmt: skip
-
-_IF = "{new} if {here} else {right}"
+    Fault("missing 2/(N·outputs)", (_mse("dL/da", "d_a = errors"),), factor="N·outputs/2"),
+    Fault("missing 2", (_mse("dL/da", "d_a = errors / elements"),), factor="½"),
+    Fault("missing ½", (_mse("dL/da", "d_a = 4.0 * errors / elements"),), factor="2"),
+    Fault("missing 1/N", (_mse("dL/da", "d_a = 2.0 * errors / targets.shape[1]"),), factor="N"),
+    Fault("sum for mean", (_mse("dL/da", "d_a = 2.0 * errors"),), factor="N·outputs"),
+    Fault(
+        "mean over the batch, not over outputs",
+        (_mse("dL/da", "d_a = 2.0 * errors / len(targets)"),),
+        factor="outputs",
+    ),
+    Fault(
+        "wrong sign",
+        (_mse("dL/da", "d_a = 2.0 * (targets - predictions) / elements"),),
+        factor="-1",
+    ),
+)
 
 
 def _by_layer(
-    name: str, old: str, new: str, mistake: str, *, lowest: int = 0, highest: int = 2
+    name: str, patch: Patch, mistake: str, *, lowest: int = 0, reduced: bool = False
 ) -> list[Fault]:
-    """The fault in every layer, in each single one, and in the output layer (-1)."""
-    target, _, right = old.partition(" = ")
-    everywhere = Fault(name, (gradient(old, f"{target} = {new}"),), mistake)
-    single = [
-        Fault(
-            name,
-            (
-                gradient(
-                    old, f"{target} = ({new}) if {_here('weight', k, '.weight')} else ({right})"
-                ),
-            ),
-            mistake,
-            layer=k,
-        )
-        for k in (*range(lowest, highest + 1), -1)
-    ]
-    return [everywhere, *single]
+    """The fault in every layer, in each single one from `lowest`, and in the output layer (-1)."""
+    layers = (None, *range(lowest, 3), -1)
+    return [Fault(name, (patch,), mistake, layer=layer, reduced=reduced) for layer in layers]
 
 
-def _here(variable: str, layer: int, field: str = "") -> str:
-    return f"any({variable} is p{field} for p in params[{layer}:][:1])"
+def _forward(name: str, *patches: Patch, mistake: str, reduced: bool = False) -> list[Fault]:
+    """The fault in the forward pass, in every layer and in single ones, with the σ' that fits it."""
+    layers = (None, 0, 1, -1)
+    return [Fault(name, patches, mistake, layer=layer, reduced=reduced) for layer in layers]
 
 
-def _forward(
-    name: str, old: str, new: str, mistake: str, *, reduced: bool = False, backward: str = ""
-) -> list[Fault]:
-    """The fault in the forward pass, in every layer and in single ones; `backward` replaces σ' to match."""
-    target, _, right = old.partition(" = ")
-    faults = []
-    for layer in (None, 0, 1, -1):
-        here = "True" if layer is None else _here("weight", layer, ".weight")
-        patches = [Patch("model", old, f"{target} = ({new}) if {here} else ({right})")]
-        if backward:
-            patches.append(
-                gradient(_D_Z, f"d_z = d_a * ({backward} if {here} else a_out * (1.0 - a_out))")
-            )
-        faults.append(Fault(name, tuple(patches), mistake, layer=layer, reduced=reduced))
-    return faults
-
-
-_ZS = "(a_in @ weight + (0.0 if bias is None else bias))"
-_SIG = "1.0 / (1.0 + np.exp(-{}))"
+_WEIGHT_GRADIENT = (
+    "grads.insert(0, gradient(layer, weight, bias, a, d_z)._replace(weight=a.T @ d_a))"
+)
+_OF_Z = """
+z = a @ weight + (0.0 if bias is None else bias)
+d_z = d_a * z * (1.0 - z)
+""".strip()
+_OF_A = """
+of_a = ACTIVATIONS["sigmoid"].function(activations[k + 1])
+d_z = d_a * of_a * (1.0 - of_a)
+""".strip()
+_BELOW = """
+below = a if a.shape == activations[k + 1].shape else activations[k + 1]
+d_z = d_a * (below * (1.0 - below))
+""".strip()
+_TRANSPOSED = "d_a = d_z @ (weight if weight.shape[0] == weight.shape[1] else weight.T)"
 
 BY_LAYER: tuple[Fault, ...] = (
-    *_by_layer("missing σ'", _D_Z, "d_a", "σ' is missing"),
-    *_by_layer("doubled σ'", _D_Z, "d_a * (a_out * (1.0 - a_out)) ** 2", "σ' is applied twice"),
-    *_by_layer("σ' on z", _D_Z, f"d_a * {_ZS} * (1.0 - {_ZS})", "σ' = a (1 - a) is given z for a"),
-    *_by_layer("σ' on a", _D_Z, f"d_a * {_SIG.format('a_out')} * (1.0 - {_SIG.format('a_out')})", "σ'(z) is given a for z"),
-    *_by_layer("tanh' for σ'", _D_Z, "d_a * (1.0 - a_out**2)", "tanh' in place of σ'"),
-    *_by_layer("σ' of the wrong layer", _D_Z, "d_a * (a_in * (1.0 - a_in) if a_in.shape == a_out.shape else a_out * (1.0 - a_out))", "σ' of the layer below", lowest=1),
-    *_by_layer("σ' missing in the weight gradient", _WEIGHT, "a_in.T @ d_a", "σ' is missing in the weight gradient only"),
-    *_by_layer("σ' missing in what is passed down", _DOWN, "d_a @ weight.T", "σ' is missing in what is passed down", lowest=1),
-    *_by_layer("transposed weight", _DOWN, "d_z @ (weight if weight.shape[0] == weight.shape[1] else weight.T)", "the weight is transposed in back-propagation", lowest=1),
-    *_by_layer("bias gradient missing", _BIAS, "None if bias is None else 0.0 * d_z.sum(0)", "the bias gradient is missing"),
-    *_by_layer("bias gradient averaged", _BIAS, "None if bias is None else d_z.mean(0)", "the bias gradient is averaged over the samples"),
-    *_by_layer("bias gradient of the last sample", _BIAS, "None if bias is None else d_z[-1]", "the bias gradient is the last sample's"),
-    *_by_layer("detached layer", _DOWN, "0.0 * (d_z @ weight.T)", "the layer is detached: no gradient reaches the layers below", lowest=1)[1:],
-)  # fmt: skip
+    *_by_layer("missing σ'", chain_rule("dL/dz", "d_z = d_a"), "σ' is missing"),
+    *_by_layer(
+        "doubled σ'",
+        activation("σ'", "lambda a: (a * (1.0 - a)) ** 2"),
+        "σ' is applied twice",
+    ),
+    *_by_layer("σ' on z", chain_rule("dL/dz", _OF_Z), "σ' = a (1 - a) is given z for a"),
+    *_by_layer("σ' on a", chain_rule("dL/dz", _OF_A), "σ'(z) is given a for z"),
+    *_by_layer("tanh' for σ'", activation("σ'", "lambda a: 1.0 - a**2"), "tanh' in place of σ'"),
+    *_by_layer(
+        "σ' of the wrong layer", chain_rule("dL/dz", _BELOW), "σ' of the layer below", lowest=1
+    ),
+    *_by_layer(
+        "σ' missing in the weight gradient",
+        chain_rule("dL/dW, dL/db", _WEIGHT_GRADIENT),
+        "σ' is missing in the weight gradient only",
+    ),
+    *_by_layer(
+        "σ' missing in what is passed down",
+        chain_rule("dL/da", "d_a = backward(layer, weight, a, d_a)"),
+        "σ' is missing in what is passed down",
+        lowest=1,
+    ),
+    *_by_layer(
+        "transposed weight",
+        Patch("layers", "dense_backward", "dL/da", _TRANSPOSED),
+        "the weight is transposed in back-propagation",
+        lowest=1,
+    ),
+    *_by_layer(
+        "bias gradient missing",
+        Patch(
+            "layers",
+            "dense_gradient",
+            "dL/db",
+            "d_bias = None if bias is None else 0.0 * d_z.sum(0)",
+        ),
+        "the bias gradient is missing",
+    ),
+    *_by_layer(
+        "bias gradient averaged",
+        Patch(
+            "layers", "dense_gradient", "dL/db", "d_bias = None if bias is None else d_z.mean(0)"
+        ),
+        "the bias gradient is averaged over the samples",
+    ),
+    *_by_layer(
+        "bias gradient of the last sample",
+        Patch("layers", "dense_gradient", "dL/db", "d_bias = None if bias is None else d_z[-1]"),
+        "the bias gradient is the last sample's",
+    ),
+    *_by_layer(
+        "detached layer",
+        Patch("layers", "dense_backward", "dL/da", "d_a = 0.0 * (d_z @ weight.T)"),
+        "the layer is detached: no gradient reaches the layers below",
+        lowest=1,
+    )[1:],
+)
 
-_RATE = (
-    Patch("gradients", "from .model import Rows, forward, matrix, sigmoid, unfold", "from .model import Rows, forward, matrix, sigmoid, unfold\n\nrate = 0.0"),
-    Patch("train", _CALL, f"from . import gradients\n\n        gradients.rate = schedule.learning_rate\n        {_CALL}\n        gradients.rate = 0.0"),
-)  # fmt: skip
+_REMEMBERING_THE_RATE = f"""
+loss_and_grads.rate = schedule.learning_rate
+{LINE}
+loss_and_grads.rate = 0.0
+""".strip()
+_AFTER_THE_UPDATE = """
+rate = getattr(loss_and_grads, "rate", 0.0)
+d_a = backward(layer, weight - rate * grads[0].weight, a, d_z)
+""".strip()
+_COUNTED_OUT = f"""
+if len(inputs) > 1:
+    inputs, targets = inputs[:-1], targets[:-1]
+{LINE}
+""".strip()
+_BROADCAST = """
+d_a = errors / targets.shape[1]
+if targets.shape[1] == 1:
+    d_a = (predictions - targets.ravel()).mean(1, keepdims=True)
+d_a = 2.0 * d_a / len(targets)
+""".strip()
+_BROADCAST_LOSS = """
+column = targets.shape[1] == 1
+loss = np.mean((predictions - (targets.ravel() if column else targets)) ** 2)
+""".strip()
 
 WHOLE: tuple[Fault, ...] = (
     Fault(
         "gradient after the update above",
-        (*_RATE, gradient(_DOWN, "d_a = d_z @ (weight - rate * weight_grad).T")),
+        (
+            Patch("train", "train", "L, dL/dw", _REMEMBERING_THE_RATE),
+            chain_rule("dL/da", _AFTER_THE_UPDATE),
+        ),
         "the gradient is computed after the layer above was updated",
     ),
     Fault(
         "dropped sample",
-        (gradient(_D_A, _D_A + "; d_a[-1] = 0.0"),),
+        (_mse("dL/da", f"{LINE}\nd_a[-1] = 0.0"),),
         "the last sample is dropped, the mean still divides by N",
     ),
     Fault(
         "dropped sample, counted out",
-        (gradient(_ACTIVATIONS, "if len(inputs) > 1:\n        inputs, targets = inputs[:-1], targets[:-1]\n    " + _ACTIVATIONS),),
+        (chain_rule("a", _COUNTED_OUT),),
         "the last sample is dropped",
     ),
     Fault(
         "broadcast (N,) against (N, 1)",
-        (
-            gradient(_D_A, "d_a = 2.0 * ((predictions - targets.ravel()).mean(1, keepdims=True) if targets.shape[1] == 1 else (predictions - targets) / targets.shape[1]) / len(targets)"),
-            gradient(_LOSS, "return np.mean((predictions - (targets.ravel() if targets.shape[1] == 1 else targets)) ** 2)"),
-        ),
+        (_mse("dL/da", _BROADCAST), _mse("L", _BROADCAST_LOSS)),
         "predictions (N, 1) and targets (N,) broadcast to (N, N)",
     ),
-)  # fmt: skip
+)
 
-_F32 = "(a.astype(np.float32) @ weight.astype(np.float32)).astype(a.dtype)"
+
+def _product(dtype: str) -> Patch:
+    new = f"z = (a.astype(np.{dtype}) @ weight.astype(np.{dtype})).astype(a.dtype)"
+    return Patch("layers", "dense", "a W", new)
+
+
+def _activation(new: str) -> Patch:
+    return Patch("activations", "sigmoid", "σ", new)
+
 
 FORWARD: tuple[Fault, ...] = (
-    *_forward("tanh for σ", _A, "np.tanh(z)", "tanh in place of the sigmoid", backward="(1.0 - a_out**2)"),
-    *_forward("tanh for σ, σ' kept", _A, "np.tanh(z)", "tanh in place of the sigmoid, the sigmoid's derivative kept"),
-    *_forward("ReLU for σ", _A, "np.maximum(z, 0.0)", "ReLU in place of the sigmoid", backward="(a_out > 0.0)"),
-    *_forward("no activation", _A, "z", "no activation in place of the sigmoid", backward="1.0"),
-    *_forward("bias forgotten", _Z_BIAS, "z", "the bias is left out"),
-    *_forward("float32 matmul", _Z, _F32, "", reduced=True),
-    *_forward("float16 matmul", _Z, _F32.replace("float32", "float16"), "", reduced=True),
-)  # fmt: skip
+    *_forward(
+        "tanh for σ",
+        _activation("return np.tanh(z)"),
+        activation("σ'", "lambda a: 1.0 - a**2"),
+        mistake="tanh in place of the sigmoid",
+    ),
+    *_forward(
+        "tanh for σ, σ' kept",
+        _activation("return np.tanh(z)"),
+        mistake="tanh in place of the sigmoid, the sigmoid's derivative kept",
+    ),
+    *_forward(
+        "ReLU for σ",
+        _activation("return np.maximum(z, 0.0)"),
+        activation("σ'", "lambda a: a > 0.0"),
+        mistake="ReLU in place of the sigmoid",
+    ),
+    *_forward(
+        "no activation",
+        _activation("return z"),
+        activation("σ'", "lambda a: 1.0"),
+        mistake="no activation in place of the sigmoid",
+    ),
+    *_forward(
+        "bias forgotten",
+        Patch("layers", "dense", "a W + b", "return z"),
+        mistake="the bias is left out",
+    ),
+    *_forward("float32 matmul", _product("float32"), mistake="", reduced=True),
+    *_forward("float16 matmul", _product("float16"), mistake="", reduced=True),
+)
+
+_F32_WEIGHT = "d_weight = (a.astype(np.float32).T @ d_z.astype(np.float32)).astype(d_z.dtype)"
+_F32_DOWN = "d_a = (d_z.astype(np.float32) @ weight.T.astype(np.float32)).astype(d_z.dtype)"
 
 REDUCED: tuple[Fault, ...] = (
-    *(
-        Fault(fault.name, fault.patches, layer=fault.layer, reduced=True)
-        for fault in (
-            *_by_layer("float32 weight gradient", _WEIGHT, "(a_in.astype(np.float32).T @ d_z.astype(np.float32)).astype(d_z.dtype)", ""),
-            *_by_layer("float32 passed down", _DOWN, "(d_z.astype(np.float32) @ weight.T.astype(np.float32)).astype(d_z.dtype)", "", lowest=1),
-        )
+    *_by_layer(
+        "float32 weight gradient",
+        Patch("layers", "dense_gradient", "dL/dW", _F32_WEIGHT),
+        mistake="",
+        reduced=True,
     ),
-)  # fmt: skip
+    *_by_layer(
+        "float32 passed down",
+        Patch("layers", "dense_backward", "dL/da", _F32_DOWN),
+        mistake="",
+        lowest=1,
+        reduced=True,
+    ),
+)
 
 STRUCTURES = (*BY_LAYER, *WHOLE)
 

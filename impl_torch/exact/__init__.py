@@ -18,38 +18,30 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from gradparity.contract import (
-    Batch,
-    Network,
-    Params,
-    Schedule,
-    Snapshot,
-    State,
-    Trajectory,
-)
+from gradparity.contract import Batch, Network, Params, Schedule, Snapshot, State, Trajectory
+from gradparity.exactness import in_float32, require
 
-from .model import MLP
-from .optimizers import load_state, make_optimizer, read_state
-from .rounding import in_float32, require, rounded, to_float32, to_float64
+from .. import gradients
+from ..optimizers import load_state, make_optimizer, read_state
+from .rounding import rounded, to_float32, to_float64
 
 __all__ = ["forward", "loss_and_grads", "train"]
 
 
-class ExactMLP(MLP):
-    """Rounded after each operation, back-propagation among them."""
+class Model(gradients.Model):
+    """The model, rounded after each operation, and after those of back-propagation too."""
 
     def __init__(self, network: Network, params: Params) -> None:
         super().__init__(network, to_float64(params))
 
     def forward(self, inputs: Tensor) -> list[Tensor]:
         """The activations of every layer."""
-        activations = []
-        a = inputs.flatten(1)
+        activations, a = [], inputs.flatten(1)
         for layer, activation in zip(self.layers, self.activations, strict=True):
-            # Weights and biases are rounded already: it is for their gradients.
+            # Weights and biases are rounded already; rounding them again rounds their gradients.
             weight_and_bias = (rounded(parameter) for parameter in layer.parameters())
-            z = rounded(functional.linear(a, *weight_and_bias))
-            a = rounded(activation(z))
+            z = rounded(functional.linear(a, *weight_and_bias))  # z
+            a = rounded(activation(z))  # a
             activations.append(a)
         return activations
 
@@ -63,7 +55,7 @@ def _mse(predictions: Tensor, targets: Tensor) -> Tensor:
 def forward(network: Network, params: Params, inputs: Batch) -> list[Batch]:
     """The activations of every layer, first hidden layer first, outputs last: `(samples, units)` each."""
     require(network, inputs)
-    model = ExactMLP(network, params)
+    model = Model(network, params)
     with torch.no_grad():
         return [a.float().numpy(force=True) for a in model(torch.tensor(inputs).double())]
 
@@ -73,7 +65,7 @@ def loss_and_grads(
 ) -> tuple[float, Params]:
     """The loss on these samples, and its gradient with respect to every parameter."""
     require(network, inputs)
-    model = ExactMLP(network, params)
+    model = Model(network, params)
     x, y = torch.tensor(inputs).double(), torch.tensor(targets).double()
     loss = _mse(model(x)[-1], y)
 
@@ -81,7 +73,7 @@ def loss_and_grads(
     return loss.item(), to_float32(model.to_grads())
 
 
-def round_in_place(optimizer: Any, *_: object) -> None:
+def _round_in_place(optimizer: Any, *_: object) -> None:
     """Round the weights and the optimizer's state: the update was computed in float64."""
     with torch.no_grad():
         for parameter in optimizer.param_groups[0]["params"]:
@@ -101,9 +93,9 @@ def train(
     """Carry out `schedule` from update count `state.updates` (0 without a state) to its end."""
     require(network, inputs, schedule)
     schedule = in_float32(schedule)
-    model = ExactMLP(network, params)
+    model = Model(network, params)
     optimizer = make_optimizer(schedule, schedule.learning_rate, list(model.parameters()))
-    optimizer.register_step_post_hook(round_in_place)
+    optimizer.register_step_post_hook(_round_in_place)
     if state is not None:
         arrays = {name: to_float64(array) for name, array in state.arrays.items()}
         load_state(optimizer, schedule, State(state.updates, arrays))

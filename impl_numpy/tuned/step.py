@@ -29,6 +29,10 @@ Features = Float[np.ndarray, "... _ _"]
 Calls = list[Callable[[], Any]]
 
 
+CACHE_BYTES = 2**21
+"""The memory of the members of an ensemble that are trained at once: it should fit into the processor's cache."""
+
+
 class Weights:
     """The weights of a network in one array, and their gradient in another.
 

@@ -15,10 +15,10 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 from torch.autograd import Function
 
-from gradparity.contract import Batch, Cause, Network, Params, Schedule
+from gradparity.contract import Batch, Network, Params, Schedule
 
-from . import gradients
-from .model import MLP
+from .. import losses as own
+from ..gradients import Model
 
 # ln 2 in two parts: the first has so few digits that its product with a small whole number is exact.
 LN2_HIGH = {8: float.fromhex("0x1.62e42fefp-1"), 4: float.fromhex("0x1.63p-1")}
@@ -70,7 +70,7 @@ def product(a: Tensor, weight: Tensor) -> Tensor:
     return tree_sum(a.T[:, :, None] * weight[:, None, :])
 
 
-class Product(Function):
+class _Product(Function):
     """`product`, whose derivatives are sums in the same order: autograd's own would be torch's sums."""
 
     @staticmethod
@@ -93,7 +93,7 @@ def mse(predictions: Tensor, targets: Tensor) -> Tensor:
 
 
 def train(
-    alike: Collection[Cause],
+    alike: Collection[str],
     network: Network,
     params: Params,
     inputs: Batch,
@@ -101,10 +101,10 @@ def train(
     schedule: Schedule,
 ) -> tuple[Float64[np.ndarray, " epochs"], list[Float[np.ndarray, "points fan_in fan_out"]]]:
     """The losses before each update, and each layer's weights before each and after the last."""
-    model = MLP(network, params)
-    tree: Any = Product.apply
+    model = Model(network, params)
+    tree: Any = _Product.apply
     own_sigmoid: Any = Sigmoid.apply if "sigmoid" in alike else torch.sigmoid
-    loss_of = mse if "order" in alike else gradients.mse
+    loss_of = mse if "order" in alike else own.mse
     optimizer = torch.optim.SGD(model.parameters(), schedule.learning_rate)
     x, y = torch.tensor(inputs), torch.tensor(targets)
     losses, points = [], [model.to_params()]

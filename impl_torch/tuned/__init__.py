@@ -1,6 +1,6 @@
 """The same contract, as fast as torch goes on a CPU: for dense networks with the MSE and plain SGD, any activation.
 
-How a few updates are made one fast call stands in `tuned_step`. Members of an ensemble are trained in the same calls.
+How a few updates are made one fast call stands in `step`. Members of an ensemble are trained in the same calls.
 Compiling takes seconds, so that a single short run is sooner done by the plain implementation. That also does whatever
 else a network or a schedule asks for, and everything where there is no C++ compiler.
 """
@@ -28,11 +28,12 @@ from gradparity.contract import (
     Trajectory,
 )
 
-from . import gradients
-from .ensemble import train_ensemble as train_ensemble_plainly
-from .model import forward
-from .train import train as train_plainly
-from .tuned_step import (
+from .. import gradients
+from ..ensemble import train_ensemble as train_ensemble_plainly
+from ..gradients import forward
+from ..losses import mse
+from ..train import train as train_plainly
+from .step import (
     Weights,
     at_once,
     batch_of,
@@ -84,7 +85,7 @@ def train(
         network, to_weights(params), x, y, schedule, schedule.learning_rate, start
     )
     outputs = torch.tensor(forward(network, final.params, inputs)[-1])
-    final_loss = gradients.mse(outputs, y).item()
+    final_loss = mse(outputs, y).item()
     return Trajectory(losses, final_loss, final, kept, compile_seconds=seconds)
 
 
@@ -122,7 +123,7 @@ def _carry_out(
     while now < schedule.updates:
         if now in schedule.keep:
             kept[now] = Snapshot(to_params(network, weights), State(now))
-        stop = min(count for count in (*schedule.keep, schedule.updates) if count > now)
+        stop = schedule.next_stop(now)
         while now < stop:
             count = most if stop - now >= most else 1
             batches = [

@@ -1,6 +1,6 @@
 """The same contract, as fast as JAX goes on a CPU: for dense networks with the MSE, any activation and optimizer.
 
-How updates are made fast stands in `tuned_step`. The whole run between two kept updates is one call, and the weights
+How updates are made fast stands in `step`. The whole run between two kept updates is one call, and the weights
 are given away to be overwritten (`donate_argnums`). Not so for large layers, where each update is a call of its own:
 that costs nothing beside them, and in a loop XLA does their products by slower code (in float64 it took 2.7 times as
 long). The members of an ensemble are trained one after the other in one call (`lax.map`): a tiny network alone fills
@@ -11,7 +11,6 @@ Whatever else a network asks for is done by the plain implementation.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import jax
@@ -31,13 +30,14 @@ from gradparity.contract import (
     Trajectory,
 )
 
-from . import gradients, tuned_step
-from .ensemble import train_ensemble as train_ensemble_plainly
-from .model import forward
-from .optimizers import Rule, load_state, read_state
-from .train import _compile_clock
-from .train import train as train_plainly
-from .tuned_step import batches_of, in_lanes, jit, lanes_of, mask_of, run
+from .. import gradients
+from ..compile_clock import compile_clock
+from ..ensemble import train_ensemble as train_ensemble_plainly
+from ..gradients import forward
+from ..optimizers import Rule, load_state, read_state
+from ..train import train as train_plainly
+from . import step
+from .step import batches_of, in_lanes, jit, lanes_of, mask_of, run
 
 __all__ = ["forward", "loss_and_grads", "train", "train_ensemble"]
 
@@ -51,11 +51,11 @@ def speeds_up(network: Network) -> bool:
     return dense and network.loss == "mse" and len(network.input_shape) == 1
 
 
-_value_and_grad = jit(tuned_step.value_and_grad, static_argnums=0)
+_value_and_grad = jit(step.value_and_grad, static_argnums=0)
 _run = jit(run, static_argnums=(0, 1), static_argnames="updates", donate_argnums=2)
 
 
-@partial(jit, static_argnums=(0, 1), static_argnames=("own_data", "updates"), donate_argnums=2)
+@jit(static_argnums=(0, 1), static_argnames=("own_data", "updates"), donate_argnums=2)
 def _run_all(
     network: Network,
     rule: Rule,
@@ -127,12 +127,12 @@ def train(
         params, state = carry
         return Snapshot(jax.tree.map(np.array, params), read_state(rule, state, now))
 
-    with _compile_clock() as compiling:
+    with compile_clock() as compiling:
         carry = jax.tree.map(jnp.array, params), load_state(rule, params, state)
         while now < schedule.updates:
             if now in schedule.keep:
                 kept[now] = snapshot()
-            stop = now + 1 if large else _stop(schedule, now)
+            stop = now + 1 if large else schedule.next_stop(now)
             carry, new = _run(
                 network,
                 rule,
@@ -178,7 +178,7 @@ def train_ensemble(
     while now < schedule.updates:
         if now in schedule.keep:
             kept[now] = snapshot()
-        stop = _stop(schedule, now)
+        stop = schedule.next_stop(now)
         carry, new = _run_all(
             network,
             rule,
@@ -196,11 +196,6 @@ def train_ensemble(
     if now in schedule.keep:
         kept[now] = final
     return Ensemble(np.concatenate(losses, axis=1), final, kept)
-
-
-def _stop(schedule: Schedule, now: int) -> int:
-    """The next update count at which something is kept, or the end."""
-    return min(count for count in (*schedule.keep, schedule.updates) if count > now)
 
 
 def _between(batches: Any, now: int, stop: int) -> Any:

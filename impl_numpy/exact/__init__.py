@@ -23,25 +23,29 @@ from gradparity.contract import (
     Snapshot,
     State,
     Trajectory,
+    map_params,
     tensors,
 )
+from gradparity.exactness import in_float32, require
 
-from .gradients import DERIVATIVES, Scalar
-from .model import ACTIVATIONS
-from .optimizers import initial_state, update
-from .rounding import in_float32, require, rounded, to_float32, to_float64
+from .. import optimizers
+from ..activations import ACTIVATIONS
+from ..layers import LAYERS
+from ..losses import Scalar
+from .rounding import rounded, to_float32, to_float64
 
 __all__ = ["forward", "loss_and_grads", "train"]
 
 
-def mlp(network: Network, params: Params, inputs: Batch) -> tuple[list[Batch], list[Batch]]:
-    """The activations of every layer; beside them, the same before they were rounded, which σ' is made of."""
-    activations, unrounded = [], []
-    a = inputs.reshape(len(inputs), -1)
+def _activations(
+    network: Network, params: Params, inputs: Batch
+) -> tuple[list[Batch], list[Batch]]:
+    """The activations of every layer, and the same before they were rounded: σ' is computed from these."""
+    activations, unrounded, a = [], [], inputs
     for layer, (weight, bias) in zip(network.layers, params, strict=True):
-        z = rounded(a @ weight if bias is None else a @ weight + bias)
-        unrounded.append(ACTIVATIONS[layer.activation](z))
-        a = rounded(unrounded[-1])
+        z = rounded(LAYERS[type(layer)].forward(layer, weight, bias, a))  # z
+        unrounded.append(ACTIVATIONS[layer.activation].function(z))
+        a = rounded(unrounded[-1])  # a
         activations.append(a)
     return activations, unrounded
 
@@ -49,31 +53,28 @@ def mlp(network: Network, params: Params, inputs: Batch) -> tuple[list[Batch], l
 def value_and_grad(
     network: Network, params: Params, inputs: Batch, targets: Batch
 ) -> tuple[Scalar, Params]:
-    """Back-propagation, rounded after each operation."""
-    activations, unrounded = mlp(network, params, inputs)
+    """The loss and its gradient: the chain rule, rounded after each operation."""
+    outputs, unrounded = _activations(network, params, inputs)
+    activations = [inputs, *outputs]
     errors = rounded(activations[-1] - targets)
-    loss = rounded(np.mean(errors**2))
+    loss = rounded(np.mean(errors**2))  # L
+    d_a = rounded(2.0 * errors / errors.size)  # dL/da
 
-    # fmt: off
     grads: list[Layer] = []
-    d_a = rounded(2.0 * errors / errors.size)                               # dL/da of the last layer
-    for layer, (weight, bias), a_in, a_out in zip(
-        reversed(network.layers), reversed(params),
-        reversed([inputs, *activations[:-1]]), reversed(unrounded), strict=True,
-    ):
-        d_z = rounded(d_a * DERIVATIVES[layer.activation](a_out))           # dL/dz
-        weight_grad = rounded(a_in.reshape(len(a_in), -1).T @ d_z)          # dL/dW
-        bias_grad = None if bias is None else rounded(d_z.sum(0))           # dL/db
-        d_a = rounded(d_z @ weight.T)                                       # dL/da of the layer below
-        grads.append(Layer(weight_grad, bias_grad))
-    # fmt: on
-    return loss, tuple(reversed(grads))
+    for k in reversed(range(len(network.layers))):
+        layer, (weight, bias), a = network.layers[k], params[k], activations[k]
+        _, gradient, backward = LAYERS[type(layer)]
+        d_z = rounded(d_a * ACTIVATIONS[layer.activation].derivative(unrounded[k]))  # dL/dz
+        grads.insert(0, gradient(layer, weight, bias, a, d_z))  # dL/dW, dL/db
+        if k > 0:
+            d_a = rounded(backward(layer, weight, a, d_z))  # dL/da of the layer below
+    return loss, map_params(rounded, tuple(grads))
 
 
 def forward(network: Network, params: Params, inputs: Batch) -> list[Batch]:
     """The activations of every layer, first hidden layer first, outputs last: `(samples, units)` each."""
     require(network, inputs)
-    activations, _ = mlp(network, to_float64(params), inputs.astype(np.float64))
+    activations, _ = _activations(network, to_float64(params), inputs.astype(np.float64))
     return [a.astype(np.float32) for a in activations]
 
 
@@ -102,7 +103,7 @@ def train(
     params = to_float64(params)
     updates, given = State(0) if state is None else state
     arrays = {name: to_float64(array) for name, array in given.items()}
-    now = initial_state(schedule, params, State(updates, arrays))
+    now = optimizers.initial_state(schedule, params, State(updates, arrays))
     losses: list[float] = []
     kept: dict[int, Snapshot] = {}
 
@@ -110,19 +111,19 @@ def train(
         arrays = {name: to_float32(array) for name, array in now.arrays.items()}
         return Snapshot(to_float32(params), State(now.updates, arrays))
 
-    while now.updates < schedule.updates:
-        if now.updates in schedule.keep:
-            kept[now.updates] = snapshot()
-        batch = schedule.batch(now.updates)
-        loss, grads = value_and_grad(network, params, x[batch], y[batch])
+    for update in range(now.updates, schedule.updates):
+        if update in schedule.keep:
+            kept[update] = snapshot()
+        batch = schedule.batch(update)
+        loss, grads = value_and_grad(network, params, x[batch], y[batch])  # L, dL/dw
         losses.append(float(loss))
-        now = update(schedule, params, grads, now)
+        now = optimizers.update(schedule, params, grads, now)  # w
         for array in (params, *now.arrays.values()):
             for tensor in tensors(array):
                 tensor[:] = rounded(tensor)
 
     final = snapshot()
-    if now.updates in schedule.keep:
-        kept[now.updates] = final
+    if schedule.updates in schedule.keep:
+        kept[schedule.updates] = final
     final_loss, _ = value_and_grad(network, params, x, y)
     return Trajectory(np.array(losses), float(final_loss), final, kept)

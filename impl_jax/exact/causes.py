@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Collection
-from functools import partial
 from typing import Any
 
 import jax
@@ -18,11 +17,11 @@ import numpy as np
 from jax import Array, lax
 from jaxtyping import Float, Float64
 
-from gradparity.contract import Batch, Cause, Network, Params, Schedule
+from gradparity.contract import Batch, Network, Params, Schedule
 
-from . import gradients
+from .. import losses as own
 
-NOT_FUSED = "--xla_cpu_max_isa=AVX"
+_NOT_FUSED = "--xla_cpu_max_isa=AVX"
 """In XLA_FLAGS: instructions of processors that cannot multiply and add in one."""
 
 # ln 2 in two parts: the first has so few digits that its product with a small whole number is exact.
@@ -93,18 +92,18 @@ def mse(predictions: Array, targets: Array) -> Array:
     return tree_sum((errors**2).ravel()) * (1.0 / errors.size)
 
 
-def loss(alike: Collection[Cause], weights: list[Array], inputs: Array, targets: Array) -> Array:
+def _loss(alike: Collection[str], weights: list[Array], inputs: Array, targets: Array) -> Array:
     """The loss as a function of the weights, in the arithmetic that is asked for."""
     a = inputs
     for weight in weights:
         z = product(a, weight) if "order" in alike else a @ weight
         a = sigmoid(z) if "sigmoid" in alike else jax.nn.sigmoid(z)
-    return mse(a, targets) if "order" in alike else gradients.mse(a, targets)
+    return mse(a, targets) if "order" in alike else own.mse(a, targets)
 
 
-@partial(jax.jit, static_argnames=("alike", "epochs"))
-def run(
-    alike: Collection[Cause],
+@jax.jit(static_argnames=("alike", "epochs"))
+def _run(
+    alike: Collection[str],
     weights: list[Array],
     inputs: Array,
     targets: Array,
@@ -115,14 +114,14 @@ def run(
     """All epochs in one scan; beside the final weights, losses and weights before each update."""
 
     def step(weights: Any, _: None) -> Any:
-        value, grads = jax.value_and_grad(loss, argnums=1)(alike, weights, inputs, targets)
+        value, grads = jax.value_and_grad(_loss, argnums=1)(alike, weights, inputs, targets)
         return jax.tree.map(lambda w, g: w - rate * g, weights, grads), (value, weights)
 
     return lax.scan(step, weights, length=epochs)
 
 
 def train(
-    alike: Collection[Cause],
+    alike: Collection[str],
     network: Network,
     params: Params,
     inputs: Batch,
@@ -130,13 +129,13 @@ def train(
     schedule: Schedule,
 ) -> tuple[Float64[np.ndarray, " epochs"], list[Float[np.ndarray, "points fan_in fan_out"]]]:
     """The losses before each update, and each layer's weights before each and after the last."""
-    if "fused" in alike and NOT_FUSED not in os.environ.get("XLA_FLAGS", "").split():
+    if "fused" in alike and _NOT_FUSED not in os.environ.get("XLA_FLAGS", "").split():
         raise ValueError(
-            f"XLA fuses multiply-adds in this process: start it with {NOT_FUSED} in XLA_FLAGS"
+            f"XLA fuses multiply-adds in this process: start it with {_NOT_FUSED} in XLA_FLAGS"
         )
     rate, epochs = schedule.learning_rate, schedule.epochs
     weights = [jnp.asarray(weight) for weight, _ in params]
-    final, (losses, courses) = run(tuple(alike), weights, inputs, targets, rate, epochs=epochs)
+    final, (losses, courses) = _run(tuple(alike), weights, inputs, targets, rate, epochs=epochs)
     points = [
         np.concatenate([course, last[None]]) for course, last in zip(courses, final, strict=True)
     ]

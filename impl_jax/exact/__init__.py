@@ -12,7 +12,6 @@ was rounded: the derivative of a cast is the cast back.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import jax
@@ -21,52 +20,45 @@ import numpy as np
 import optax
 from jax import Array
 
-from gradparity.contract import (
-    Batch,
-    Network,
-    Params,
-    Schedule,
-    Snapshot,
-    State,
-    Trajectory,
-)
+from gradparity.contract import Batch, Network, Params, Schedule, Snapshot, State, Trajectory
+from gradparity.exactness import in_float32, require
 
-from .model import ACTIVATIONS
-from .optimizers import Rule, load_state, make_optimizer, read_state
-from .rounding import in_float32, require, rounded, to_float32, to_float64
-from .train import _compile_clock, pieces, run_epochs
+from ..activations import ACTIVATIONS
+from ..compile_clock import compile_clock
+from ..optimizers import Rule, load_state, make_optimizer, read_state
+from ..train import run
+from .rounding import rounded, to_float32, to_float64
 
 __all__ = ["forward", "loss_and_grads", "train"]
 
 
-def mlp(network: Network, params: Any, inputs: Array) -> list[Array]:
+def apply(network: Network, params: Any, inputs: Array) -> list[Array]:
     """The activations of every layer, rounded after each operation."""
-    activations = []
-    a = inputs.reshape(len(inputs), -1)
+    activations, a = [], inputs.reshape(len(inputs), -1)
     for layer, (weight, bias) in zip(network.layers, params, strict=True):
-        # The weights are rounded already: it is for their gradients.
+        # The weights are rounded already; rounding them again rounds their gradients.
         z = a @ rounded(weight)
-        z = rounded(z if bias is None else z + rounded(bias))
-        a = rounded(ACTIVATIONS[layer.activation](z))
+        z = rounded(z if bias is None else z + rounded(bias))  # z
+        a = rounded(ACTIVATIONS[layer.activation](z))  # a
         activations.append(a)
     return activations
 
 
-@partial(jax.jit, static_argnames="network")
+@jax.jit(static_argnums=0)
 def loss(network: Network, params: Any, inputs: Array, targets: Array) -> Array:
-    """The loss as a function of the parameters: what `grad` differentiates."""
-    errors = rounded(mlp(network, params, inputs)[-1] - targets)
+    """The loss as a function of the parameters: this is what `grad` differentiates."""
+    errors = rounded(apply(network, params, inputs)[-1] - targets)
     return rounded(jnp.mean(errors**2))
 
 
-value_and_grad = partial(jax.jit, static_argnums=0)(jax.value_and_grad(loss, argnums=1))
-_mlp = partial(jax.jit, static_argnames="network")(mlp)
+value_and_grad = jax.jit(jax.value_and_grad(loss, argnums=1), static_argnums=0)
+_apply = jax.jit(apply, static_argnums=0)
 
 
 def forward(network: Network, params: Params, inputs: Batch) -> list[Batch]:
     """The activations of every layer, first hidden layer first, outputs last: `(samples, units)` each."""
     require(network, inputs)
-    activations: list[Batch] = to_float32(_mlp(network, *to_float64((params, inputs))))
+    activations: list[Batch] = to_float32(_apply(network, *to_float64((params, inputs))))
     return activations
 
 
@@ -79,7 +71,7 @@ def loss_and_grads(
     return float(value), to_float32(grads)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@jax.jit(static_argnums=(0, 1))
 def step(
     network: Network,
     rule: Rule,
@@ -89,7 +81,7 @@ def step(
     learning_rate: Array | float,
     batch: Array | None,
 ) -> Any:
-    """One update of `carry`, the params and optax's state, both rounded; beside them, the loss before it."""
+    """One update of `carry`, the params and optax's state, both rounded. Returns them, and the loss before it."""
     params, state = carry
     if batch is not None:
         inputs, targets = inputs[batch], targets[batch]
@@ -110,7 +102,9 @@ def train(
     require(network, inputs, schedule)
     schedule = in_float32(schedule)
     x, y, wide = to_float64((inputs, targets, params))
-    rule, rate = Rule.of(schedule), schedule.learning_rate
+    rate, batch_size = schedule.learning_rate, schedule.batch_size
+    rule = Rule.of(schedule)
+    start = 0 if state is None else state.updates
     losses: list[Array] = []
     kept: dict[int, Snapshot] = {}
 
@@ -119,19 +113,14 @@ def train(
         arrays = to_float32(read_state(rule, state, updates).arrays)
         return Snapshot(to_float32(params), State(updates, arrays))
 
-    with _compile_clock() as compiling:
+    with compile_clock() as compiling:
         given = None if state is None else State(state.updates, to_float64(state.arrays))
         carry = wide, load_state(rule, wide, given)
-        for update, epochs in pieces(schedule, 0 if state is None else state.updates):
+        for update, epochs, samples in schedule.pieces(start):
             if update in schedule.keep:
                 kept[update] = snapshot(update)
-            if epochs:
-                first = update // schedule.updates_per_epoch
-                order = None if schedule.order is None else schedule.order[first:][:epochs]
-                whole = {"epochs": epochs, "batch_size": schedule.batch_size, "step": step}
-                carry, new = run_epochs(network, rule, carry, x, y, rate, order, **whole)
-            else:
-                carry, new = step(network, rule, carry, x, y, rate, schedule.batch(update))
+            size: Any = {"epochs": epochs, "batch_size": batch_size}
+            carry, new = run(network, rule, carry, x, y, rate, samples, **size, step=step)
             losses.append(new)
         final_loss = loss(network, carry[0], x, y)
 

@@ -24,8 +24,8 @@ from jax import Array, lax
 
 from gradparity.contract import Batch, Network, Params, Schedule
 
-from .model import ACTIVATIONS
-from .optimizers import Rule, make_optimizer
+from ..activations import ACTIVATIONS
+from ..optimizers import Rule, make_optimizer
 
 _TINY = 48
 """Entries of a weight up to which its layer multiplies and sums."""

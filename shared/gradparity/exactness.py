@@ -1,17 +1,20 @@
-"""Rounding to float32 in float64 arithmetic: what the exact variant is made of."""
+"""What exact variants can compute: where float64, rounded to float32, gives the same bits in every framework."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
-from torch import Tensor
 
-from gradparity.contract import SGD, Batch, Dense, Network, Params, Schedule, map_params
+from .contract import SGD, Batch, Dense, Network, Schedule
 
 
 def require(network: Network, inputs: Batch, schedule: Schedule | None = None) -> None:
-    """Refuse what would not come out the same."""
+    """Raise unless the result can be the same bits in every framework.
+
+    Raises:
+        ValueError: another dtype than float32, or a layer, loss or optimizer that exact variants lack.
+    """
     if inputs.dtype != np.float32:
         raise ValueError(
             f'exact variants train in float32, found {inputs.dtype}: set dtype = "float32"'
@@ -23,7 +26,7 @@ def require(network: Network, inputs: Batch, schedule: Schedule | None = None) -
 
 
 def in_float32(schedule: Schedule) -> Schedule:
-    """The same plan with constants that float32 has."""
+    """The same plan, its learning rate, momentum and weight decay rounded to float32."""
     # In float64, 1.05 g is all but a short number wherever g is a multiple of 5 units, and w - 1.05 g often all but
     # midway between two numbers of float32. A product of two such numbers is exact, with and without a fused add.
     assert isinstance(schedule.optimizer, SGD)
@@ -33,18 +36,3 @@ def in_float32(schedule: Schedule) -> Schedule:
     )
     optimizer = replace(schedule.optimizer, momentum=momentum)
     return replace(schedule, learning_rate=rate, optimizer=optimizer, weight_decay=decay)
-
-
-def rounded(a: Tensor) -> Tensor:
-    """To the nearest number that float32 has, in float64; its derivative is rounded on its way back."""
-    return a.float().double()
-
-
-def to_float64(params: Params) -> Params:
-    """The same numbers in float64."""
-    return map_params(lambda tensor: tensor.astype(np.float64), params)
-
-
-def to_float32(params: Params) -> Params:
-    """The same numbers in float32: none is rounded that was rounded before."""
-    return map_params(lambda tensor: tensor.astype(np.float32), params)

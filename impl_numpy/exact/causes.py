@@ -11,9 +11,10 @@ from collections.abc import Collection
 import numpy as np
 from jaxtyping import Float, Float64
 
-from gradparity.contract import Batch, Cause, Layer, Network, Params, Schedule, map_params
+from gradparity.contract import Batch, Layer, Network, Params, Schedule, map_params
 
-from . import gradients, model
+from .. import losses as own
+from ..activations import ACTIVATIONS
 
 # ln 2 in two parts: the first has so few digits that its product with a small whole number is exact.
 LN2_HIGH = {"float64": float.fromhex("0x1.62e42fefp-1"), "float32": float.fromhex("0x1.63p-1")}
@@ -63,34 +64,33 @@ def mse(predictions: Batch, targets: Batch) -> np.floating:
 
 
 def value_and_grad(
-    alike: Collection[Cause], network: Network, params: Params, inputs: Batch, targets: Batch
-) -> tuple[gradients.Scalar, Params]:
+    alike: Collection[str], params: Params, inputs: Batch, targets: Batch
+) -> tuple[own.Scalar, Params]:
     """Back-propagation in the arithmetic that is asked for."""
-    own_sigmoid = sigmoid if "sigmoid" in alike else model.sigmoid
+    function = sigmoid if "sigmoid" in alike else ACTIVATIONS["sigmoid"].function
     matmul = product if "order" in alike else np.matmul
     activations = [inputs]
     for weight, _ in params:
-        activations.append(own_sigmoid(matmul(activations[-1], weight)))
+        z = matmul(activations[-1], weight)  # z
+        activations.append(function(z))  # a
 
     if "order" in alike:
-        loss: gradients.Scalar = mse(activations[-1], targets)
-        d_a = (1.0 / targets.size) * (2.0 * (activations[-1] - targets))
+        loss: own.Scalar = mse(activations[-1], targets)  # L
+        d_a = (1.0 / targets.size) * (2.0 * (activations[-1] - targets))  # dL/da
     else:
-        loss = gradients.mse(activations[-1], targets)
-        d_a = gradients.LOSS_GRADIENTS["mse"](activations[-1], targets)
+        loss, d_a = own.mse(activations[-1], targets)  # L, dL/da
 
-    grads = []
-    for (weight, _), a_in, a_out in zip(
-        reversed(params), reversed(activations[:-1]), reversed(activations[1:]), strict=True
-    ):
-        d_z = d_a * (a_out * (1.0 - a_out))
-        grads.append(Layer(matmul(a_in.T, d_z), None))
-        d_a = matmul(d_z, weight.T)
-    return loss, tuple(reversed(grads))
+    grads: list[Layer] = []
+    for k in reversed(range(len(params))):
+        d_z = d_a * (activations[k + 1] * (1.0 - activations[k + 1]))  # dL/dz
+        grads.insert(0, Layer(matmul(activations[k].T, d_z), None))  # dL/dW
+        if k > 0:
+            d_a = matmul(d_z, params[k].weight.T)  # dL/da of the layer below
+    return loss, tuple(grads)
 
 
 def train(
-    alike: Collection[Cause],
+    alike: Collection[str],
     network: Network,
     params: Params,
     inputs: Batch,
@@ -101,7 +101,7 @@ def train(
     params = map_params(np.copy, params)
     losses, weights = [], [[weight.copy()] for weight, _ in params]
     for _ in range(schedule.epochs):
-        loss, grads = value_and_grad(alike, network, params, inputs, targets)
+        loss, grads = value_and_grad(alike, params, inputs, targets)
         losses.append(float(loss))
         for layer, (grad, _), course in zip(params, grads, weights, strict=True):
             layer.weight[:] -= schedule.learning_rate * grad  # two operations: NumPy fuses nothing

@@ -1,6 +1,6 @@
 """The same contract, as fast as NumPy goes: for dense networks of sigmoids with the MSE and plain SGD.
 
-How an update is made fast stands in `tuned_step`. The errors of many updates are kept, and their losses taken together.
+How an update is made fast stands in `step`. The errors of many updates are kept, and their losses taken together.
 Of an ensemble, as many members are trained at once as fit into the processor's cache: each call then serves them all.
 
 Whatever else a network or a schedule asks for is done by the plain implementation.
@@ -27,22 +27,20 @@ from gradparity.contract import (
     map_params,
 )
 
-from . import gradients, tuned_step
-from .ensemble import train_ensemble as train_ensemble_plainly
-from .model import forward
-from .train import train as train_plainly
-from .tuned_step import Calls, Features, Weights, feature_major
+from .. import gradients
+from ..ensemble import train_ensemble as train_ensemble_plainly
+from ..gradients import forward
+from ..train import train as train_plainly
+from . import step
+from .step import Calls, Features, Weights, feature_major
 
 __all__ = ["forward", "loss_and_grads", "train", "train_ensemble"]
 
 _KEPT = 2**13
-"""Errors that are kept at most before their losses are taken."""
+"""The most errors that are kept before their losses are computed."""
 
 _WRITTEN = 16
-"""Updates that are written down at most: that takes as long as a few of them."""
-
-_CACHE = 2**21
-"""Bytes that the members of an ensemble that are trained at once take up."""
+"""The most updates that are written down: that takes as long as carrying out a few of them."""
 
 
 def speeds_up(network: Network, schedule: Schedule | None = None) -> bool:
@@ -62,9 +60,9 @@ def loss_and_grads(
     weights, errors = Weights(network, params), np.empty(targets.T.shape, targets.dtype)
     room, x = weights.room(len(inputs)), feature_major(params, inputs)
     with np.errstate(over="ignore"):  # where e^-z does, σ is 0
-        for call in tuned_step.forward(weights, room, x):
+        for call in step.forward(weights, room, x):
             call()
-    for call in tuned_step.backward(weights, room, x, targets.T, errors):
+    for call in step.backward(weights, room, x, targets.T, errors):
         call()
     grads = weights.params(weights.all_grads * weights.factors / len(inputs))
     return float(np.mean(errors**2)), grads
@@ -87,7 +85,7 @@ def train(
     with np.errstate(over="ignore"):
         losses, kept = _carry_out(weights, x, y, schedule, schedule.learning_rate, start)
         room = weights.room(len(inputs))
-        for call in tuned_step.forward(weights, room, x):
+        for call in step.forward(weights, room, x):
             call()
     final_loss = np.mean((room.outputs[-1] - y) ** 2)
     return Trajectory(losses, float(final_loss), _snapshot(weights, schedule.updates), kept)
@@ -101,7 +99,7 @@ def train_ensemble(
         return train_ensemble_plainly(network, params, inputs, targets, schedule)
     members, samples = len(params[0].weight), schedule.batch_size or inputs.shape[-2]
     units = sum(layer.weight.shape[-1] for layer in params)
-    at_once = max(_CACHE // (3 * units * samples * inputs.itemsize), 1)
+    at_once = max(step.CACHE_BYTES // (3 * units * samples * inputs.itemsize), 1)
     rates = np.broadcast_to(schedule.learning_rate, members)
     own_data = inputs.ndim == 3
     runs = []
@@ -138,7 +136,6 @@ def _carry_out(
     steps = _steps(weights, data, errors, rate)
     now, losses = start, np.empty((*members, max(schedule.updates - start, 0)))
     kept: dict[int, Snapshot] = {}
-    stops = sorted({*schedule.keep, schedule.updates})
     while now < schedule.updates:
         if now in schedule.keep:
             kept[now] = _snapshot(weights, now)
@@ -147,9 +144,9 @@ def _carry_out(
             epoch = schedule.order[now // len(steps)]
             np.take(x, epoch, axis=-1, out=shuffled, mode="clip")
             np.take(y, epoch, axis=-1, out=shuffled_y, mode="clip")
-        count = min(len(steps) - first, next(stop for stop in stops if stop > now) - now)
-        for step in steps[first : first + count]:
-            for call in step:
+        count = min(len(steps) - first, schedule.next_stop(now) - now)
+        for calls in steps[first : first + count]:
+            for call in calls:
                 call()
         new = [_loss(error) for error in errors[first : first + count]]
         losses[..., now - start : now - start + count] = np.transpose(new)
@@ -167,13 +164,13 @@ def _steps(
 ) -> list[Calls]:
     """The calls of an update on each batch."""
     sizes = {error.shape[-1] for error in errors}
-    updates = {samples: tuned_step.update(weights, rate, samples) for samples in sizes}
+    updates = {samples: step.update(weights, rate, samples) for samples in sizes}
     steps = []
     for (x, y), error in zip(data, errors, strict=True):
         samples = error.shape[-1]
         room = weights.room(samples)
-        forwards = tuned_step.forward(weights, room, x)
-        backwards = tuned_step.backward(weights, room, x, y, error)
+        forwards = step.forward(weights, room, x)
+        backwards = step.backward(weights, room, x, y, error)
         steps.append([*forwards, *backwards, *updates[samples]])
     return steps
 

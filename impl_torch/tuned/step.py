@@ -26,29 +26,29 @@ from torch.nn import functional
 
 from gradparity.contract import Layer, Network, Params, Schedule
 
-from .model import ACTIVATIONS
+from ..activations import ACTIVATIONS
 
 _TINY = 256
 """Entries of a weight up to which its layer multiplies and sums."""
 
-_PASSED = 24
-"""Tiny layers that one call passes, in all updates. Twice as many take twice as long to compile, and gain little."""
+LAYERS_PER_CALL = 24
+"""Tiny layers in one compiled call, over all its updates. Twice as many compile twice as long, and gain little."""
 
 _MANY = 64
-"""Members from which on a single update is worth a call: it compiles faster."""
+"""With this many members, one update is enough work for a call, and compiles faster than several."""
 
 _COMPILED = 4
-"""Networks whose compiled functions are kept: torch recompiles one function so many times and no more."""
+"""Compiled functions that are kept: torch recompiles one function only so many times."""
 
 Weights = list[Tensor]
-"""Those of each layer, `(fan_in, units)`, and its bias behind it, if it has one, `(units, 1)`."""
+"""Each layer's weight, `(fan_in, units)`, followed by its bias, if it has one, `(units, 1)`."""
 
 Data = tuple[Tensor, Tensor, Tensor]
 """Samples in columns, their targets, and the mask."""
 
 
 def is_tiny(weight: Tensor) -> bool:
-    """Whether a weight or bias, of one network, belongs to a layer that multiplies and sums."""
+    """Ask whether this weight or bias belongs to a layer that multiplies and sums."""
     return weight.shape[-2] * weight.shape[-1] <= _TINY
 
 
@@ -64,7 +64,7 @@ def loss(network: Network, weights: Weights, x: Tensor, y: Tensor, mask: Tensor)
 
 
 def value_and_grads(network: Network, weights: Weights, *data: Tensor) -> tuple[Tensor, Weights]:
-    """The loss of each member, and the gradients: those of the sum, as each depends on its own weights alone."""
+    """The loss of each member, and the gradients of the sum: each member's loss depends on its own weights alone."""
 
     def total(weights: Weights) -> tuple[Tensor, Tensor]:
         value = loss(network, weights, *data)
@@ -92,7 +92,7 @@ _kept: dict[Any, Callable[..., tuple[Weights, Tensor]]] = {}
 def compiled(
     network: Network, weights: Weights, like: Data, rate: Tensor | float, count: int
 ) -> tuple[Any, bool]:
-    """`steps` for so many batches of this size, and whether it is still to be compiled, in its first call."""
+    """`steps`, compiled for `count` batches of the size of `like`; and True if its first call is still to compile."""
     given = rate if isinstance(rate, float) else rate.shape
     key = network, weights[0].shape, like[0].shape, like[0].dtype, given, count
     new = key not in _kept
@@ -107,10 +107,10 @@ def compiled(
 
 
 def at_once(network: Network, weights: Weights) -> int:
-    """How many updates a call does."""
+    """The number of updates in one call."""
     few = weights[0][..., 0, 0].numel() < _MANY
     layers = len(network.layers)
-    return max(_PASSED // layers, 1) if few and all(map(is_tiny, weights)) else 1
+    return max(LAYERS_PER_CALL // layers, 1) if few and all(map(is_tiny, weights)) else 1
 
 
 def batch_of(x: Tensor, y: Tensor, schedule: Schedule, update: int) -> Data:

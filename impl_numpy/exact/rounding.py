@@ -1,0 +1,24 @@
+"""Rounding to float32 in float64 arithmetic: the exact variant does it after each operation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradparity.contract import Params, map_params
+
+
+def rounded(a: Any) -> Any:
+    """The nearest number that float32 has, in float64."""
+    return a.astype(np.float32).astype(np.float64)
+
+
+def to_float64(params: Params) -> Params:
+    """The same numbers in float64."""
+    return map_params(lambda tensor: tensor.astype(np.float64), params)
+
+
+def to_float32(params: Params) -> Params:
+    """The same numbers in float32: none is rounded that was rounded before."""
+    return map_params(lambda tensor: tensor.astype(np.float32), params)

@@ -1,0 +1,23 @@
+"""Rounding to float32 in float64 arithmetic: the exact variant does it after each operation."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import Tensor
+
+from gradparity.contract import Params, map_params
+
+
+def rounded(a: Tensor) -> Tensor:
+    """The nearest number that float32 has, in float64; its derivative is rounded on its way back."""
+    return a.float().double()
+
+
+def to_float64(params: Params) -> Params:
+    """The same numbers in float64."""
+    return map_params(lambda tensor: tensor.astype(np.float64), params)
+
+
+def to_float32(params: Params) -> Params:
+    """The same numbers in float32: none is rounded that was rounded before."""
+    return map_params(lambda tensor: tensor.astype(np.float32), params)
