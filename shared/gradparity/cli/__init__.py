@@ -169,8 +169,9 @@ def run_(
         result = train(target, chosen)
     result = replace(result, machine={**result.machine, **on})
     folder = store.save(result, runs)
-    problem = chosen.problem()
-    rates = accuracy(predictions(problem.network, result.predictions), problem.targets)
+    rates = accuracy(
+        predictions(result.problem.network, result.predictions), result.problem.targets
+    )
     seconds = result.seconds
     _out.print(
         f"{chosen.name} in {target.name}: loss {result.trajectory.final_loss:.6g} "

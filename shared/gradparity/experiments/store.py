@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ..contract import Layer, Params, Snapshot, State, Trajectory
 from ..errors import InputError
 from ..files import write_folder
+from ..problem import Problem
 from . import experiment as experiments
 from .runner import Run
 
@@ -51,7 +52,7 @@ def save(run: Run, folder: Path = RUNS) -> Path:
     files = {_ARRAYS: buffer.getvalue(), _EXPERIMENT: run.experiment.to_toml().encode()}
     record = _Record(
         experiment=run.experiment.name,
-        fingerprint=run.experiment.fingerprint,
+        fingerprint=run.experiment.fingerprint_of(run.problem),
         implementation=run.implementation,
         started=run.started,
         seconds=dict(run.seconds),
@@ -95,7 +96,8 @@ def load(path: str | Path, folder: Path = RUNS) -> Run:
     experiment = experiments.parse(
         contents[_EXPERIMENT].decode(), name=record.experiment, source=str(place / _EXPERIMENT)
     )
-    if experiment.fingerprint != record.fingerprint:
+    problem = experiment.problem()
+    if experiment.fingerprint_of(problem) != record.fingerprint:
         raise InputError(
             f"'{place}' was made from other data or initial weights than its experiment gives here: another "
             "version of NumPy's generators, or of gradparity's datasets; it cannot be judged on this machine"
@@ -103,7 +105,7 @@ def load(path: str | Path, folder: Path = RUNS) -> Run:
     try:
         with np.load(io.BytesIO(contents[_ARRAYS]), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        return _from_arrays(arrays, record, experiment)
+        return _from_arrays(arrays, record, experiment, problem)
     except (KeyError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(
             f"'{place / _ARRAYS}' does not hold what its record says: {error}"
@@ -134,10 +136,11 @@ def _to_arrays(run: Run) -> Iterator[tuple[str, Any]]:
 
 
 def _from_arrays(
-    arrays: Mapping[str, np.ndarray], record: _Record, experiment: experiments.Experiment
+    arrays: Mapping[str, np.ndarray],
+    record: _Record,
+    experiment: experiments.Experiment,
+    problem: Problem,
 ) -> Run:
-    problem = experiment.problem()
-
     def params(prefix: str) -> Params:
         return tuple(
             Layer(
@@ -160,6 +163,7 @@ def _from_arrays(
     losses = _expect(arrays, "losses", np.empty(problem.schedule.updates))
     return Run(
         experiment=experiment,
+        problem=problem,
         implementation=record.implementation,
         trajectory=Trajectory(
             losses=losses,

@@ -41,13 +41,13 @@ def compare(a: Run, b: Run) -> Comparison:
     Raises:
         InputError: they are not runs of one experiment.
     """
-    if a.experiment.fingerprint != b.experiment.fingerprint:
+    ours, theirs = (run.experiment.fingerprint_of(run.problem) for run in (a, b))
+    if ours != theirs:
         raise InputError(
-            f"the runs are of different experiments, '{a.experiment.name}' "
-            f"({a.experiment.fingerprint[:12]}) and '{b.experiment.name}' "
-            f"({b.experiment.fingerprint[:12]}): nothing to compare"
+            f"the runs are of different experiments, '{a.experiment.name}' ({ours[:12]}) and "
+            f"'{b.experiment.name}' ({theirs[:12]}): nothing to compare"
         )
-    around = surroundings(a.experiment)
+    around = surroundings(a.problem)
     differing = np.flatnonzero(a.trajectory.losses != b.trajectory.losses)
     return Comparison(
         testimonies=(witness(a, around), witness(b, around)),
