@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -41,10 +40,18 @@ def one_quiet_thread() -> Iterator[None]:
         yield
 
 
-def spawned(tasks_per_process: int | None = None) -> ProcessPoolExecutor:
+def spawned() -> ProcessPoolExecutor:
     """As many processes as there are cores, each a fresh interpreter, as a framework does not survive a fork."""
+    return ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
+
+
+def spawned_for_each() -> ProcessPoolExecutor:
+    """The same with a fresh process for each task.
+
+    JAX keeps what it compiled, and a thousand networks fill its memory maps.
+    """
     return ProcessPoolExecutor(
-        os.cpu_count(), mp_context=get_context("spawn"), max_tasks_per_child=tasks_per_process
+        os.cpu_count(), mp_context=get_context("spawn"), max_tasks_per_child=1
     )
 
 
@@ -53,13 +60,9 @@ def in_chunks(
     count: int,
     *arguments: Any,
     chunk: int = _CHUNK,
-    executor: Callable[[], Executor] = partial(spawned, 1),
+    executor: Callable[[], Executor] = spawned_for_each,
 ) -> Iterator[tuple[range, Any]]:
-    """Yield `work(*arguments, numbers)` for chunks of the numbers below `count`, in their order.
-
-    By default each chunk has a process of its own: JAX keeps what it compiled, and a thousand networks fill its memory
-    maps.
-    """
+    """Yield `work(*arguments, numbers)` for chunks of the numbers below `count`, in their order."""
     chunks = [range(count)[at : at + chunk] for at in range(0, count, chunk)]
     with executor() as pool:
         futures = [pool.submit(work, *arguments, numbers) for numbers in chunks]

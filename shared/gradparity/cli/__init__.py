@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
@@ -27,16 +26,18 @@ from rich.progress import (
 from rich.table import Table
 
 from .. import __version__, registry
-from ..campaigns.bench.run import BENCH, TARGETS, bench
+from ..campaigns.bench.record import BENCH
+from ..campaigns.bench.run import TARGETS, bench
 from ..campaigns.bench.workloads import workloads
-from ..campaigns.bit_for_bit.run import LADDER, ladder
-from ..campaigns.bit_for_bit.run import steps as ladder_steps
+from ..campaigns.bit_for_bit.record import BIT_FOR_BIT
+from ..campaigns.bit_for_bit.run import bit_for_bit
+from ..campaigns.bit_for_bit.run import steps as bit_for_bit_steps
 from ..campaigns.bit_for_bit.tables import differences, tables
-from ..campaigns.planted_faults.run import FAULTS
-from ..campaigns.planted_faults.run import faults as plant_faults
-from ..campaigns.random_networks.run import KINDS
-from ..campaigns.random_networks.run import agreement as judge_random_networks
-from ..campaigns.study.run import STUDY, steps
+from ..campaigns.planted_faults.record import PLANTED_FAULTS
+from ..campaigns.planted_faults.run import planted_faults
+from ..campaigns.random_networks.run import KINDS, random_networks
+from ..campaigns.study.record import STUDY
+from ..campaigns.study.run import steps
 from ..campaigns.study.run import study as carry_out
 from ..campaigns.study.sweeps import SEEDS
 from ..check import process
@@ -46,7 +47,7 @@ from ..errors import ContractError, InputError
 from ..experiments import experiment, store
 from ..experiments.accuracy import accuracy, predictions
 from ..experiments.runner import run as train
-from ..files import CAMPAIGNS, LATEST, replace_files
+from ..files import CAMPAIGNS, LATEST
 from ..guarded import Guarded
 from ..machine import versions
 from ..suites.core import Kind
@@ -246,7 +247,7 @@ def report(
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Train the experiments in every implementation, judge them, and write the report."""
-    from ..report.build import build  # draws: Matplotlib is a third of the start
+    from ..report.page import build  # draws: Matplotlib is a third of the start
 
     experiments = [experiment.load(name) for name in names] if names else list(_with_data())
     targets = impl or list(_implementations(None))
@@ -389,8 +390,8 @@ def sweep_(
     _say(f"written to {folder}")
 
 
-@app.command()
-def agreement(
+@app.command("random-networks")
+def random_networks_(
     networks: Annotated[int, typer.Option(min=1, help="How many random networks.")] = 1700,
     seed: Annotated[int, typer.Option(min=0, help="Which ones.")] = 0,
     kind: Kinds = "homework",
@@ -400,8 +401,8 @@ def agreement(
     """Judge the implementations on random networks (a campaign: JAX compiles each one, half a second each)."""
     targets = impl or list(_implementations(None))
     with _progress(networks) as advance:
-        verdict = judge_random_networks(targets, networks, seed, campaigns, advance, kind)
-    _out.print(f"written to {campaigns / KINDS[kind][0]}", highlight=False, markup=False)
+        verdict = random_networks(targets, networks, seed, campaigns, advance, kind)
+    _out.print(f"written to {campaigns / KINDS[kind][0].file}", highlight=False, markup=False)
     _finish(verdict)
 
 
@@ -428,7 +429,7 @@ def study(
     targets = list(dict.fromkeys(impl or sorted(found, key=lambda name: name != "jax")))
     with _progress(steps(targets)) as advance:
         carry_out(targets, campaigns, seeds, sweeps, advance)
-    _out.print(f"written to {campaigns / STUDY}", highlight=False, markup=False)
+    _out.print(f"written to {campaigns / STUDY.file}", highlight=False, markup=False)
 
 
 @app.command("bench")
@@ -451,7 +452,7 @@ def bench_(
             "--json",
             metavar="FILE",
             help="Where to write all figures.",
-            show_default=f"{CAMPAIGNS / BENCH}, none if --quick",
+            show_default=f"{CAMPAIGNS / BENCH.file}, none if --quick",
         ),
     ] = None,
 ) -> None:
@@ -486,20 +487,20 @@ def bench_(
     for name, cost in found["start_up"].items():
         table.add_row(escape(name), f"{cost['seconds']:.2f}", f"{cost['peak_mb']:.0f}")
     _out.print(table)
-    place = place or (None if quick else CAMPAIGNS / BENCH)
+    place = place or (None if quick else CAMPAIGNS / BENCH.file)
     if place is not None:
-        replace_files(place.parent, {place.name: (json.dumps(found, indent=1) + "\n").encode()})
+        BENCH.write(place, found)
         _say(f"written to {place}")
 
 
-@app.command("ladder")
-def ladder_(
+@app.command("bit-for-bit")
+def bit_for_bit_(
     seeds: Annotated[int, typer.Option(min=1, help="Initial seeds of each experiment.")] = 10,
     campaigns: Annotated[Path, typer.Option(help="Where to write the result.")] = CAMPAIGNS,
 ) -> None:
     """Bit for bit: are the exact variants the same, and which cause has each other difference? (a campaign)."""
-    with _progress(ladder_steps(seeds)) as advance:
-        found = ladder(campaigns, seeds, advance)
+    with _progress(bit_for_bit_steps(seeds)) as advance:
+        found = bit_for_bit(campaigns, seeds, advance)
     for headings, lines in tables(found):
         table = _table(*headings)
         for line in lines:
@@ -508,19 +509,19 @@ def ladder_(
         _out.print()
     for sentence in differences(found["exact"]):
         _say(sentence)
-    _say(f"written to {campaigns / LADDER}")
+    _say(f"written to {campaigns / BIT_FOR_BIT.file}")
 
 
-@app.command()
-def faults(
+@app.command("planted-faults")
+def planted_faults_(
     networks: Annotated[int, typer.Option(min=1, help="How many random networks.")] = 300,
     seed: Annotated[int, typer.Option(min=0, help="Which ones.")] = 0,
     campaigns: Annotated[Path, typer.Option(help="Where to write the result.")] = CAMPAIGNS,
 ) -> None:
     """Plant known faults in a correct implementation: is each caught, and named rightly? (a campaign)."""
     with _progress(networks) as advance:
-        verdict = plant_faults(networks, seed, campaigns, advance)
-    _out.print(f"written to {campaigns / FAULTS}", highlight=False, markup=False)
+        verdict = planted_faults(networks, seed, campaigns, advance)
+    _out.print(f"written to {campaigns / PLANTED_FAULTS.file}", highlight=False, markup=False)
     _finish(verdict)
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from ..contract import Layer, Params, Snapshot, State, Trajectory
 from ..errors import InputError
-from ..files import write_folder
+from ..files import read_record, write_folder
 from ..problem import Problem
 from . import experiment as experiments
 from .runner import Run
@@ -23,6 +23,7 @@ from .runner import Run
 RUNS = Path("reports/runs")
 """Where runs are kept, from the folder that the command is given in."""
 
+_FORMAT = 1
 _JSON, _ARRAYS, _EXPERIMENT = "run.json", "arrays.npz", "experiment.toml"
 
 
@@ -31,7 +32,7 @@ class _Record(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: int = 1
+    format: int = _FORMAT
     experiment: str
     fingerprint: str
     implementation: str
@@ -79,16 +80,8 @@ def load(path: str | Path, folder: Path = RUNS) -> Run:
         place = folder / place
     if not place.is_dir():
         raise InputError(f"no run '{path}'; give the folder of a run, or its name in {folder}/")
-    try:
-        record = _Record.model_validate_json(_read(place / _JSON))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise InputError(
-            f"'{place / _JSON}' is not a run's record: {where}: {first['msg']}"
-        ) from None
-    if record.format != 1:
-        raise InputError(f"'{place}' has format {record.format}; this version reads format 1")
+    found = read_record(place / _JSON, _Record, _FORMAT, "train it again with 'gradparity run'")
+    record = _Record(**found)
     contents = {name: _read(place / name) for name in (_ARRAYS, _EXPERIMENT)}
     for name, content in contents.items():
         if hashlib.sha256(content).hexdigest() != record.sha256.get(name):

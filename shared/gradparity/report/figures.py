@@ -145,7 +145,9 @@ def losses(runs: Sequence[Run]) -> Figure:
                 lw=max(6 - 2 * index, 1.5),
                 label=run.implementation,
             )
-        axes.set(xscale="log", yscale="log", xlabel="epoch", ylabel=f"loss ({LOSS_KINDS[loss].title})")
+        axes.set(
+            xscale="log", yscale="log", xlabel="epoch", ylabel=f"loss ({LOSS_KINDS[loss].title})"
+        )
         axes.minorticks_off()
         axes.legend()
     return figure

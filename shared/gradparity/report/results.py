@@ -19,7 +19,7 @@ from ..experiments.schema import TrainingSection
 from ..plotting import Drawing
 from ..verdict.agreement import Agreement, judge_all
 from ..verdict.case import sampled_updates, teacher_forced
-from ..verdict.compare_runs import loss_differences, weight_distances
+from ..verdict.compare_runs import PARTED, loss_differences, weight_distances
 from ..verdict.judge import Verdict, combine
 from ..verdict.kept_run import Testimony, surroundings, witness
 from .figures import drawings, epoch_losses
@@ -29,8 +29,6 @@ DTYPES = ("float64", "float32")
 """Every experiment's steps are judged in both, whichever it trains in."""
 
 _TABLE_STRIDE = 1000
-_APART = 1e-3
-"""Losses that differ by more than this, relatively, are said to have parted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +155,7 @@ def _loss_table(result: Result) -> list[dict[str, Any]]:
 def _apart(a: Run, b: Run) -> dict[str, Any]:
     """How far two free runs move from each other."""
     differences = loss_differences(a, b)
-    differing, parted = np.flatnonzero(differences != 0), np.flatnonzero(differences > _APART)
+    differing, parted = np.flatnonzero(differences != 0), np.flatnonzero(differences > PARTED)
     u = float(np.finfo(a.experiment.dtype).eps) / 2
     return {
         "runs": [a.implementation, b.implementation],

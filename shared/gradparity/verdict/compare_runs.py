@@ -12,6 +12,9 @@ from ..experiments.runner import Run
 from .judge import Verdict, combine
 from .kept_run import Testimony, surroundings, witness
 
+PARTED = 1e-3
+"""Losses that differ by more than this, relatively, are said to have diverged."""
+
 
 @dataclass(frozen=True)
 class Comparison:

@@ -9,7 +9,6 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from ...contract import tensors
 from ...diagnosis.diagnose import Diagnosis, diagnose
@@ -17,6 +16,7 @@ from ...diagnosis.mistakes import FORWARD, GRADIENT, UPDATE, Layers, layers_wher
 from ...diagnosis.naming import ForwardName, Name, fits, same_factor
 from ...errors import ContractError
 from ...guarded import Guarded
+from ...processes import one_quiet_thread
 from ...reference.passes import cast
 from ...reference.step import Step
 from ...verdict.case import Case, oracle_dtype
@@ -81,7 +81,7 @@ def score(fault: Fault, faulty: Guarded, cases: Sequence[Case], *, visibility: b
     With `visibility`, the fault's effect is measured first, by running the faulty program in the oracle's precision.
     """
     found = Score(planted=1)
-    with threadpool_limits(limits=1), np.errstate(all="ignore"):
+    with one_quiet_thread():
         seen = visible(faulty, cases) if visibility else True
         observations = observe(faulty, cases)
         caught = any(o.wrong(*PHASES) for o in observations)
