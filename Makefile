@@ -37,12 +37,12 @@ format: $(VENV)/.installed
 	$(BIN)/ruff format .
 
 campaigns: $(VENV)/.installed        ## the long runs whose results the report shows
-	$(BIN)/gradparity agreement
-	$(BIN)/gradparity agreement --kind full --networks 1100
-	$(BIN)/gradparity faults
+	$(BIN)/gradparity random-networks
+	$(BIN)/gradparity random-networks --kind full --networks 1100
+	$(BIN)/gradparity planted-faults
 	$(BIN)/gradparity study
 	$(BIN)/gradparity bench
-	$(BIN)/gradparity ladder
+	$(BIN)/gradparity bit-for-bit
 
 # NumPy only. A copy is mutated, laid out as mutmut 3 wants it (src/); [tool.mutmut] in pyproject.toml says what and by
 # which tests. The pattern makes its clean run take the very tests that judge the mutants.

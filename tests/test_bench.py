@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from gradparity import cli
 from gradparity.campaigns.bench import run
 from gradparity.campaigns.bench.limit import c_loop
 from gradparity.campaigns.bench.measure import C_LOOP, MATMULS, candidates, measure
+from gradparity.campaigns.bench.record import BENCH
 from gradparity.campaigns.bench.run import summary
 from gradparity.campaigns.bench.workloads import (
     GROWTH,
@@ -27,7 +27,8 @@ from gradparity.campaigns.bench.workloads import (
 )
 from gradparity.contract import DType
 from gradparity.errors import InputError
-from gradparity.report.speed import parts
+from gradparity.processes import ask
+from gradparity.report.sections.bench import parts
 
 from .helpers import implementation
 
@@ -140,13 +141,17 @@ def test_ratios_are_taken_in_each_round() -> None:
 def test_a_process_of_its_own() -> None:
     """Its memory is its own, too: NumPy's, and not that of the frameworks that are imported here."""
     implementation("torch")
-    assert 10 < run._in_process({"start_up": "numpy", "device": "cpu"})["peak_mb"] < 150
+    assert 10 < _ask({"start_up": "numpy", "device": "cpu"})["peak_mb"] < 150
     tiny = asdict(replace(SHORT, widths=(2, 2, 1)))
     asked = {"workload": tiny, "targets": ["numpy"], "rounds": 1, "keras": None, "device": "cpu"}
-    found = run._in_process(asked)
+    found = _ask(asked)
     assert any("openblas" in kernel for kernel in found["kernels"])
-    with pytest.raises(InputError, match=r"the benchmark's process ended with status 1: .*nor"):
-        run._in_process({"start_up": "nor", "device": "cpu"})
+    with pytest.raises(InputError, match=r"process of \S*bench.measure ended with status 1: .*nor"):
+        _ask({"start_up": "nor", "device": "cpu"})
+
+
+def _ask(question: dict[str, Any]) -> Any:
+    return ask("gradparity.campaigns.bench.measure", question)
 
 
 def test_sizes() -> None:
@@ -178,8 +183,13 @@ def test_the_command_and_its_page(
     for module in (run, cli):
         monkeypatch.setattr(module, "workloads", lambda quick: short)
     rows = measure(SHORT, ["numpy-tuned"], rounds=1)
-    answers = {"rows": rows, "kernels": ["some BLAS"], "peak_mb": 43.2}
-    monkeypatch.setattr(run, "_in_process", lambda _: answers)
+
+    def answered(_: str, question: Any) -> Any:
+        if "start_up" in question:
+            return {"peak_mb": 43.2}
+        return {"rows": rows, "kernels": ["some BLAS"]}
+
+    monkeypatch.setattr(run, "ask", answered)
     place = tmp_path / "new" / "bench.json"
     options = ["--quick", "--rounds", "1", "--impl", "numpy-tuned", "--json", str(place)]
     monkeypatch.setattr("sys.argv", ["gradparity", "bench", *options])
@@ -187,7 +197,8 @@ def test_the_command_and_its_page(
         cli.main()
     assert not ended.value.code
     assert "2-4-4-1, 100 samples, float64" in capsys.readouterr().out
-    stored = json.loads(place.read_text())
+    stored = BENCH.read(place.parent)
+    assert stored
     assert stored["start_up"]["numpy-tuned"]["peak_mb"] == 43.2
     assert stored["command"] == "gradparity bench --rounds 1 --quick --impl numpy-tuned"
     part, growth = parts(stored)

@@ -137,7 +137,7 @@ BAD = {
     "NaN": (["report", "nan.toml"], "training.learning_rate: input should be a finite number"),
     "missing run": (["compare", "a", "b"], "no run 'a'"),
     "unknown option": (["report", "--nonsense"], "No such option"),
-    "no number": (["agreement", "--networks", "0"], "Invalid value for '--networks'"),
+    "no number": (["random-networks", "--networks", "0"], "Invalid value for '--networks'"),
     "out is a file": (
         ["report", "small.toml", "--impl", "numpy", "--out", "taken"],
         "cannot write",
@@ -187,11 +187,11 @@ def test_without_scikit_learn_its_digits_are_left_out(
 
 def test_a_campaign_is_the_same_in_any_number_of_processes(tmp_path: Path) -> None:
     done = gradparity(
-        *("agreement", "--networks", "25", "--impl", "numpy", "--kind", "full"),
+        *("random-networks", "--networks", "25", "--impl", "numpy", "--kind", "full"),
         *("--campaigns", tmp_path),
     )
     assert done.returncode == 0, done.stderr
-    stored = json.loads((tmp_path / "agreement-any.json").read_text())
+    stored = json.loads((tmp_path / "random-networks-full.json").read_text())
     agreement, features = judge_networks(["numpy"], 0, "full", range(25))
     assert json.loads(json.dumps(agreement.summary())) == stored["agreement"]
     assert json.loads(json.dumps(features.summary())) == stored["features"]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from gradparity.campaigns import processes
 from gradparity.campaigns.planted_faults import run as campaign
 from gradparity.campaigns.planted_faults.faults import (
     EXTENDED,
@@ -22,6 +19,7 @@ from gradparity.campaigns.planted_faults.faults import (
     Plant,
     pairs,
 )
+from gradparity.campaigns.planted_faults.record import PLANTED_FAULTS
 from gradparity.campaigns.planted_faults.scoreboard import (
     Outcome,
     classify,
@@ -40,7 +38,7 @@ from gradparity.verdict.case import Case
 from gradparity.verdict.judge import PHASES, Verdict
 from gradparity.verdict.observation import Observation
 
-from .helpers import Faulty, implementation, informative_case, scaled
+from .helpers import Faulty, InThisProcess, implementation, informative_case, scaled
 
 CASES = [case for _, case in core_suite("float64")]
 PAIRS = list(pairs())
@@ -54,7 +52,7 @@ def plant() -> Iterator[Plant]:
 
 @pytest.mark.parametrize("fault", [*FAULTS[::4], *WHOLE, *PAIRS[::37]], ids=str)
 def test_planted_faults_are_caught_and_named(plant: Plant, fault: Fault) -> None:
-    """A sample; `gradparity faults` plants them all."""
+    """A sample; `gradparity planted-faults` plants them all."""
     found = score(fault, plant.plant(fault), CASES, visibility=False)
     assert found.caught == 1
     assert set(found.outcomes) == {Outcome.CLASS if fault.reduced else Outcome.NAMED}
@@ -183,36 +181,15 @@ def named(faulty: Guarded, cases: Sequence[Case]) -> Diagnosis:
 
 def test_the_campaign_counts_and_stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = [("single", FAULTS[0]), ("pairs", PAIRS[0]), ("features", EXTENDED[0])]
-    monkeypatch.setattr(campaign, "planted_faults", lambda: chosen)
-    monkeypatch.setattr(campaign, "PLANTED", [FAULTS[1]])
+    monkeypatch.setattr(campaign, "all_faults", lambda: chosen)
+    monkeypatch.setattr(campaign, "FAULTS", [FAULTS[1]])
     monkeypatch.setattr(campaign, "EXTENDED", [EXTENDED[1]])
-    monkeypatch.setattr(processes, "ProcessPoolExecutor", InThisProcess)
-    assert campaign.faults(2, 0, tmp_path) is Verdict.AGREE
-    stored = json.loads((tmp_path / "faults.json").read_text())
+    found = campaign.planted_faults(2, 0, tmp_path, executor=InThisProcess)
+    assert found is Verdict.AGREE
+    stored = PLANTED_FAULTS.read(tmp_path)
+    assert stored
     for table, fault in chosen:
         assert stored[table][str(fault)]["named"] == 1
     for table, fault in (("random", FAULTS[1]), ("random_features", EXTENDED[1])):
         assert stored[table][str(fault)]["planted"] == 2
         assert stored[table][str(fault)]["missed"] == 0
-
-
-class InThisProcess:
-    """An executor that does the work at once, where monkeypatches hold."""
-
-    def __init__(self, *_: object, **__: object) -> None:
-        pass
-
-    def __enter__(self) -> InThisProcess:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def submit(self, work: Any, *arguments: Any) -> Any:
-        result = work(*arguments)
-
-        class Done:
-            def result(self) -> Any:
-                return result
-
-        return Done()

@@ -136,6 +136,14 @@ def test_figures_are_those_of_the_campaigns() -> None:
         assert said == paragraphs, "python -m tests.docs.reference"
 
 
+@pytest.mark.parametrize("name", reference.quoted())
+def test_constants_are_those_of_the_code(name: str) -> None:
+    """Of the report's texts they are variables: see test_report."""
+    text = " ".join((ROOT / name).read_text().split())
+    for phrase in reference.quoted()[name]:
+        assert phrase in text, phrase
+
+
 # --- the checker ---------------------------------------------------------------------------------------------------
 
 RIGHT = """

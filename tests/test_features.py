@@ -102,7 +102,7 @@ def test_the_kinks_are_met() -> None:
 
 @pytest.mark.parametrize("fault", EXTENDED[::5], ids=str)
 def test_planted_faults_are_caught_and_named(plant: Plant, fault: Fault) -> None:
-    """A fifth; `gradparity faults` plants them all."""
+    """A fifth; `gradparity planted-faults` plants them all."""
     found = score(fault, plant.plant(fault), CASES, visibility=False)
     assert found.caught == 1
     assert set(found.outcomes) == {Outcome.NAMED}

@@ -71,7 +71,7 @@ def test_random_networks(seed: int, dtype: str) -> None:
 @settings(max_examples=2, deadline=None)
 @given(st.integers(0, 2**32))
 def test_random_networks_in_jax(seed: int) -> None:
-    """Few, as each network is compiled; `gradparity agreement --kind full` judges a thousand."""
+    """Few, as each network is compiled; `gradparity random-networks --kind full` judges a thousand."""
     rng = np.random.default_rng(seed)
     setting = random_setting_of_any_kind(rng)
     cases = [("", setting.draw(rng, dtype)) for dtype in ("float64", "float32")]

@@ -103,7 +103,7 @@ def test_random_networks(seed: int, dtype: str) -> None:
 @settings(max_examples=3, deadline=None)
 @given(st.integers(0, 2**32))
 def test_random_networks_in_jax(seed: int) -> None:
-    """Few, as each network is compiled; `gradparity agreement` judges a thousand."""
+    """Few, as each network is compiled; `gradparity random-networks` judges a thousand."""
     rng = np.random.default_rng(seed)
     setting = random_setting(rng)
     cases = [("", setting.draw(rng, dtype)) for dtype in ("float64", "float32")]

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+import operator
 import re
 from base64 import b64encode
 from collections.abc import Iterator
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from gradparity.campaigns.random_networks.run import agreement
+from gradparity.campaigns.campaign import Campaign
+from gradparity.campaigns.random_networks.run import random_networks
 from gradparity.errors import InputError
 from gradparity.experiments import experiment
 from gradparity.experiments.experiment import Experiment
-from gradparity.report.build import build
+from gradparity.report import page as page_module
+from gradparity.report import rendering
+from gradparity.report.constants import CONSTANTS
+from gradparity.report.page import build
+from gradparity.report.sections import SECTIONS
+from gradparity.report.sections.section import Content, Section, text_alone
 from gradparity.verdict.judge import Verdict
 
 from .docs.pages import broken_links
-from .helpers import ROOT, small_experiment
+from .helpers import ROOT, InThisProcess, small_experiment
 
 ORDER = ("verdict", "code", "experiments", "experiment", "how", "machine")
 HOSTILE = "<script>alert(1)|*x*"
@@ -39,7 +48,8 @@ def in_a_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 def _build(out: Path, *experiments: Experiment) -> Verdict:
     targets = ["numpy", f"{HOSTILE}.py"]
-    return build(experiments or [small_experiment()], targets, out, campaigns=out)
+    chosen = experiments or [small_experiment()]
+    return build(chosen, targets, out, campaigns=out, executor=InThisProcess)
 
 
 class Page(HTMLParser):
@@ -122,7 +132,7 @@ def test_the_markdown_edition_is_in_the_same_order(out: Path) -> None:
     assert title == "# One experiment, 2 implementations, the same numbers"
     assert re.fullmatch(r"\*\*numpy, .*: agree\.\*\* On 1 experiment, every number .*\.", sentence)
     headings = re.findall(r"^## (.*)", text, flags=re.MULTILINE)
-    assert headings == ["The experiments", "How agreement is judged", "What was run"]
+    assert headings == ["The experiments", "How agreement is judged", "What was run, and where"]
     assert "```" not in text  # no source: it is in the page
     assert not broken_links(out / "README.md", text)
 
@@ -137,6 +147,41 @@ def test_the_command_stands_under_each_figure(out: Path) -> None:
 
 def test_the_full_page_is_small() -> None:
     assert (ROOT / "reports" / "reference" / "index.html").stat().st_size < 3_500_000
+
+
+def test_constants_in_the_texts_are_those_of_the_code(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = {
+        "close": 0.3,
+        "threshold": 0.6,
+        "safety": 1.02,
+        "sigmoid_ulp": 17,
+        "resolution": 0.02,
+        "members": 9,
+        "margin": 7.0,
+        "window": 11,
+        "chaotic": 0.1,
+        "parted": 0.002,
+    }
+    assert changed.keys() == CONSTANTS.keys()
+    monkeypatch.setattr(rendering, "CONSTANTS", changed)
+    summary = json.loads((out / "results.json").read_text())
+    shown = [(one, Content({})) for one in SECTIONS if one.show is text_alone]
+    page, markdown = (
+        rendering.render(shown, summary)[name].decode() for name in ("index.html", "README.md")
+    )
+    for phrase in (
+        *("bound is more than 0.02 of", "nine copies", "seven times", "grows beyond a tenth of"),
+        "|ŷ − y| &lt; 0.3",
+    ):
+        assert phrase in page, phrase
+        assert phrase.replace("&lt;", "<") in markdown, phrase
+    for phrase in ("by up to 17 units", "by 1.02,", "K = 9 noisy copies within 11 samples"):
+        assert phrase in page, phrase
+    numbers = re.findall(r"<mn>(\d+)</mn>", page)
+    assert numbers.count("17") == 2  # ε, on either side of the activation's error
+    assert {"50", "10", "7"} <= set(numbers)  # 1 / resolution, 1 / chaotic, margin
 
 
 def test_a_hostile_name_is_text(out: Path) -> None:
@@ -191,12 +236,80 @@ def test_an_experiment_of_one_epoch(tmp_path: Path) -> None:
     assert (tmp_path / "figures" / "xor-boundaries.png").exists()
 
 
-@pytest.mark.parametrize(
-    "name", ["agreement-any.json", "agreement.json", "faults.json", "ladder.json", "study.json"]
+CAMPAIGNS = pytest.mark.parametrize(
+    "campaign",
+    [campaign for section in SECTIONS for campaign in section.campaigns],
+    ids=lambda campaign: campaign.name,
 )
-def test_a_campaign_of_another_version_is_named(name: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_text("{}")
-    with pytest.raises(InputError, match=f"{name}' was made by another version"):
+
+
+@CAMPAIGNS
+def test_the_committed_campaigns_are_of_their_formats(campaign: Campaign) -> None:
+    found = campaign.read(ROOT / "reports" / "campaigns")
+    assert found is not None
+    assert set(campaign.command.split()) <= set(found["command"].split())
+
+
+@pytest.mark.parametrize(
+    ("content", "has"),
+    [({}, "no format"), ({"format": 0}, "format 0"), ({"format": "1"}, "format '1'")],
+)
+@CAMPAIGNS
+def test_a_campaign_of_another_format_is_named(
+    campaign: Campaign, content: dict[str, object], has: str, tmp_path: Path
+) -> None:
+    (tmp_path / campaign.file).write_text(json.dumps(content))
+    message = (
+        f"{campaign.file}' has {has}; this version of gradparity reads format {campaign.format}: "
+        f"renew it with '{campaign.command}', or remove it"
+    )
+    with pytest.raises(InputError, match=re.escape(message)):
+        _build(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == [campaign.file]
+
+
+DEEP: dict[str, tuple[str | int, ...]] = {
+    "study": ("tables", "relu", 0, "results", "jax", "success_by_epoch", "share"),
+    "random-networks-core": ("agreement", "pairs", 0, "phases", "update", "tensors"),
+    "random-networks-full": ("features", 2, "largest_share", "float32", "loss"),
+    "planted-faults": ("random_features", "ReLU' of the wrong side", "misnamed"),
+    "bit-for-bit": ("attribution", 3, "variants", 0, "pairs", 1, "distance"),
+    "bench": ("workloads", 0, "rows", 2, "us_per_step"),
+}
+"""A field deep in each campaign's file."""
+
+
+@pytest.mark.parametrize("damage", ["missing", "unknown", "of another type"])
+@CAMPAIGNS
+def test_a_damaged_campaign_is_named(campaign: Campaign, damage: str, tmp_path: Path) -> None:
+    stored = json.loads((ROOT / "reports" / "campaigns" / campaign.file).read_text())
+    *place, name = DEEP[campaign.name]
+    record = functools.reduce(operator.getitem, place, stored)
+    if damage == "missing":
+        del record[name]
+    elif damage == "unknown":
+        name = "more"
+        record[name] = 1
+    else:
+        record[name] = {"more": 1}
+    (tmp_path / campaign.file).write_text(json.dumps(stored))
+    where = re.escape(".".join(map(str, (*place, name))))
+    message = rf"{campaign.file}' is damaged: {where}: .*; renew it with '{campaign.command}', or"
+    with pytest.raises(InputError, match=message):
+        _build(tmp_path)
+
+
+def test_a_mistake_in_a_section_is_not_taken_for_a_stale_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(stored: dict[str, Any]) -> None:
+        stored["no such key"]
+
+    random_networks(["numpy"], 1, 0, tmp_path, executor=InThisProcess)
+    shown = next(one for one in SECTIONS if one.name == "random-networks")
+    section = Section("broken", "Broken", broken, shown.campaigns[:1])
+    monkeypatch.setattr(page_module, "SECTIONS", (*SECTIONS[:3], section))
+    with pytest.raises(KeyError, match="no such key"):
         _build(tmp_path)
 
 
@@ -208,14 +321,24 @@ def test_a_folder_in_the_way_is_named(tmp_path: Path) -> None:
 
 
 def test_campaigns_are_shown_where_there_are_any(tmp_path: Path) -> None:
-    agreement(["numpy"], 2, 0, tmp_path)
+    random_networks(["numpy"], 2, 0, tmp_path, executor=InThisProcess)
     _build(tmp_path)
-    assert "Random networks" in (tmp_path / "index.html").read_text()
-    assert "Random networks" in (tmp_path / "README.md").read_text()
+    page, markdown = ((tmp_path / name).read_text() for name in ("index.html", "README.md"))
+    assert '<li><a href="#random-networks">Random networks</a></li>' in page
+    assert '<section id="random-networks">' in page
+    assert " · [random networks](#random-networks) · [how agreement" in markdown
+    assert "\n## Random networks\n" in markdown
+    command = "gradparity random-networks --networks 2 --seed 0 --kind homework --impl numpy"
+    for text in (page, markdown):
+        assert text.count(command) == 2  # below its heading, and in the table of commands
+    assert not broken_links(tmp_path / "README.md", markdown)
 
 
 def test_a_broken_campaign_is_named(tmp_path: Path) -> None:
-    (tmp_path / "agreement.json").write_text("{")
-    with pytest.raises(InputError, match=r"agreement\.json' is not a campaign's result"):
+    (tmp_path / "study.json").write_text("{")
+    with pytest.raises(InputError, match=r"study\.json' is damaged: it is not JSON"):
         _build(tmp_path)
-    assert [p.name for p in tmp_path.iterdir()] == ["agreement.json"]
+    (tmp_path / "study.json").write_text("[]")
+    with pytest.raises(InputError, match=r"study\.json' is damaged: it is not a JSON object"):
+        _build(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["study.json"]

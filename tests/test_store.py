@@ -44,6 +44,15 @@ def test_round_trip(run: Run, tmp_path: Path) -> None:
     assert store.load(folder.name, tmp_path).started == run.started  # by its name
 
 
+def test_a_run_of_a_machine_whose_instructions_were_not_recorded(run: Run, tmp_path: Path) -> None:
+    """As runs were before the instruction set was a part of the machine."""
+    assert run.machine["instructions"]
+    folder = store.save(run, tmp_path)
+    older = {key: value for key, value in run.machine.items() if key != "instructions"}
+    _set(folder, machine=older)
+    assert store.load(folder).machine == older
+
+
 def test_a_diverged_run_is_kept_too(run: Run, tmp_path: Path) -> None:
     trajectory = replace(run.trajectory, final_loss=float("nan"))
     folder = store.save(replace(run, trajectory=trajectory), tmp_path)
@@ -106,9 +115,12 @@ def _no_arrays(folder: Path) -> None:
     [
         (_flip_a_byte, r"arrays.npz' is damaged"),
         (_edit_experiment, r"experiment.toml' is damaged"),
-        (_no_json, r"run.json' is not a run's record"),
-        (_lacks_a_field, "not a run's record: kept: Field required"),
-        (_other_format, "has format 2; this version reads format 1"),
+        (
+            _no_json,
+            r"run.json' is damaged: it is not JSON .*; train it again with 'gradparity run'",
+        ),
+        (_lacks_a_field, "run.json' is damaged: kept: Field required"),
+        (_other_format, "has format 2; this version of gradparity reads format 1"),
         (_other_fingerprint, "made from other data or initial weights"),
         (_lacks_weights, "does not hold what its record says: .*kept/2"),
         (_no_arrays, r"cannot read .*arrays.npz': No such file"),

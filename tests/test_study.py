@@ -14,10 +14,11 @@ import pytest
 
 from gradparity.campaigns.study import conventions, run
 from gradparity.campaigns.study.measurements import Convention, curves, digits, least_squares
+from gradparity.campaigns.study.record import STUDY
 from gradparity.campaigns.study.sweeps import HOMEWORK, TABLES, Row
 from gradparity.experiments import experiment
 from gradparity.reference.updates import zero_state
-from gradparity.report import study as shown
+from gradparity.report.sections.study import show
 from gradparity.sweep.grid import change
 from gradparity.sweep.run import train
 
@@ -44,8 +45,9 @@ def test_a_study_is_carried_out_goes_on_and_is_shown(
     told: list[str] = []
     run.study(["numpy"], tmp_path, 2, tmp_path / "sweeps", told.append)
     assert len(told) == run.steps(["numpy"])
-    stored = json.loads((tmp_path / "study.json").read_text())
-    parts = shown.parts(stored)
+    stored = STUDY.read(tmp_path)
+    assert stored
+    parts = show(stored).values["parts"]
     assert [part.number for part in parts] == [
         *("2-3", "4-1, 4-2", "4-3", "5-1", "5-1", "5-2", "5-2", "5-3", "")
     ]
@@ -65,14 +67,16 @@ def test_a_study_is_carried_out_goes_on_and_is_shown(
 
     monkeypatch.setattr(run, "train", watched)
     run.study(["numpy"], tmp_path, 2, tmp_path / "sweeps")
-    again = json.loads((tmp_path / "study.json").read_text())
+    again = STUDY.read(tmp_path)
+    assert again
     assert not trained
     assert again["tables"] == stored["tables"]
 
 
 def test_the_stored_study_is_of_these_rows() -> None:
     """What is committed was made by this command: all rows, with their settings, and no others."""
-    stored = json.loads((ROOT / "reports" / "campaigns" / "study.json").read_text())
+    stored = STUDY.read(ROOT / "reports" / "campaigns")
+    assert stored
     tables = {"homework": HOMEWORK, **TABLES}
     assert list(stored["tables"]) == list(tables)
     for name, rows in tables.items():

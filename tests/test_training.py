@@ -160,7 +160,7 @@ def test_a_trajectory_must_hold_what_the_schedule_asks_for() -> None:
 def test_a_run_is_judged_by_its_own_weights(name: str) -> None:
     jax.clear_caches()
     run = runner.run(implementation(name), small_experiment())
-    judged = judge_run(run, surroundings(run.experiment))
+    judged = judge_run(run, surroundings(run.problem))
     assert judged.verdict is Verdict.AGREE
     updates = {update for update, _ in judged.findings}
     assert updates == {*range(0, 150, 15), 150}
@@ -178,7 +178,7 @@ def test_a_run_that_was_trained_otherwise_is_caught() -> None:
     wrong = runner.run(
         Guarded("mine", Faulty(implementation("numpy"), train=rate_off)), small_experiment()
     )
-    around = surroundings(wrong.experiment)
+    around = surroundings(wrong.problem)
     judged = judge_run(wrong, around)
     assert judged.verdict is Verdict.DISAGREE
     assert judged.free_run.outside_at == 1
@@ -189,7 +189,7 @@ def test_a_run_that_was_trained_otherwise_is_caught() -> None:
     elsewhere = elsewhere.model_copy(
         update={"initial": elsewhere.initial.model_copy(update={"seed": 4})}
     )
-    assert not judge_run(replace(right, experiment=elsewhere), around).same_start
+    assert not judge_run(replace(right, problem=elsewhere.problem()), around).same_start
     off = replace(right, predictions=right.predictions * (1 + 1e-12))
     assert [
         f.phase for _, f in judge_run(off, around).findings if f.verdict is Verdict.DISAGREE

@@ -19,6 +19,31 @@ DType = Literal["float64", "float32"]
 Batch = Float[np.ndarray, "samples ..."]
 
 
+@dataclass(frozen=True)
+class LossKind:
+    """What is known of a loss apart from its formula.
+
+    Attributes:
+        title: its name in a text.
+        link: the function from the network's outputs to its predictions.
+    """
+
+    title: str
+    link: Literal["identity", "sigmoid", "softmax"] = "identity"
+
+    @property
+    def takes_logits(self) -> bool:
+        """Whether it applies its link to the outputs itself: the output layer's activation is `identity`."""
+        return self.link != "identity"
+
+
+LOSS_KINDS: Mapping[Loss, LossKind] = {
+    "mse": LossKind("MSE"),
+    "binary_cross_entropy": LossKind("binary cross-entropy", "sigmoid"),
+    "softmax_cross_entropy": LossKind("softmax cross-entropy", "softmax"),
+}
+
+
 class Layer(NamedTuple):
     """A layer's parameters: outputs = activation(inputs ∗ weight + bias). Gradients have this type too.
 

@@ -1,12 +1,16 @@
-"""Files written whole or not at all."""
+"""Files that are written whole or not at all, and records that are checked when they are read."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
 
 from .errors import InputError
 
@@ -51,6 +55,41 @@ def replace_files(folder: Path, contents: Mapping[str, bytes]) -> None:
             os.replace(staging / name, folder / name)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def read_record(path: Path, schema: type[BaseModel], wanted: int, renew: str) -> dict[str, Any]:
+    """Read a file of JSON whose `format` is this version of gradparity's.
+
+    Args:
+        path: the file.
+        schema: its fields.
+        wanted: the version of its format.
+        renew: what to do where it cannot be used, for the message.
+
+    Raises:
+        InputError: it cannot be read, has another format or none, or is not what `schema` says.
+    """
+    try:
+        text = path.read_bytes()
+        found = json.loads(text)
+    except OSError as error:
+        raise InputError(f"cannot read '{path}': {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(f"'{path}' is damaged: it is not JSON ({error}); {renew}") from None
+    if not isinstance(found, dict):
+        raise InputError(f"'{path}' is damaged: it is not a JSON object; {renew}")
+    if (format_ := found.get("format")) != wanted:
+        has = "no format" if format_ is None else f"format {format_!r}"
+        raise InputError(
+            f"'{path}' has {has}; this version of gradparity reads format {wanted}: {renew}"
+        )
+    try:
+        schema.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InputError(f"'{path}' is damaged: {where}: {first['msg']}; {renew}") from None
+    return found
 
 
 def _staging(parent: Path) -> Path:

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 
 from gradparity.experiments import experiment
-from gradparity.report.build import build
+from gradparity.report.page import build
 from gradparity.verdict.judge import Verdict
 
 from ..helpers import ROOT

@@ -240,5 +240,5 @@ def test_links_of_the_markdown_edition_land(report: Path) -> None:
     """No browser is needed; but here a report has everything in it."""
     page = report.with_name("README.md")
     text = page.read_text()
-    assert {"#the-study", "#planted-faults", "#bit-for-bit", "#speed"} < set(links(text))
+    assert {"#the-study", "#planted-faults", "#bit-for-bit", "#benchmark"} < set(links(text))
     assert not broken_links(page, text)

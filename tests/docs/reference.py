@@ -1,6 +1,7 @@
 """What pages must say, taken from the code and from campaigns.
 
-`python -m tests.docs.reference` renews docs/reference/cli.md, and the paragraphs of figures in docs/explanation/.
+`python -m tests.docs.reference` renews docs/reference/cli.md, and the paragraphs of figures in docs/explanation/. A
+sentence that quotes a constant of the judgement is changed by hand; `quoted` says what must stand in it.
 """
 
 from __future__ import annotations
@@ -10,15 +11,28 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields, is_dataclass
-from typing import Any
+from typing import Any, get_args
 
 import typer.main
 
 from gradparity import contract
+from gradparity.campaigns.bit_for_bit.record import BIT_FOR_BIT
+from gradparity.campaigns.bit_for_bit.worker import Cause
+from gradparity.campaigns.campaign import Campaign
+from gradparity.campaigns.planted_faults.record import PLANTED_FAULTS
+from gradparity.campaigns.random_networks.record import CORE, FULL
+from gradparity.campaigns.study.record import STUDY
 from gradparity.cli import app
+from gradparity.diagnosis.mistakes import FORWARD, GRADIENT, UPDATE
+from gradparity.experiments.accuracy import CLOSE, THRESHOLD
 from gradparity.experiments.experiment import Experiment
-from gradparity.report.ladder import section
-from gradparity.report.scoreboard import scoreboard
+from gradparity.reference.bound_functions import SIGMOID_ULP
+from gradparity.report.constants import spelled
+from gradparity.report.sections import bit_for_bit, planted_faults
+from gradparity.sweep.plan import CHUNK
+from gradparity.verdict.compare_runs import PARTED
+from gradparity.verdict.free_run import CHAOTIC, MARGIN, MEMBERS
+from gradparity.verdict.judge import RESOLUTION
 
 from ..helpers import ROOT
 from .pages import commands
@@ -147,22 +161,19 @@ FIGURES = re.compile(r"^\*In figures\*: .*$", flags=re.MULTILINE)
 
 def figures() -> dict[str, list[str]]:
     """The paragraphs of figures, by page."""
-    ladder, faults = section(_campaign("ladder")), scoreboard(_campaign("faults"))
-    assert ladder is not None
-    assert faults is not None
+    boards = planted_faults.boards(_campaign(PLANTED_FAULTS))
+    exact = bit_for_bit.summary(_campaign(BIT_FOR_BIT)["exact"])
     return {
-        "how-agreement-is-judged.md": [
-            f"*In figures*: {_random_networks()} {_planted(faults['boards'])}"
-        ],
+        "how-agreement-is-judged.md": [f"*In figures*: {_random_networks()} {_planted(boards)}"],
         "why-correct-programs-part-ways.md": [
-            f"*In figures*: {ladder.summary}",
-            f"*In figures*: {_parted(_campaign('study'))}",
+            f"*In figures*: {exact}",
+            f"*In figures*: {_parted(_campaign(STUDY))}",
         ],
     }
 
 
 def _random_networks() -> str:
-    campaigns = [_campaign("agreement"), _campaign("agreement-any")]
+    campaigns = [_campaign(CORE), _campaign(FULL)]
     networks = sum(one["networks"] for one in campaigns)
     found = [
         phase
@@ -188,13 +199,45 @@ def _parted(study: Any) -> str:
     one, two = study["chaos"][0]["implementations"]
     told = ", ".join(f"{row['parted']['1000']:.0%} ({row['label']})" for row in study["chaos"])
     return (
-        f"the losses of {one} and {two} have come to differ by more than a thousandth within 1000 epochs for this "
+        f"the losses of {one} and {two} have come to differ by more than {spelled(PARTED)} within 1000 epochs for this "
         f"share of {study['seeds']} seeds: {told}. The rates are the homework's."
     )
 
 
-def _campaign(name: str) -> Any:
-    return json.loads((ROOT / "reports" / "campaigns" / f"{name}.json").read_text())
+def _campaign(campaign: Campaign) -> Any:
+    return campaign.read(ROOT / "reports" / "campaigns")
+
+
+def quoted() -> dict[str, list[str]]:
+    """The constants of the code as sentences quote them, by page."""
+    everything: list[Any] = [*FORWARD, *GRADIENT, *UPDATE]
+    mistakes = len({mistake.name for mistake in everything})
+    known = f"more than {'a hundred' if mistakes > 100 else mistakes}"
+    return {
+        "README.md": [f"{known} known mistakes"],
+        "docs/explanation/how-agreement-is-judged.md": [
+            f"more than {spelled(RESOLUTION)} of what is judged",
+            f"{100 * RESOLUTION:g} %",
+            f"{spelled(MEMBERS)} copies",
+            f"{spelled(MARGIN)} times",
+            f"{spelled(CHAOTIC)} of the weights",
+            f"{known} known mistakes",
+            f"{SIGMOID_ULP:g} units in the last place",
+        ],
+        "docs/explanation/why-correct-programs-part-ways.md": [
+            f"{spelled(len(get_args(Cause)))} causes"
+        ],
+        "docs/how-to/check-your-homework.md": [f"{known} that are known"],
+        "docs/how-to/write-an-experiment.md": [
+            f"within {CLOSE:g} of its label",
+            f"{CHUNK} at once",
+        ],
+        "docs/reference/results.md": [
+            f"Within {CLOSE:g} of the target",
+            f"right side of {THRESHOLD:g}",
+            f"differ by more than {spelled(PARTED)}",
+        ],
+    }
 
 
 def _renew() -> None:

@@ -6,10 +6,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-from threadpoolctl import threadpool_limits
-
 from ..errors import InputError
+from ..processes import one_quiet_thread
 from ..suites.core import Kind
 from .judging import Judged, conclude, judge, not_judged
 from .observing import Observed, observe
@@ -30,7 +28,7 @@ def examine(target: Target, kind: Kind = "core") -> Report:
         )
     begin = time.perf_counter()
     # As in the runner: the networks are tiny, and what overflows is judged, not warned of.
-    with threadpool_limits(limits=1), np.errstate(all="ignore"):
+    with one_quiet_thread():
         observed = {dtype: observe(target, dtype, kind) for dtype in ("float64", "float32")}
         judged = judge(target, _to_be_judged(target, observed))
         conclusion = conclude(target, kind, judged)

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import InputError
+from ..processes import ONE_THREAD
 from ..registry import absolute
 from ..suites.core import Kind
 from .report import Report
@@ -26,11 +27,9 @@ _OUTPUT = 2000
 """Characters of a target's output that are kept, from its end."""
 
 _ENVIRONMENT = {
+    **ONE_THREAD,
     "MPLBACKEND": "Agg",  # plots go nowhere
     "JAX_ENABLE_X64": "1",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
 }
 
 

@@ -23,11 +23,11 @@ app.command("compare")(run.compare_two_runs)
 app.command("report")(report.write_report)
 app.command("check")(check.check_targets)
 app.command("sweep")(run.sweep_seeds)
-app.command("agreement")(campaigns.judge_random_networks)
+app.command("random-networks")(campaigns.judge_random_networks)
 app.command("study")(campaigns.study_seeds)
 app.command("bench")(campaigns.time_implementations)
-app.command("ladder")(campaigns.compare_bits)
-app.command("faults")(campaigns.plant_faults)
+app.command("bit-for-bit")(campaigns.compare_bits)
+app.command("planted-faults")(campaigns.plant_faults)
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ Each command imports its own: importing all of them would take as long as the re
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +13,7 @@ import typer
 from .. import registry
 from ..campaigns.study.sweeps import SEEDS
 from ..device import CPU
-from ..files import CAMPAIGNS, SWEEPS, replace_files
+from ..files import CAMPAIGNS, SWEEPS
 from .options import Campaigns, Device, Impls, Kinds, Seed, Sweeps, load_implementations
 from .terminal import finish, progress, say, show
 
@@ -27,12 +26,12 @@ def judge_random_networks(
     campaigns: Campaigns = CAMPAIGNS,
 ) -> None:
     """Judge the implementations on random networks. A long run: JAX compiles each network (about 0.5 s)."""
-    from ..campaigns.random_networks.run import KINDS, agreement
+    from ..campaigns.random_networks.run import KINDS, random_networks
 
     targets = impl or list(load_implementations(None))
     with progress(networks) as advance:
-        verdict = agreement(targets, networks, seed, campaigns, advance, kind)
-    say(f"written to {campaigns / KINDS[kind][0]}")
+        verdict = random_networks(targets, networks, seed, campaigns, advance, kind)
+    say(f"written to {campaigns / KINDS[kind][0].file}")
     finish(verdict)
 
 
@@ -54,14 +53,15 @@ def study_seeds(
     The assignment's table is made in every implementation, everything else in the first. Run the same command again
     to resume a study that was stopped.
     """
-    from ..campaigns.study.run import STUDY, steps, study
+    from ..campaigns.study.record import STUDY
+    from ..campaigns.study.run import steps, study
 
     # The first one runs almost everything: JAX, if it is there, is by far the fastest.
     found = load_implementations(impl)
     targets = list(dict.fromkeys(impl or sorted(found, key=lambda name: name != "jax")))
     with progress(steps(targets)) as advance:
         study(targets, campaigns, seeds, sweeps, advance)
-    say(f"written to {campaigns / STUDY}")
+    say(f"written to {campaigns / STUDY.file}")
 
 
 def time_implementations(
@@ -87,7 +87,8 @@ def time_implementations(
     ] = None,
 ) -> None:
     """Time each implementation against common ways to write it and against a C loop, on one thread."""
-    from ..campaigns.bench.run import BENCH, TARGETS, bench
+    from ..campaigns.bench.record import BENCH
+    from ..campaigns.bench.run import TARGETS, bench
     from ..campaigns.bench.tables import tables
     from ..campaigns.bench.workloads import workloads
 
@@ -107,9 +108,9 @@ def time_implementations(
         if number:
             say("")
         show(table)
-    out = out or (None if quick else CAMPAIGNS / BENCH)
+    out = out or (None if quick else CAMPAIGNS / BENCH.file)
     if out is not None:
-        replace_files(out.parent, {out.name: (json.dumps(found, indent=1) + "\n").encode()})
+        BENCH.write(out, found)
         say(f"written to {out}")
 
 
@@ -118,17 +119,18 @@ def compare_bits(
     campaigns: Campaigns = CAMPAIGNS,
 ) -> None:
     """Compare the exact variants bit for bit, and attribute what differs between the plain ones to its causes."""
-    from ..campaigns.bit_for_bit.run import LADDER, ladder, steps
+    from ..campaigns.bit_for_bit.record import BIT_FOR_BIT
+    from ..campaigns.bit_for_bit.run import bit_for_bit, steps
     from ..campaigns.bit_for_bit.tables import differences, tables
 
     with progress(steps(seeds)) as advance:
-        found = ladder(campaigns, seeds, advance)
+        found = bit_for_bit(campaigns, seeds, advance)
     for table in tables(found):
         show(table)
         say("")
     for sentence in differences(found["exact"]):
         say(sentence)
-    say(f"written to {campaigns / LADDER}")
+    say(f"written to {campaigns / BIT_FOR_BIT.file}")
 
 
 def plant_faults(
@@ -137,9 +139,10 @@ def plant_faults(
     campaigns: Campaigns = CAMPAIGNS,
 ) -> None:
     """Plant known faults in a correct implementation: is each caught, and named rightly? A long run."""
-    from ..campaigns.planted_faults.run import FAULTS, faults
+    from ..campaigns.planted_faults.record import PLANTED_FAULTS
+    from ..campaigns.planted_faults.run import planted_faults
 
     with progress(networks) as advance:
-        verdict = faults(networks, seed, campaigns, advance)
-    say(f"written to {campaigns / FAULTS}")
+        verdict = planted_faults(networks, seed, campaigns, advance)
+    say(f"written to {campaigns / PLANTED_FAULTS.file}")
     finish(verdict)

@@ -28,7 +28,7 @@ def write_report(
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Train the experiments in every implementation, judge them, and write the report."""
-    from ..report.build import build  # draws: Matplotlib is a third of the start
+    from ..report.page import build  # draws: Matplotlib is a third of the start
 
     experiments = [experiment.load(name) for name in names] if names else list(with_data())
     targets = impl or list(load_implementations(None))

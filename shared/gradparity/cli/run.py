@@ -57,7 +57,7 @@ def run_experiment(
         result = runner.run(target, chosen)
     result = replace(result, machine={**result.machine, **on})
     folder = store.save(result, runs)
-    problem = chosen.problem()
+    problem = result.problem
     rates = accuracy(predictions(problem.network, result.predictions), problem.targets)
     seconds = result.seconds
     say(

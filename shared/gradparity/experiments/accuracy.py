@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from ..contract import Batch, Loss, Network
+from ..contract import LOSS_KINDS, Batch, Network
 from ..reference.activations import sigmoid
 from ..reference.losses import softmax
 
-_CLOSE = 0.1
-_LINKS: dict[Loss, Callable[[Batch], Batch]] = {
-    "mse": lambda outputs: outputs,
-    "binary_cross_entropy": sigmoid,
-    "softmax_cross_entropy": softmax,
+CLOSE = 0.1
+"""A prediction that is nearer than this to its label is right, by the homework's rule."""
+THRESHOLD = 0.5
+"""What separates the two classes of a single output."""
+
+_LINKS: Mapping[str, Callable[[Batch], Batch]] = {
+    "identity": lambda outputs: outputs,
+    "sigmoid": sigmoid,
+    "softmax": softmax,
 }
 
 
 def predictions(network: Network, outputs: Batch) -> Batch:
     """What is held against the targets: σ or softmax of the outputs under a cross-entropy, which takes logits."""
-    return _LINKS[network.loss](outputs)
+    return _LINKS[LOSS_KINDS[network.loss].link](outputs)
 
 
 def accuracy(predictions: Batch, targets: Batch) -> dict[str, float]:
@@ -30,7 +34,7 @@ def accuracy(predictions: Batch, targets: Batch) -> dict[str, float]:
     several outputs, the largest is the right one.
     """
     if targets.shape[-1] == 1:
-        right = (predictions > 0.5)[..., 0] == (targets > 0.5)[..., 0]
+        right = (predictions > THRESHOLD)[..., 0] == (targets > THRESHOLD)[..., 0]
     else:
         right = predictions.argmax(-1) == targets.argmax(-1)
     return {
@@ -45,4 +49,4 @@ def succeeded(predictions: Batch, targets: Batch) -> np.ndarray:
 
 
 def _close(predictions: Batch, targets: Batch) -> np.ndarray:
-    return np.all(np.abs(predictions - targets) < _CLOSE, axis=-1)
+    return np.all(np.abs(predictions - targets) < CLOSE, axis=-1)

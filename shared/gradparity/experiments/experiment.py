@@ -116,14 +116,17 @@ class Experiment(Section):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over all that determines the numbers: the settings, and the arrays drawn from the seeds.
+        """See `fingerprint_of`."""
+        return self.fingerprint_of(self.problem())
+
+    def fingerprint_of(self, problem: Problem) -> str:
+        """SHA-256 over all that determines the numbers: the settings, and the arrays of the problem that they give.
 
         Title, text and the homework's figures do not count. The arrays do, so that a machine whose
         generator drew other points is not taken for one that trained wrongly.
         """
         settings = self.model_dump(mode="json", exclude={"name", "title", "about", "homework"})
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-        problem = self.problem()
         arrays = [problem.inputs, problem.targets, *tensors(problem.params)]
         arrays += [] if problem.schedule.order is None else [problem.schedule.order]
         for array in arrays:

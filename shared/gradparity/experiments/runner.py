@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-import numpy as np
-from threadpoolctl import threadpool_limits
-
 from ..contract import Batch, Trajectory
 from ..guarded import Guarded
 from ..machine import machine, versions
+from ..problem import Problem
+from ..processes import one_quiet_thread
 from .experiment import Experiment
 
 _KEPT_PAIRS = 10
@@ -20,9 +19,10 @@ _KEPT_PAIRS = 10
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One training run: what was trained, what came of it, and where.
+    """One training run: what was trained, the result, and where.
 
     Attributes:
+        problem: what `experiment` draws: data, initial weights, batches.
         trajectory: losses, kept and final weights and state.
         predictions: the implementation's own, on all data, with the final weights.
         seconds: of wall time, `compile` and `train` apart.
@@ -30,6 +30,7 @@ class Run:
     """
 
     experiment: Experiment
+    problem: Problem
     implementation: str
     trajectory: Trajectory
     predictions: Batch
@@ -50,14 +51,12 @@ def kept_updates(updates: int) -> tuple[int, ...]:
     return tuple(sorted({*starts, *(k + 1 for k in starts), updates}))
 
 
-def run(implementation: Guarded, experiment: Experiment) -> Run:
-    """Train `experiment` from its initial weights, on one thread."""
-    problem = experiment.problem()
+def run(implementation: Guarded, experiment: Experiment, problem: Problem | None = None) -> Run:
+    """Train `experiment` from its initial weights, on one thread; `problem` is its own, if that is drawn already."""
+    problem = problem or experiment.problem()
     schedule = replace(problem.schedule, keep=kept_updates(problem.schedule.updates))
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    # Sharing out the arithmetic of a tiny network costs more than doing it: torch can be 60 times slower.
-    # Training that overflows needs no warning: its losses tell.
-    with threadpool_limits(limits=1), np.errstate(over="ignore", invalid="ignore"):
+    with one_quiet_thread():
         begin = time.perf_counter()
         trajectory = implementation.train(
             problem.network, problem.params, problem.inputs, problem.targets, schedule
@@ -69,6 +68,7 @@ def run(implementation: Guarded, experiment: Experiment) -> Run:
     compiling = trajectory.compile_seconds
     return Run(
         experiment=experiment,
+        problem=problem,
         implementation=implementation.name,
         trajectory=trajectory,
         predictions=predictions,

@@ -16,7 +16,18 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from ..contract import SGD, Activation, Adagrad, Adam, Conv, Dense, Loss, Optimizer, RMSProp
+from ..contract import (
+    LOSS_KINDS,
+    SGD,
+    Activation,
+    Adagrad,
+    Adam,
+    Conv,
+    Dense,
+    Loss,
+    Optimizer,
+    RMSProp,
+)
 from . import datasets, initial
 
 Count = Annotated[int, Field(strict=True, ge=1)]
@@ -159,14 +170,15 @@ class NetworkSection(Section):
     @field_validator("loss")
     @classmethod
     def _logits(cls, loss: Loss, info: ValidationInfo) -> Loss:
-        if loss != "mse" and (layers := info.data.get("layers")):
+        kind = LOSS_KINDS[loss]
+        if kind.takes_logits and (layers := info.data.get("layers")):
             last = len(layers) - 1
             if layers[last].activation != "identity":
                 raise invalid(
                     f"network.layers[{last}].activation",
                     f'{loss} takes the outputs before σ or softmax: set activation = "identity"',
                 )
-            if loss == "softmax_cross_entropy" and getattr(layers[last], "units", 2) < 2:
+            if kind.link == "softmax" and getattr(layers[last], "units", 2) < 2:
                 raise invalid(f"network.layers[{last}].units", f"{loss} needs at least two classes")
         return loss
 

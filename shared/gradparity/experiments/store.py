@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from ..contract import Layer, Params, Snapshot, State, Trajectory
 from ..errors import InputError
-from ..files import RUNS, write_folder
+from ..files import RUNS, read_record, write_folder
+from ..problem import Problem
 from . import experiment as experiments
 from .runner import Run
 
+_FORMAT = 1
 _JSON, _ARRAYS, _EXPERIMENT = "run.json", "arrays.npz", "experiment.toml"
 
 
@@ -27,7 +29,7 @@ class _Record(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: int = 1
+    format: int = _FORMAT
     experiment: str
     fingerprint: str
     implementation: str
@@ -48,7 +50,7 @@ def save(run: Run, folder: Path = RUNS) -> Path:
     files = {_ARRAYS: buffer.getvalue(), _EXPERIMENT: run.experiment.to_toml().encode()}
     record = _Record(
         experiment=run.experiment.name,
-        fingerprint=run.experiment.fingerprint,
+        fingerprint=run.experiment.fingerprint_of(run.problem),
         implementation=run.implementation,
         started=run.started,
         seconds=dict(run.seconds),
@@ -75,16 +77,8 @@ def load(path: str | Path, folder: Path = RUNS) -> Run:
         place = folder / place
     if not place.is_dir():
         raise InputError(f"no run '{path}'; give the folder of a run, or its name in {folder}/")
-    try:
-        record = _Record.model_validate_json(_read(place / _JSON))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise InputError(
-            f"'{place / _JSON}' is not a run's record: {where}: {first['msg']}"
-        ) from None
-    if record.format != 1:
-        raise InputError(f"'{place}' has format {record.format}; this version reads format 1")
+    found = read_record(place / _JSON, _Record, _FORMAT, "train it again with 'gradparity run'")
+    record = _Record(**found)
     contents = {name: _read(place / name) for name in (_ARRAYS, _EXPERIMENT)}
     for name, content in contents.items():
         if hashlib.sha256(content).hexdigest() != record.sha256.get(name):
@@ -92,7 +86,8 @@ def load(path: str | Path, folder: Path = RUNS) -> Run:
     experiment = experiments.parse(
         contents[_EXPERIMENT].decode(), name=record.experiment, source=str(place / _EXPERIMENT)
     )
-    if experiment.fingerprint != record.fingerprint:
+    problem = experiment.problem()
+    if experiment.fingerprint_of(problem) != record.fingerprint:
         raise InputError(
             f"'{place}' was made from other data or initial weights than its experiment gives here: another "
             "version of NumPy's generators, or of gradparity's datasets; it cannot be judged on this machine"
@@ -100,7 +95,7 @@ def load(path: str | Path, folder: Path = RUNS) -> Run:
     try:
         with np.load(io.BytesIO(contents[_ARRAYS]), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        return _from_arrays(arrays, record, experiment)
+        return _from_arrays(arrays, record, experiment, problem)
     except (KeyError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(
             f"'{place / _ARRAYS}' does not hold what its record says: {error}"
@@ -131,10 +126,11 @@ def _to_arrays(run: Run) -> Iterator[tuple[str, Any]]:
 
 
 def _from_arrays(
-    arrays: Mapping[str, np.ndarray], record: _Record, experiment: experiments.Experiment
+    arrays: Mapping[str, np.ndarray],
+    record: _Record,
+    experiment: experiments.Experiment,
+    problem: Problem,
 ) -> Run:
-    problem = experiment.problem()
-
     def params(prefix: str) -> Params:
         return tuple(
             Layer(
@@ -157,6 +153,7 @@ def _from_arrays(
     losses = _expect(arrays, "losses", np.empty(problem.schedule.updates))
     return Run(
         experiment=experiment,
+        problem=problem,
         implementation=record.implementation,
         trajectory=Trajectory(
             losses=losses,

@@ -9,6 +9,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..contract import LOSS_KINDS
+from ..experiments.accuracy import CLOSE, THRESHOLD
 from ..experiments.accuracy import predictions as interpreted
 from ..experiments.runner import Run
 from ..plotting import COLOURS, DASHES, STYLE, Drawing
@@ -18,11 +20,6 @@ from ..verdict.compare_runs import loss_differences
 _CLASS_COLOURS, _CLASS_MARKERS = ("#D55E00", "#0072B2"), ("o", "s")
 # Not quite black and white, which turn with light and dark in the page: these lie on colours.
 _LINE, _EDGE = "#010101", "#fefefe"
-LOSSES = {
-    "mse": "MSE",
-    "binary_cross_entropy": "binary cross-entropy",
-    "softmax_cross_entropy": "softmax cross-entropy",
-}
 _POINTS = 400
 _GRID = 81
 
@@ -30,7 +27,7 @@ _GRID = 81
 def drawings(runs: Sequence[Run]) -> dict[str, Drawing]:
     """The figures of one experiment, by kind."""
     found = {}
-    problem = runs[0].experiment.problem()
+    problem = runs[0].problem
     if problem.network.input_shape == (2,) and problem.targets.shape[1] == 1:
         found["predictions"] = predictions(runs)
         homework = runs[0].experiment.homework
@@ -47,7 +44,7 @@ def predictions(runs: Sequence[Run]) -> Figure:
 
     A point further than 0.1 from its label has a ring around it. Only for two inputs and one output.
     """
-    problem = runs[0].experiment.problem()
+    problem = runs[0].problem
     panels: list[tuple[str, np.ndarray, np.ndarray | None]] = [
         ("ground truth", problem.targets, None)
     ]
@@ -62,7 +59,7 @@ def predictions(runs: Sequence[Run]) -> Figure:
         ):
             _scatter(axes, problem.inputs, values[:, 0])
             if targets is not None:
-                missed = np.abs(values - targets)[:, 0] >= 0.1
+                missed = np.abs(values - targets)[:, 0] >= CLOSE
                 axes.plot(*problem.inputs[missed].T, "o", ms=10, mfc="none", mec="black")
             axes.set_title(title)
             axes.set_aspect("equal")
@@ -80,7 +77,7 @@ def boundaries(runs: Sequence[Run]) -> Figure:
     Computed by the reference from the weights that each run kept. Only for two inputs and one output.
     """
     experiment = runs[0].experiment
-    problem = experiment.problem()
+    problem = runs[0].problem
     per_epoch = problem.schedule.updates_per_epoch
     kept = sorted(runs[0].trajectory.kept)
     starts = [update for update in kept if update == 0 or update - 1 not in kept]
@@ -106,8 +103,8 @@ def boundaries(runs: Sequence[Run]) -> Figure:
                     vmin=0,
                     vmax=1,
                 )
-                if plane.min() < 0.5 < plane.max():
-                    axes.contour(ticks, ticks, plane, [0.5], colors=_LINE, linewidths=1)
+                if plane.min() < THRESHOLD < plane.max():
+                    axes.contour(ticks, ticks, plane, [THRESHOLD], colors=_LINE, linewidths=1)
                 _scatter(axes, problem.inputs, problem.targets[:, 0], size=3)
                 axes.grid(visible=False)
             row[0].set_ylabel(f"epoch {update // per_epoch}")
@@ -119,7 +116,7 @@ def boundaries(runs: Sequence[Run]) -> Figure:
 
 def _scatter(axes: mpl.axes.Axes, inputs: np.ndarray, values: np.ndarray, size: float = 4) -> None:
     for label in (0, 1):
-        chosen = (values > 0.5) == label
+        chosen = (values > THRESHOLD) == label
         axes.plot(
             *inputs[chosen].T,
             _CLASS_MARKERS[label],
@@ -148,7 +145,9 @@ def losses(runs: Sequence[Run]) -> Figure:
                 lw=max(6 - 2 * index, 1.5),
                 label=run.implementation,
             )
-        axes.set(xscale="log", yscale="log", xlabel="epoch", ylabel=f"loss ({LOSSES[loss]})")
+        axes.set(
+            xscale="log", yscale="log", xlabel="epoch", ylabel=f"loss ({LOSS_KINDS[loss].title})"
+        )
         axes.minorticks_off()
         axes.legend()
     return figure

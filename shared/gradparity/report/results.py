@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__, registry
+from ..contract import LOSS_KINDS
 from ..experiments.accuracy import accuracy, predictions
 from ..experiments.experiment import Experiment
 from ..experiments.runner import Run, run
@@ -18,18 +19,16 @@ from ..experiments.schema import TrainingSection
 from ..plotting import Drawing
 from ..verdict.agreement import Agreement, judge_all
 from ..verdict.case import sampled_updates, teacher_forced
-from ..verdict.compare_runs import loss_differences, weight_distances
+from ..verdict.compare_runs import PARTED, loss_differences, weight_distances
 from ..verdict.judge import Verdict, combine
 from ..verdict.kept_run import RunVerdict, judge_run, surroundings
-from .figures import LOSSES, drawings, epoch_losses
+from .figures import drawings, epoch_losses
 
 SCHEMA = 1
 DTYPES = ("float64", "float32")
 """Every experiment's steps are judged in both, whichever it trains in."""
 
 _TABLE_STRIDE = 1000
-_APART = 1e-3
-"""Losses that differ by more than this, relatively, are said to have parted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +53,10 @@ _load = cache(registry.load)
 def work_out(experiment: Experiment, targets: Sequence[str]) -> Result:
     """Train `experiment` in each implementation, and judge."""
     implementations = {target.name: target for target in map(_load, targets)}
-    runs = [run(implementation, experiment) for implementation in implementations.values()]
     dtypes = sorted(DTYPES, key=lambda dtype: dtype != experiment.dtype)
     problems = [experiment.model_copy(update={"dtype": dtype}).problem() for dtype in dtypes]
-    envelope = surroundings(experiment)
+    runs = [run(target, experiment, problems[0]) for target in implementations.values()]
+    envelope = surroundings(problems[0])
     snapshots = {
         update: envelope.reference[update]
         for update in sampled_updates(problems[0].schedule.updates)
@@ -82,17 +81,17 @@ def summarise(results: Sequence[Result], implementations: Sequence[str]) -> dict
 
 def _experiment(result: Result) -> dict[str, Any]:
     experiment, runs = result.experiment, result.runs
-    problem = experiment.problem()
+    problem = runs[0].problem
     homework = experiment.homework
     return {
         "name": experiment.name,
         "title": experiment.title,
         "about": experiment.about,
-        "fingerprint": experiment.fingerprint,
+        "fingerprint": experiment.fingerprint_of(problem),
         "settings": {
             "dataset": f"{experiment.dataset.name}, {len(problem.inputs)} points",
             "network": str(problem.network),
-            "loss": LOSSES[experiment.network.loss],
+            "loss": LOSS_KINDS[experiment.network.loss].title,
             "dtype": experiment.dtype,
             "optimizer": _rule(experiment.training),
             "learning_rate": experiment.training.learning_rate,
@@ -156,7 +155,7 @@ def _loss_table(result: Result) -> list[dict[str, Any]]:
 def _apart(a: Run, b: Run) -> dict[str, Any]:
     """How far two free runs move from each other."""
     differences = loss_differences(a, b)
-    differing, parted = np.flatnonzero(differences != 0), np.flatnonzero(differences > _APART)
+    differing, parted = np.flatnonzero(differences != 0), np.flatnonzero(differences > PARTED)
     u = float(np.finfo(a.experiment.dtype).eps) / 2
     return {
         "runs": [a.implementation, b.implementation],

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import numpy as np
 
 from ..contract import (
+    LOSS_KINDS,
     SGD,
     Activation,
     Adagrad,
@@ -97,7 +98,7 @@ class Setting:
             decoupled=decoupled,
         )
         update = int(rng.integers(schedule.updates))
-        if self.network.loss == "softmax_cross_entropy":
+        if LOSS_KINDS[self.network.loss].link == "softmax":
             targets = _distribution(rng, targets)
         if any(layer.activation in ("relu", "leaky_relu") for layer in self.network.layers):
             inputs[rng.random(self.samples) < 0.2] = 0.0  # a kink is met exactly, or never
@@ -173,7 +174,7 @@ def random_setting_of_any_kind(rng: np.random.Generator) -> Setting:
             layers.append(Conv(channels, kernel, stride, padding, **options()))
     layers += [Dense(int(n), **options()) for n in rng.integers(1, 17, int(rng.integers(1, 4)))]
     loss: Any = str(rng.choice(get_args(Loss)))
-    if loss != "mse":
+    if LOSS_KINDS[loss].takes_logits:
         last = layers[-1]
         assert isinstance(last, Dense)
         layers[-1] = Dense(last.units, "identity", last.bias)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..errors import InputError
+from ..processes import ONE_THREAD
 from .members import Job, Member, train_chunk
 from .plan import Chunk
 
@@ -17,7 +18,6 @@ LOCAL = "local"
 _WORKERS = 2
 _RETRIES = 3
 _PATIENCE = "10s"
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def in_this_process(jobs: Mapping[Chunk, Job]) -> Iterator[tuple[Chunk, list[Member]]]:
@@ -50,7 +50,7 @@ def on_dask(address: str) -> Engine:
         with distributed.LocalCluster(
             n_workers=_WORKERS,
             threads_per_worker=1,
-            env=_ONE_THREAD,
+            env=dict(ONE_THREAD),
             dashboard_address=None,
             silence_logs=logging.CRITICAL,
         ) as cluster:

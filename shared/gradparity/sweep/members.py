@@ -9,7 +9,6 @@ from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from .. import registry
 from ..contract import Batch, Network, Params, map_params, tensors
@@ -19,6 +18,7 @@ from ..experiments.experiment import Experiment
 from ..experiments.initial import initial_params
 from ..guarded import Guarded
 from ..problem import Problem
+from ..processes import one_quiet_thread
 from ..reference.passes import evaluate
 
 _ROUND = (1000, 2000, 5000, 10_000)
@@ -100,7 +100,7 @@ def train_chunk(job: Job) -> list[Member]:
     updates = {
         epoch: epoch * schedule.updates_per_epoch for epoch in check_epochs(job.experiment, numbers)
     }
-    with threadpool_limits(limits=1), np.errstate(all="ignore"):
+    with one_quiet_thread():
         ensemble = target.train_ensemble(
             problem.network,
             problem.params,

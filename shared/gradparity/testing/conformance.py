@@ -5,14 +5,13 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from ..check.answer import TargetRaisedError, answer
 from ..check.loading import load
 from ..check.observing import configurations
 from ..check.target import Target
+from ..processes import one_quiet_thread
 from ..verdict.judge import Verdict
 from ..verdict.observation import Observation
 from . import assert_parity
@@ -38,7 +37,7 @@ def pytest_generate_tests(metafunc: Any) -> None:
 
 def test_step(target: Target, case: Any) -> None:
     """Activations, loss, gradients and updates lie within the bound."""
-    with threadpool_limits(limits=1), np.errstate(all="ignore"):
+    with one_quiet_thread():
         answered = answer(target, case)
         if isinstance(answered.error, TargetRaisedError):
             pytest.fail(f"not judged: {answered.error}", pytrace=False)

@@ -9,10 +9,8 @@ from itertools import combinations
 from statistics import median
 from typing import Any
 
-import numpy as np
-from threadpoolctl import threadpool_limits
-
 from ..contract import Implementation
+from ..processes import one_quiet_thread
 from .case import Case
 from .judge import PHASES, Finding, Phase, Verdict, combine, judge
 
@@ -129,7 +127,7 @@ def judge_all(
     """Judge each implementation against the oracle, and every two against each other, on cases with their names."""
     agreement = Agreement()
     # As in the runner: the networks are tiny, and what overflows is judged, not warned of.
-    with threadpool_limits(limits=1), np.errstate(over="ignore", invalid="ignore"):
+    with one_quiet_thread():
         for where, case in cases:
             agreement.steps += 1
             expected, bound = case.expect()

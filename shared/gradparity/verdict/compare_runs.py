@@ -12,6 +12,9 @@ from ..experiments.runner import Run
 from .judge import Verdict, combine
 from .kept_run import RunVerdict, judge_run, surroundings
 
+PARTED = 1e-3
+"""Losses that differ by more than this, relatively, are said to have diverged."""
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -41,13 +44,13 @@ def compare(a: Run, b: Run) -> Comparison:
     Raises:
         InputError: they are not runs of one experiment.
     """
-    if a.experiment.fingerprint != b.experiment.fingerprint:
+    ours, theirs = (run.experiment.fingerprint_of(run.problem) for run in (a, b))
+    if ours != theirs:
         raise InputError(
-            f"the runs are of different experiments, '{a.experiment.name}' "
-            f"({a.experiment.fingerprint[:12]}) and '{b.experiment.name}' "
-            f"({b.experiment.fingerprint[:12]}): nothing to compare"
+            f"the runs are of different experiments, '{a.experiment.name}' ({ours[:12]}) and "
+            f"'{b.experiment.name}' ({theirs[:12]}): nothing to compare"
         )
-    around = surroundings(a.experiment)
+    around = surroundings(a.problem)
     differing = np.flatnonzero(a.trajectory.losses != b.trajectory.losses)
     return Comparison(
         run_verdicts=(judge_run(a, around), judge_run(b, around)),

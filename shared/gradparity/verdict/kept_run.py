@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..contract import Schedule, tensors
-from ..experiments.experiment import Experiment
 from ..experiments.runner import Run, kept_updates
+from ..problem import Problem
 from ..reference.step import StepValues
 from .case import Case, sampled_updates, steps_of
 from .free_run import Envelope, FreeRun, envelope, judge_free_run
@@ -51,32 +51,30 @@ def judge_run(run: Run, around: Envelope) -> RunVerdict:
         return RunVerdict(_same_start(run), (*_steps(run), *_end(run)), free_run)
 
 
-def surroundings(experiment: Experiment) -> Envelope:
-    """The envelope of an experiment's runs at the update counts that they keep, and at those whose steps are judged."""
-    problem = experiment.problem()
+def surroundings(problem: Problem) -> Envelope:
+    """The envelope of a problem's runs at the update counts that they keep, and at those whose steps are judged."""
     updates = problem.schedule.updates
     return envelope(problem, (*kept_updates(updates), *sampled_updates(updates)))
 
 
 def _same_start(run: Run) -> bool:
-    initial = run.experiment.problem().params
     start = run.trajectory.kept.get(0)
     return start is not None and all(
         np.array_equal(ours, theirs)
-        for ours, theirs in zip(tensors(initial), tensors(start.params), strict=True)
+        for ours, theirs in zip(tensors(run.problem.params), tensors(start.params), strict=True)
     )
 
 
 def _steps(run: Run) -> Iterator[tuple[int, Finding]]:
     kept = run.trajectory.kept
-    for case, seen in steps_of(run.experiment.problem(), kept, run.trajectory.losses):
+    for case, seen in steps_of(run.problem, kept, run.trajectory.losses):
         expected, bound = case.expect()
         for finding in judge(case.params, seen, expected, bound, slack=case.oracle_slack):
             yield case.update, finding
 
 
 def _end(run: Run) -> Iterator[tuple[int, Finding]]:
-    problem, trajectory = run.experiment.problem(), run.trajectory
+    problem, trajectory = run.problem, run.trajectory
     everything = replace(problem, schedule=Schedule(problem.schedule.learning_rate, epochs=1))
     params, state = trajectory.final
     case = Case.of(everything, params, 0, {})

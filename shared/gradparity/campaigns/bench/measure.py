@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +15,7 @@ from threadpoolctl import threadpool_info
 
 from ... import registry
 from ...device import CPU, use_device
+from ...processes import answer
 from .limit import Run, c_loop, matmuls
 from .peers import PEERS, keras_fit, there
 from .workloads import TINY, Workload
@@ -114,25 +113,19 @@ def kernels() -> list[str]:
     ]
 
 
-def main(place: str) -> None:
-    """Do what is asked for in the file, and leave the answer in its stead."""
-    asked = json.loads(Path(place).read_text())
+def work(asked: dict[str, Any]) -> Any:
+    """The start-up cost of an implementation, or the times of all candidates on a workload, as asked."""
     if hasattr(os, "sched_setaffinity"):  # Linux
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     if asked["device"] != CPU:
         use_device(asked["device"])
-    answer: Any
     with np.errstate(all="ignore"):
         if "start_up" in asked:
-            answer = start_up(asked["start_up"])
-        else:
-            workload = Workload(
-                **asked["workload"] | {"widths": tuple(asked["workload"]["widths"])}
-            )
-            rows = measure(workload, asked["targets"], asked["rounds"], asked["keras"])
-            answer = {"rows": rows, "kernels": kernels()}
-    Path(place).write_text(json.dumps(answer))
+            return start_up(asked["start_up"])
+        workload = Workload(**asked["workload"] | {"widths": tuple(asked["workload"]["widths"])})
+        rows = measure(workload, asked["targets"], asked["rounds"], asked["keras"])
+        return {"rows": rows, "kernels": kernels()}
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    answer(work)

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...device import CPU, use_device
-from ...errors import InputError
-from ...machine import machine, versions
+from ...processes import ask
 from .measure import C_LOOP, MATMULS
 from .peers import KERAS, there
+from .record import BENCH
 from .workloads import with_keras, workloads
 
-BENCH = "bench.json"
 TARGETS = ("numpy", "numpy-tuned", "torch", "torch-tuned", "jax", "jax-tuned")
 """What is timed unless told otherwise; the bit-for-bit variants are not about speed."""
 
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+_WORKER = "gradparity.campaigns.bench.measure"
 
 
 def bench(
@@ -45,19 +37,21 @@ def bench(
     for target in targets:
         progress(f"start of {target}")
         began = time.perf_counter()
-        cost = _in_process({"start_up": target, "device": device})
+        cost = ask(_WORKER, {"start_up": target, "device": device})
         start_up[target] = {"seconds": time.perf_counter() - began} | cost
     results = []
     for workload in workloads(quick=quick):
         progress(str(workload))
         asked = {"workload": asdict(workload), "rounds": rounds, "device": device}
-        found = _in_process({**asked, "targets": list(targets), "keras": None})
+        found = ask(_WORKER, {**asked, "targets": list(targets), "keras": None})
         rows = summary(found["rows"], workload.steps)
         if not quick and there("keras") and (fewer := with_keras(workload)):
             for backend in KERAS:
                 asked["workload"] = asdict(fewer)
-                alone = _in_process(
-                    {**asked, "targets": [], "keras": backend}, KERAS_BACKEND=backend
+                alone = ask(
+                    _WORKER,
+                    {**asked, "targets": [], "keras": backend},
+                    {"KERAS_BACKEND": backend},
                 )
                 rows.append(summary(alone["rows"], fewer.steps)[-1])
         results.append(
@@ -71,19 +65,12 @@ def bench(
                 "kernels": found["kernels"],
             }
         )
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": machine(),
-        "versions": versions(),
-        "device": on,
-        "minutes": round((time.perf_counter() - begin) / 60, 1),
-        "command": f"gradparity bench --rounds {rounds}"
-        + (" --quick" if quick else "")
-        + (f" --device {device}" if device != CPU else "")
-        + "".join(f" --impl {target}" for target in targets if tuple(targets) != TARGETS),
-        "start_up": start_up,
-        "workloads": results,
-    }
+    command = f"gradparity bench --rounds {rounds}"
+    command += " --quick" if quick else ""
+    command += f" --device {device}" if device != CPU else ""
+    if tuple(targets) != TARGETS:
+        command += "".join(f" --impl {target}" for target in targets)
+    return BENCH.record(begin, command, device=on, start_up=start_up, workloads=results)
 
 
 def summary(rows: Sequence[dict[str, Any]], steps: int) -> list[dict[str, Any]]:
@@ -108,20 +95,3 @@ def summary(rows: Sequence[dict[str, Any]], steps: int) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def _in_process(asked: dict[str, Any], **environment: str) -> Any:
-    with tempfile.TemporaryDirectory(prefix="gradparity-bench-") as folder:
-        place = Path(folder) / "asked.json"
-        place.write_text(json.dumps(asked))
-        done = subprocess.run(
-            [sys.executable, "-m", "gradparity.campaigns.bench.measure", str(place)],
-            env={**os.environ, **_ONE_THREAD, **environment},
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-            raise InputError(f"the benchmark's process ended with status {done.returncode}: {last}")
-        return json.loads(place.read_text())

@@ -1,4 +1,4 @@
-"""The attribution ladder: one cause after the other is taken away, and each alone is left in."""
+"""Which cause has which difference: the causes are removed one after the other, and all but each one."""
 
 from __future__ import annotations
 
@@ -12,38 +12,50 @@ from ...contract import DType
 from ...experiments.experiment import Experiment
 from ...registry import PLAIN
 from ...verdict.kept_run import surroundings
-from .recording import Course, distance, first_difference
-from .worker import Cause, Task, courses
+from .recording import Recording, distance, first_difference
+from .worker import Cause, Task, record
 
-ALL: tuple[Cause, ...] = get_args(Cause)
-UPWARDS: tuple[tuple[Cause, ...], ...] = tuple(ALL[:count] for count in range(len(ALL) + 1))
-WITHOUT: tuple[tuple[Cause, ...], ...] = tuple(
-    tuple(cause for cause in ALL if cause != left_out) for left_out in ALL
+CAUSES: tuple[Cause, ...] = get_args(Cause)
+ONE_BY_ONE: tuple[tuple[Cause, ...], ...] = tuple(
+    CAUSES[:count] for count in range(len(CAUSES) + 1)
 )
-RUNGS: tuple[tuple[Cause, ...] | None, ...] = (*dict.fromkeys((*UPWARDS, *WITHOUT)), None)
-"""What is made alike; None: the exact variants, rounded in one place."""
+"""The causes that are removed: none, then one more each time."""
+
+ALL_BUT_ONE: tuple[tuple[Cause, ...], ...] = tuple(
+    tuple(cause for cause in CAUSES if cause != left) for left in CAUSES
+)
+"""The causes that are removed where a single one is left, in the order of `CAUSES`."""
+
+VARIANTS: tuple[tuple[Cause, ...] | None, ...] = (
+    *dict.fromkeys((*ONE_BY_ONE, *ALL_BUT_ONE)),
+    None,
+)
+"""The arithmetic that is compared, by the causes that are removed from it; None: the exact variants."""
 
 
-def climb(
+def attribute(
     experiments: Sequence[Experiment], progress: Callable[[str], None] = lambda _: None
 ) -> list[dict[str, Any]]:
-    """Train each experiment in both dtypes on every rung; for every two frameworks, where they part and how far."""
+    """Train each experiment in both dtypes and every variant, and compare every two frameworks.
+
+    For each pair: where they first differ, and how far apart they end.
+    """
     results: list[dict[str, Any]] = []
     for one in experiments:
         for dtype in get_args(DType):
-            setting = one.model_copy(update={"dtype": dtype})
+            problem = one.model_copy(update={"dtype": dtype}).problem()
             results.append(
                 {
                     "experiment": one.name,
                     "dtype": dtype,
                     "updates": one.training.epochs,
-                    "chaotic_from_update": surroundings(setting).chaotic_from,
-                    "rungs": [],
+                    "chaotic_from_update": surroundings(problem).chaotic_from,
+                    "variants": [],
                 }
             )
             progress(f"{one.name} in {dtype}: is it chaotic?")
     described = {one.name: one.model_dump(mode="json") for one in experiments}
-    for alike in RUNGS:
+    for alike in VARIANTS:
         # The exact variants know no other dtype.
         able = [r for r in results if alike is not None or r["dtype"] == "float32"]
         wanted = [described[r["experiment"]] | {"dtype": r["dtype"]} for r in able]
@@ -57,7 +69,7 @@ def climb(
                 }
                 for a, b in combinations(PLAIN, 2)
             ]
-            result["rungs"].append({"alike": alike, "pairs": pairs})
+            result["variants"].append({"alike": alike, "pairs": pairs})
     return results
 
 
@@ -66,12 +78,12 @@ def _trained(
     alike: Sequence[Cause] | None,
     experiments: Sequence[dict[str, Any]],
     progress: Callable[[str], None],
-) -> list[Course]:
-    """The whole course of each experiment: the plain variant where nothing is alike."""
+) -> list[Recording]:
+    """Every update of each experiment: by the plain implementation where no cause is removed."""
     target = f"{framework}-exact" if alike is None else framework
     tasks = [
         Task(target, one, tuple(range(one["training"]["epochs"] + 1)), alike or None)
         for one in experiments
     ]
-    with TemporaryDirectory(prefix="gradparity-ladder-") as folder:
-        return [course for course, _ in courses(tasks, Path(folder), progress)]
+    with TemporaryDirectory(prefix="gradparity-") as folder:
+        return [recording for recording, _ in record(tasks, Path(folder), progress)]

@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ...experiments.experiment import Experiment
-from .recording import Course, first_difference
-from .worker import Task, courses
+from .recording import Recording, first_difference
+from .worker import Task, record
 
 EXACT = ("numpy-exact", "torch-exact", "jax-exact")
 _POINTS = 10
@@ -32,9 +32,9 @@ def compare_exact(
     runs = [(one, seed, _points(one)) for one in experiments for seed in range(seeds)]
     found = {}
     for target in targets:
-        with TemporaryDirectory(prefix="gradparity-ladder-") as folder:
+        with TemporaryDirectory(prefix="gradparity-") as folder:
             tasks = [Task(target, in_float32(one, seed), keep) for one, seed, keep in runs]
-            found[target] = courses(tasks, Path(folder), progress)
+            found[target] = record(tasks, Path(folder), progress)
     results = []
     for at, (one, seed, keep) in enumerate(runs):
         trained = {target: found[target][at][0] for target in targets}
@@ -51,7 +51,7 @@ def compare_exact(
                 "updates": keep[-1],
                 "identical": not differences,
                 "differences": differences,
-                "sha256": {target: course.digests() for target, course in trained.items()},
+                "sha256": {target: one.digests() for target, one in trained.items()},
                 "seconds": {target: round(found[target][at][1], 2) for target in targets},
             }
         )
@@ -65,7 +65,7 @@ def _points(experiment: Experiment) -> tuple[int, ...]:
 
 
 def _locate(
-    experiment: dict[str, Any], pair: Sequence[str], trained: Sequence[Course]
+    experiment: dict[str, Any], pair: Sequence[str], trained: Sequence[Recording]
 ) -> dict[str, Any] | None:
     """The first difference, found by training the two again with every step kept where it lies."""
     seen = first_difference(*trained)
@@ -76,7 +76,7 @@ def _locate(
     keep = tuple(range(before, min(seen["update"] + 1, int(points[-1])) + 1))
     again = []
     for target in pair:
-        with TemporaryDirectory(prefix="gradparity-ladder-") as folder:
-            ((course, _),) = courses([Task(target, experiment, keep)], Path(folder))
-            again.append(course)
+        with TemporaryDirectory(prefix="gradparity-") as folder:
+            ((recording, _),) = record([Task(target, experiment, keep)], Path(folder))
+            again.append(recording)
     return first_difference(*again) or seen | {"after": before}

@@ -1,4 +1,4 @@
-"""The course of a training run, compared by its bits."""
+"""Recordings of training runs, compared by their bits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...contract import Trajectory
 
 
 @dataclass(frozen=True, eq=False)
-class Course:
+class Recording:
     """Losses and weights along a run.
 
     Attributes:
@@ -28,8 +28,8 @@ class Course:
     tensors: dict[str, np.ndarray]
 
     @classmethod
-    def of(cls, run: Trajectory) -> Course:
-        """That of a run that kept weights."""
+    def of(cls, run: Trajectory) -> Recording:
+        """Record a run that kept weights."""
         tensors = {
             f"{at}.{name}": np.stack([getattr(kept.params[at], name) for kept in run.kept.values()])
             for at, layer in enumerate(run.final.params)
@@ -43,7 +43,7 @@ class Course:
         np.savez(path, losses=self.losses, points=self.points, allow_pickle=False, **self.tensors)
 
     @classmethod
-    def load(cls, path: Path) -> Course:
+    def load(cls, path: Path) -> Recording:
         """Read what `save` wrote."""
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
@@ -60,17 +60,17 @@ class Course:
         }
 
 
-def first_difference(a: Course, b: Course) -> dict[str, Any] | None:
+def first_difference(a: Recording, b: Recording) -> dict[str, Any] | None:
     """The first update count at which a bit differs, of a weight or of a loss, and there the first entry.
 
     The loss at an update count is that of the weights there. None if all bits are the same.
     """
     if not np.array_equal(a.points, b.points) or len(a.losses) != len(b.losses):
-        raise ValueError("courses of different runs")
+        raise ValueError("recordings of different runs")
     return min(_differences(a, b), key=lambda found: found["update"], default=None)
 
 
-def _differences(a: Course, b: Course) -> Iterator[dict[str, Any]]:
+def _differences(a: Recording, b: Recording) -> Iterator[dict[str, Any]]:
     """The first one of each tensor, and of the losses."""
     pairs = [(name, a.points, tensor, b.tensors[name]) for name, tensor in a.tensors.items()]
     pairs += [("loss", np.arange(len(a.losses)), a.losses, b.losses)]
@@ -82,11 +82,11 @@ def _differences(a: Course, b: Course) -> Iterator[dict[str, Any]]:
             yield {"update": int(points[at]), "tensor": name, "index": index, "values": values}
 
 
-def distance(a: Course, b: Course) -> float:
+def distance(a: Recording, b: Recording) -> float:
     """‖w_a - w_b‖ / ‖w_b‖ over all weights after the last update."""
     ours, theirs = (
-        np.concatenate([tensor[-1].ravel() for tensor in course.tensors.values()], dtype=np.float64)
-        for course in (a, b)
+        np.concatenate([tensor[-1].ravel() for tensor in one.tensors.values()], dtype=np.float64)
+        for one in (a, b)
     )
     return float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))
 

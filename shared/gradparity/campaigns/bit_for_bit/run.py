@@ -1,44 +1,40 @@
-"""Carry the ladder out and store what came of it."""
+"""Compare the exact variants bit for bit, attribute what differs between the plain ones, and store both."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
 from ... import registry
 from ...contract import DType
 from ...experiments import experiment
-from ...files import replace_files
-from ...machine import machine, versions
-from .attribution import RUNGS, climb
+from .attribution import VARIANTS, attribute
 from .exact_variants import EXACT, compare_exact
+from .record import BIT_FOR_BIT
 
-LADDER = "ladder.json"
 CORE = ("linear", "xor", "linear-half-rate", "xor-half-rate", "linear-wide", "xor-wide")
 ATTRIBUTED = ("xor-half-rate", "linear")
 """A regular experiment and a chaotic one."""
 
 
 def steps(seeds: int, core: Sequence[str] = CORE, attributed: Sequence[str] = ATTRIBUTED) -> int:
-    """How many steps the ladder reports."""
+    """How many steps `bit_for_bit` reports."""
     settings = len(attributed) * len(get_args(DType))
     exact = len(attributed)  # in float32 only
-    per_framework = len(core) * seeds + settings * (len(RUNGS) - 1) + exact
+    per_framework = len(core) * seeds + settings * (len(VARIANTS) - 1) + exact
     return per_framework * len(EXACT) + settings
 
 
-def ladder(
+def bit_for_bit(
     folder: Path,
     seeds: int,
     progress: Callable[[str], None] = lambda _: None,
     core: Sequence[str] = CORE,
     attributed: Sequence[str] = ATTRIBUTED,
 ) -> dict[str, Any]:
-    """Compare the exact variants on `seeds` initial seeds of each core experiment, climb the ladder, and store both.
+    """Compare the exact variants on `seeds` initial seeds of each core experiment, attribute, and store both results.
 
     Raises:
         InputError: a framework is missing.
@@ -46,16 +42,11 @@ def ladder(
     for target in EXACT:
         registry.load(target)  # what is missing is said before the work begins
     begin = time.perf_counter()
-    exact = compare_exact([experiment.load(name) for name in core], seeds, progress=progress)
-    attribution = climb([experiment.load(name) for name in attributed], progress)
-    result = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": machine(),
-        "versions": versions(),
-        "minutes": round((time.perf_counter() - begin) / 60, 1),
-        "command": f"gradparity ladder --seeds {seeds}",
-        "exact": exact,
-        "attribution": attribution,
-    }
-    replace_files(folder, {LADDER: (json.dumps(result, indent=1) + "\n").encode()})
-    return result
+    record = BIT_FOR_BIT.record(
+        begin,
+        f"gradparity bit-for-bit --seeds {seeds}",
+        exact=compare_exact([experiment.load(name) for name in core], seeds, progress=progress),
+        attribution=attribute([experiment.load(name) for name in attributed], progress),
+    )
+    BIT_FOR_BIT.write(folder / BIT_FOR_BIT.file, record)
+    return record

@@ -1,4 +1,4 @@
-"""What the ladder found, in rows of words: for the terminal and the report."""
+"""The results in rows of words, for the terminal and the report."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...tables import Table
-from .attribution import ALL, UPWARDS, WITHOUT
+from .attribution import ALL_BUT_ONE, CAUSES, ONE_BY_ONE
 
 Found = Mapping[str, Any]
 WORDS = {"sigmoid": "σ", "order": "order of sums", "fused": "multiply-adds"}
 ROUNDED = "rounded in one place: the exact variants"
 
 
-class Rung(NamedTuple):
-    """What was made alike, as such and in words, and what came of it for every two frameworks."""
+class Variant(NamedTuple):
+    """The causes that were removed, as such and in words, and the result for every two frameworks."""
 
     alike: Sequence[str] | None
     label: str
@@ -22,11 +22,11 @@ class Rung(NamedTuple):
 
 
 def tables(found: Found) -> tuple[Table, Table]:
-    """The exact variants, and the ladder."""
-    return exact(found["exact"]), attribution(found["attribution"])
+    """The exact variants, and the attribution."""
+    return exact_table(found["exact"]), attribution_table(found["attribution"])
 
 
-def exact(runs: Sequence[Found]) -> Table:
+def exact_table(runs: Sequence[Found]) -> Table:
     """A row for each experiment: how many seeds end the same to the last bit, and how long a run takes."""
     targets = list(runs[0]["sha256"])
     rows = []
@@ -67,37 +67,37 @@ def where(difference: Found) -> str:
     return f"first differ at epoch {difference['update']}{between}: {entry}: {values}"
 
 
-def climbed(setting: Found) -> list[Rung]:
-    """The rungs of one experiment in one dtype, a cause fewer with each; last the exact variants, if there are any."""
+def one_by_one(setting: Found) -> list[Variant]:
+    """The variants of one experiment in one dtype, a cause fewer in each; last the exact ones, if there are any."""
     known = _by_alike(setting)
-    rungs = [Rung(alike, _words(alike), known[alike]) for alike in UPWARDS]
-    return rungs if None not in known else [*rungs, Rung(None, ROUNDED, known[None])]
+    variants = [Variant(alike, _words(alike), known[alike]) for alike in ONE_BY_ONE]
+    return variants if None not in known else [*variants, Variant(None, ROUNDED, known[None])]
 
 
-def left_in(setting: Found) -> dict[str, Rung]:
-    """Each cause alone, where all others are taken away."""
+def each_alone(setting: Found) -> dict[str, Variant]:
+    """The variants in which a single cause is left, by that cause."""
     known = _by_alike(setting)
     return {
-        cause: Rung(alike, f"all but {WORDS[cause]}", known[alike])
-        for cause, alike in zip(ALL, WITHOUT, strict=True)
+        cause: Variant(alike, f"all but {WORDS[cause]}", known[alike])
+        for cause, alike in zip(CAUSES, ALL_BUT_ONE, strict=True)
     }
 
 
-def attribution(settings: Sequence[Found]) -> Table:
-    """Rows of every experiment and dtype, rung by rung: where every two frameworks part, and how far they end."""
+def attribution_table(settings: Sequence[Found]) -> Table:
+    """A row for each variant of an experiment in a dtype: where every two frameworks first differ, how far they end."""
     rows = [
-        [setting["experiment"], setting["dtype"], rung.label, *map(_parted, rung.pairs)]
+        [setting["experiment"], setting["dtype"], variant.label, *map(_parted, variant.pairs)]
         for setting in settings
-        for rung in (*climbed(setting), *left_in(setting).values())
+        for variant in (*one_by_one(setting), *each_alone(setting).values())
     ]
-    pairs = settings[0]["rungs"][0]["pairs"]
+    pairs = settings[0]["variants"][0]["pairs"]
     return Table(["experiment", "dtype", "alike", *(" – ".join(p["pair"]) for p in pairs)], rows)
 
 
 def _by_alike(setting: Found) -> dict[tuple[str, ...] | None, Sequence[Found]]:
     return {
-        None if rung["alike"] is None else tuple(rung["alike"]): rung["pairs"]
-        for rung in setting["rungs"]
+        None if one["alike"] is None else tuple(one["alike"]): one["pairs"]
+        for one in setting["variants"]
     }
 
 

@@ -4,39 +4,42 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 
 import numpy as np
 
+from ...processes import in_chunks, spawned_for_each
 from ...suites.core import core_suite
 from ...suites.extended import extended_suite
 from ...suites.random_networks import random_setting, random_setting_of_any_kind
 from ...verdict.judge import Verdict
-from ..processes import DRAWS, in_processes, store
-from .faults import EXTENDED, Fault, Plant
-from .faults import FAULTS as PLANTED
-from .faults import pairs as fault_pairs
+from ..random_networks.run import DRAWS
+from .faults import EXTENDED, FAULTS, Fault, Plant, pairs
+from .record import PLANTED_FAULTS
 from .scoreboard import Outcome, Score, score
 from .scoreboard import planted as layers_of
 
-FAULTS = "faults.json"
 
-
-def faults(
-    networks: int, seed: int, folder: Path, progress: Callable[[str], None] = lambda _: None
+def planted_faults(
+    networks: int,
+    seed: int,
+    folder: Path,
+    progress: Callable[[str], None] = lambda _: None,
+    executor: Callable[[], Executor] = spawned_for_each,
 ) -> Verdict:
-    """Plant every fault, on the vetted suites and on random networks, and store what was caught and how it was called.
+    """Plant every fault, on the vetted suites and on random networks, and store what was caught and how it was named.
 
     Agree: on the suites every fault was caught, and nowhere was one called by a wrong name.
     """
     begin = time.perf_counter()
     suites: dict[str, dict[str, Score]] = {"single": {}, "pairs": {}, "features": {}}
     random: dict[str, dict[str, Score]] = {"random": {}, "random_features": {}}
-    for chunk, part in in_processes(on_suites, len(planted_faults()), chunk=60):
+    for chunk, part in in_chunks(on_suites, len(all_faults()), chunk=60, executor=executor):
         for name, table in part.items():
             suites[name] |= table
         progress(f"faults on the suites, {chunk[-1] + 1}")
-    for chunk, part in in_processes(on_random_networks, networks, seed):
+    for chunk, part in in_chunks(on_random_networks, networks, seed, executor=executor):
         for name, table in part.items():
             for fault, one in table.items():
                 random[name].setdefault(fault, Score()).merge(one)
@@ -45,11 +48,9 @@ def faults(
     scores = [one for table in (suites | random).values() for one in table.values()]
     misnamed = sum(one.outcomes[Outcome.MISNAMED] for one in scores)
     missed = sum(one.missed for table in suites.values() for one in table.values())
-    store(
-        folder,
-        FAULTS,
+    record = PLANTED_FAULTS.record(
         begin,
-        command=f"gradparity faults --networks {networks} --seed {seed}",
+        f"gradparity planted-faults --networks {networks} --seed {seed}",
         networks=networks,
         seed=seed,
         **{
@@ -57,14 +58,15 @@ def faults(
             for name, table in (suites | random).items()
         },
     )
+    PLANTED_FAULTS.write(folder / PLANTED_FAULTS.file, record)
     return Verdict.DISAGREE if misnamed or missed else Verdict.AGREE
 
 
-def planted_faults() -> list[tuple[str, Fault]]:
+def all_faults() -> list[tuple[str, Fault]]:
     """All faults that are planted on a suite: single ones and pairs on the homework's, those of all else on theirs."""
     return [
-        *(("single", fault) for fault in PLANTED),
-        *(("pairs", fault) for fault in fault_pairs()),
+        *(("single", fault) for fault in FAULTS),
+        *(("pairs", fault) for fault in pairs()),
         *(("features", fault) for fault in EXTENDED),
     ]
 
@@ -76,7 +78,7 @@ def on_suites(numbers: Sequence[int]) -> dict[str, dict[str, Score]]:
         [case for _, case in cases("float64")] for cases in (core_suite, extended_suite)
     )
     with Plant() as plant:
-        for kind, fault in [planted_faults()[number] for number in numbers]:
+        for kind, fault in [all_faults()[number] for number in numbers]:
             cases = beyond if kind == "features" else homework
             one = score(fault, plant.plant(fault), cases, visibility=False)
             found.setdefault(kind, {})[str(fault)] = one
@@ -88,7 +90,7 @@ def on_random_networks(seed: int, numbers: Sequence[int]) -> dict[str, dict[str,
     found: dict[str, dict[str, Score]] = {"random": {}, "random_features": {}}
     with Plant() as plant:
         for table, drawn, faults in (
-            ("random", random_setting, PLANTED),
+            ("random", random_setting, FAULTS),
             ("random_features", random_setting_of_any_kind, EXTENDED),
         ):
             planted = [(fault, plant.plant(fault)) for fault in faults]

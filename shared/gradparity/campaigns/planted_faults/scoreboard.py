@@ -9,7 +9,6 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from ...contract import tensors
 from ...diagnosis.diagnose import Diagnosis, diagnose
@@ -26,6 +25,7 @@ from ...diagnosis.names import ForwardName, Name
 from ...diagnosis.search import fits, same_factor
 from ...errors import ContractError
 from ...guarded import Guarded
+from ...processes import one_quiet_thread
 from ...reference.step import StepValues
 from ...verdict.case import Case
 from ...verdict.judge import PHASES
@@ -89,7 +89,7 @@ def score(fault: Fault, faulty: Guarded, cases: Sequence[Case], *, visibility: b
     With `visibility`, the fault's effect is measured first, by running the faulty program in the oracle's precision.
     """
     found = Score(planted=1)
-    with threadpool_limits(limits=1), np.errstate(all="ignore"):
+    with one_quiet_thread():
         seen = visible(faulty, cases) if visibility else True
         observations = observe(faulty, cases)
         caught = any(o.wrong(*PHASES) for o in observations)

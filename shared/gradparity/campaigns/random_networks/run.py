@@ -6,6 +6,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,28 +14,34 @@ from typing import Any
 import numpy as np
 
 from ... import registry
+from ...processes import in_chunks, spawned_for_each
 from ...suites.core import Kind
 from ...suites.random_networks import Setting, random_setting, random_setting_of_any_kind
 from ...verdict.agreement import ORACLE, Agreement, judge_all
 from ...verdict.judge import Verdict
-from ..processes import DRAWS, in_processes, store
+from ..campaign import Campaign
+from .record import CORE, FULL
 
-KINDS: dict[Kind, tuple[str, Callable[[np.random.Generator], Setting]]] = {
-    "core": ("agreement.json", random_setting),
-    "full": ("agreement-any.json", random_setting_of_any_kind),
+KINDS: dict[Kind, tuple[Campaign, Callable[[np.random.Generator], Setting]]] = {
+    "core": (CORE, random_setting),
+    "full": (FULL, random_setting_of_any_kind),
 }
-"""The file for the result, and the networks that are drawn."""
+"""Where the result is stored, and the networks that are drawn."""
+
+DRAWS = 3
+"""Draws of weights and data for each random network."""
 
 DTYPES = ("float64", "float32")
 
 
-def agreement(
+def random_networks(
     targets: Sequence[str],
     networks: int,
     seed: int,
     folder: Path,
     progress: Callable[[str], None] = lambda _: None,
     kind: Kind = "core",
+    executor: Callable[[], Executor] = spawned_for_each,
 ) -> Verdict:
     """Judge implementations on random networks, each with several draws in both dtypes, and store the result.
 
@@ -43,22 +50,25 @@ def agreement(
     """
     found, features = Agreement(), Features()
     begin = time.perf_counter()
-    for chunk, (part, counted) in in_processes(judge_networks, networks, targets, seed, kind):
+    work = judge_networks, networks, targets, seed, kind
+    for chunk, (part, counted) in in_chunks(*work, executor=executor):
         found.merge(part)
         features.merge(counted)
         for number in chunk:
             progress(f"network {number + 1}")
-    store(
-        folder,
-        KINDS[kind][0],
+    command = f"gradparity random-networks --networks {networks} --seed {seed} --kind {kind}"
+    if tuple(targets) != registry.PLAIN:
+        command += "".join(f" --impl {target}" for target in targets)
+    campaign, _ = KINDS[kind]
+    record = campaign.record(
         begin,
-        command=f"gradparity agreement --networks {networks} --seed {seed} --kind {kind}"
-        + "".join(f" --impl {target}" for target in targets if tuple(targets) != registry.PLAIN),
+        command,
         networks=networks,
         seed=seed,
         agreement=found.summary(),
         features=features.summary(),
     )
+    campaign.write(folder / campaign.file, record)
     return found.verdict
 
 

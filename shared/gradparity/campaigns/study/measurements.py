@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from ...contract import Params, map_params, tensors
 from ...experiments import datasets, experiment
@@ -16,12 +15,13 @@ from ...experiments.experiment import Experiment
 from ...experiments.initial import initial_params
 from ...guarded import Guarded
 from ...problem import Problem
+from ...processes import one_quiet_thread
 from ...reference.passes import evaluate
 from ...reference.updates import apply_update, update_tensor, zero_state
 from ...sweep.grid import change
+from ...verdict.compare_runs import PARTED
 
 _STEPS = (0, 1, 2, 5)
-_APART = 1e-3
 _CHAOS_EPOCHS = (200, 500, 1000)
 
 
@@ -56,7 +56,7 @@ def dead_after_steps(implementation: Guarded, name: str, seeds: int) -> dict[str
     layers = {f"network.layers[{k}].activation": "relu" for k in range(3)}
     one = change(experiment.load(name), layers | {"training.epochs": max(_STEPS)})
     problem = _members(one, seeds, fresh_data=name == "linear")
-    with threadpool_limits(limits=1), np.errstate(all="ignore"):
+    with one_quiet_thread():
         found = implementation.train_ensemble(
             problem.network,
             problem.params,
@@ -118,7 +118,7 @@ def _test_accuracy(implementation: Guarded, one: Experiment, seed: int) -> float
     )
     _, (inputs, targets) = datasets.digits(len(problem.inputs), 0)
     schedule = replace(problem.schedule, batch_size=None, order=None)
-    with threadpool_limits(limits=1):
+    with one_quiet_thread():
         run = implementation.train(
             problem.network, problem.params, problem.inputs, problem.targets, schedule
         )
@@ -138,7 +138,7 @@ def chaos(pair: Sequence[Guarded], seeds: int) -> list[dict[str, Any]]:
         settings = {"training.learning_rate": rate, "training.epochs": max(_CHAOS_EPOCHS)}
         one = change(experiment.load(name), settings)
         problem = _members(one, seeds, fresh_data=name == "linear")
-        with threadpool_limits(limits=1):
+        with one_quiet_thread():
             a, b = (
                 target.train_ensemble(
                     problem.network,
@@ -149,7 +149,7 @@ def chaos(pair: Sequence[Guarded], seeds: int) -> list[dict[str, Any]]:
                 ).losses
                 for target in pair
             )
-        apart = np.abs(a - b) / np.abs(b) > _APART
+        apart = np.abs(a - b) / np.abs(b) > PARTED
         parted = np.maximum.accumulate(apart, axis=1)
         rows.append(
             {
@@ -205,7 +205,7 @@ def curves(convention: Convention, epochs: int = 1000) -> dict[str, Any]:
         params, schedule = problem.params, problem.schedule
         arrays = zero_state(schedule, params)
         found = []
-        with np.errstate(all="ignore"):
+        with one_quiet_thread():
             for t in range(1, epochs + 1):
                 done = evaluate(problem.network, params, problem.inputs, problem.targets)
                 found.append(float(done.loss))

@@ -6,7 +6,6 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,14 @@ import numpy as np
 
 from ... import registry
 from ...experiments import datasets
-from ...files import SWEEPS, replace_files
-from ...machine import machine, versions
+from ...files import SWEEPS
 from ...sweep.run import train
 from ...sweep.summary import SettingResult
 from .conventions import CONVENTIONS
 from .measurements import chaos, curves, dead_after_steps, digits, least_squares
+from .record import STUDY
 from .sweeps import HOMEWORK, SEEDS, TABLES, Row
 
-STUDY = "study.json"
 PARTS = 4
 _CURVE = 60
 _DIGIT_SEEDS = 8
@@ -72,24 +70,20 @@ def study(
         row.experiment: least_squares(row.experiment, seeds, fresh_data=row.fresh_data)
         for row in HOMEWORK[6:]
     }
-    result = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": machine(),
-        "versions": versions(),
-        "minutes": round((time.perf_counter() - begin) / 60, 1),
-        "command": "gradparity study"
-        + "".join(f" --impl {target}" for target in targets)
-        + f" --seeds {seeds}",
-        "seeds": seeds,
-        "implementations": list(targets),
-        "tables": tables,
-        "least_squares": limits,
-        "dead": dead,
-        "digits": images,
-        "chaos": parted,
-        "conventions": conventions,
-    }
-    replace_files(folder, {STUDY: (json.dumps(result, indent=1, allow_nan=False) + "\n").encode()})
+    chosen = "".join(f" --impl {target}" for target in targets)
+    record = STUDY.record(
+        begin,
+        f"gradparity study{chosen} --seeds {seeds}",
+        seeds=seeds,
+        implementations=list(targets),
+        tables=tables,
+        least_squares=limits,
+        dead=dead,
+        digits=images,
+        chaos=parted,
+        conventions=conventions,
+    )
+    STUDY.write(folder / STUDY.file, record)
 
 
 def _row(

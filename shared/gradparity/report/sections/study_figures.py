@@ -9,7 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..plotting import COLOURS, DASHES, STYLE
+from ...plotting import COLOURS, DASHES, STYLE
 
 Row = Mapping[str, Any]
 

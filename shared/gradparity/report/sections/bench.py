@@ -1,4 +1,4 @@
-"""The benchmark as the report shows it: for each size a table, and bars of times the limit; and how cost grows."""
+"""The benchmark: for each size a table, and bars of times the limit; and how cost grows."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from ..campaigns.bench.measure import C_LOOP
-from ..plotting import COLOURS, STYLE, Drawing
-from .study import Part
+from ...campaigns.bench.measure import C_LOOP
+from ...plotting import COLOURS, STYLE, Drawing
+from .section import Content, Part, drawings
 from .study_figures import line_style
 
 Curves = dict[tuple[str, str, str], list[tuple[int, float]]]
@@ -19,10 +19,14 @@ Curves = dict[tuple[str, str, str], list[tuple[int, float]]]
 _HEADINGS = ["", "dtype", "first call, s", "µs a step (quartiles)", "CPU, µs", "× limit"]
 
 
-def parts(bench: Mapping[str, Any] | None) -> list[Part]:
-    """A part for each size, its dtypes together; none without a benchmark."""
-    if bench is None:
-        return []
+def show(bench: Mapping[str, Any]) -> Content:
+    """A part for each size, its dtypes together, and one for the growth of cost."""
+    found = parts(bench)
+    return Content({"parts": found, "stored": bench}, drawings(found))
+
+
+def parts(bench: Mapping[str, Any]) -> list[Part]:
+    """A part for each size, its dtypes together, and one for the growth of cost."""
     sizes: dict[str, list[Any]] = {}
     for workload in bench["workloads"]:
         if workload["detailed"]:
@@ -58,7 +62,7 @@ def _growth(curves: Curves) -> Part:
     )
     headings = ["what grows", "dtype", "", "from", "µs", "to", "µs", "exponent at the end"]
     return Part(
-        "speed-growth", "", "As it grows", "", headings, rows, Drawing.of(_lines(curves)), caption
+        "bench-growth", "", "As it grows", "", headings, rows, Drawing.of(_lines(curves)), caption
     )
 
 
@@ -99,7 +103,7 @@ def _part(number: int, size: str, workloads: Sequence[Mapping[str, Any]]) -> Par
         "The limit is the arithmetic alone, in C or as matrix products."
     )
     return Part(
-        f"speed-{number}", "", size, "", _HEADINGS, rows, Drawing.of(_bars(workloads)), caption
+        f"bench-{number}", "", size, "", _HEADINGS, rows, Drawing.of(_bars(workloads)), caption
     )
 
 

@@ -1,26 +1,25 @@
-"""Bit for bit, as the report shows it: the exact variants, and the ladder of causes."""
+"""Bit for bit: the exact variants compared, and what differs between the plain ones attributed to causes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from ..campaigns.bit_for_bit.tables import (
+from ...campaigns.bit_for_bit.tables import (
     WORDS,
-    attribution,
-    climbed,
+    attribution_table,
     differences,
-    exact,
-    left_in,
+    each_alone,
+    exact_table,
+    one_by_one,
     where,
 )
-from ..plotting import COLOURS, STYLE, Drawing
-from ..tables import Table
-from .study import Part
+from ...plotting import COLOURS, STYLE, Drawing
+from ...tables import Table
+from .section import Content, Part, drawings
 
 Found = Mapping[str, Any]
 _MARKERS = ("o", "s", "^")
@@ -30,45 +29,33 @@ _CAPTION = (
 )
 
 
-@dataclass(frozen=True)
-class BitForBit:
-    """The section.
-
-    Attributes:
-        summary: of the exact variants, in a sentence.
-        differing: a sentence for each difference among them.
-        table: a row for each experiment.
-        shares: of each cause.
-        part: the ladder.
-    """
-
-    summary: str
-    differing: Sequence[str]
-    table: Table
-    shares: Table
-    part: Part
-
-
-def section(found: Found | None) -> BitForBit | None:
-    """What the report shows of the ladder; nothing without one."""
-    if found is None:
-        return None
+def show(found: Found) -> Content:
+    """The exact variants compared, and the attribution to causes."""
     runs, settings = found["exact"], found["attribution"]
-    table = attribution(settings)
+    table = attribution_table(settings)
     part = Part(
         "attribution",
         "",
-        "Rung by rung",
+        "Cause by cause",
         _outcome(settings),
         table.headings,
         table.rows,
         Drawing.of(_figure(settings)),
         _CAPTION,
     )
-    return BitForBit(_summary(runs), list(differences(runs)), exact(runs), _shares(settings), part)
+    values = {
+        "stored": found,
+        "summary": summary(runs),
+        "differing": list(differences(runs)),
+        "table": exact_table(runs),
+        "shares": _shares(settings),
+        "part": part,
+    }
+    return Content(values, drawings([part]))
 
 
-def _summary(runs: Sequence[Found]) -> str:
+def summary(runs: Sequence[Found]) -> str:
+    """How many runs of the exact variants are the same to the last bit, in a sentence."""
     same = sum(run["identical"] for run in runs)
     targets = ", ".join(runs[0]["sha256"])
     updates = sum(run["updates"] for run in runs)
@@ -83,8 +70,8 @@ def _shares(settings: Sequence[Found]) -> Table:
     rows = []
     for setting in settings:
         chaotic = setting["chaotic_from_update"]
-        plain = _furthest(climbed(setting)[0].pairs)
-        alone = [_furthest(rung.pairs) for rung in left_in(setting).values()]
+        plain = _furthest(one_by_one(setting)[0].pairs)
+        alone = [_furthest(variant.pairs) for variant in each_alone(setting).values()]
         rows.append(
             [
                 f"{setting['experiment']}, {setting['dtype']}",
@@ -93,7 +80,7 @@ def _shares(settings: Sequence[Found]) -> Table:
                 *(f"{one:.2g} ({one / plain:.0%})" for one in alone),
             ]
         )
-    causes = [f"{WORDS[cause]} alone" for cause in left_in(settings[0])]
+    causes = [f"{WORDS[cause]} alone" for cause in each_alone(settings[0])]
     return Table(["experiment", "training", "the plain variants", *causes], rows)
 
 
@@ -103,7 +90,7 @@ def _outcome(settings: Sequence[Found]) -> str:
         f"{setting['experiment']} in {setting['dtype']}: {' and '.join(pair['pair'])} "
         f"{where(pair['first_difference'])}."
         for setting in settings
-        for pair in climbed(setting)[len(WORDS)].pairs
+        for pair in one_by_one(setting)[len(WORDS)].pairs
         if pair["first_difference"]
     ]
     if not parted:
@@ -118,17 +105,17 @@ def _furthest(pairs: Sequence[Found]) -> float:
 
 
 def _figure(settings: Sequence[Found]) -> Figure:
-    rungs = [(*climbed(one), *left_in(one).values()) for one in settings]
-    labels = list(dict.fromkeys(rung.label for some in rungs for rung in some))
+    variants = [(*one_by_one(one), *each_alone(one).values()) for one in settings]
+    labels = list(dict.fromkeys(variant.label for some in variants for variant in some))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10.5, 0.32 * len(labels) + 1.2), layout="constrained")
         panels = figure.subplots(1, len(settings), sharey=True, squeeze=False)[0]
-        for axes, setting, some in zip(panels, settings, rungs, strict=True):
-            apart = [p["distance"] for rung in some for p in rung.pairs if p["distance"]]
+        for axes, setting, some in zip(panels, settings, variants, strict=True):
+            apart = [p["distance"] for variant in some for p in variant.pairs if p["distance"]]
             edge = min(apart) / 10
             for at, pair in enumerate(some[0].pairs):
-                found = [rung.pairs[at]["distance"] for rung in some]
-                heights = [labels.index(rung.label) + 0.2 * (at - 1) for rung in some]
+                found = [variant.pairs[at]["distance"] for variant in some]
+                heights = [labels.index(variant.label) + 0.2 * (at - 1) for variant in some]
                 style = {"marker": _MARKERS[at], "ls": "", "ms": 5, "color": COLOURS[at]}
                 axes.plot(
                     [one or None for one in found], heights, label=" – ".join(pair["pair"]), **style

@@ -1,8 +1,7 @@
-"""The ladder: bits are compared rightly, each cause is a cause, and without any of them no bit differs."""
+"""Bit for bit: bits are compared rightly, each cause is a cause, and without any of them no bit differs."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,19 +12,19 @@ import pytest
 import torch
 
 from gradparity import cli
-from gradparity.campaigns.bit_for_bit import attribution as rungs
+from gradparity.campaigns.bit_for_bit import attribution, run
 from gradparity.campaigns.bit_for_bit import exact_variants as exact
-from gradparity.campaigns.bit_for_bit import run
-from gradparity.campaigns.bit_for_bit.attribution import ALL, RUNGS
+from gradparity.campaigns.bit_for_bit.attribution import CAUSES, VARIANTS
 from gradparity.campaigns.bit_for_bit.exact_variants import compare_exact
-from gradparity.campaigns.bit_for_bit.recording import Course, distance, first_difference
-from gradparity.campaigns.bit_for_bit.tables import attribution, differences
-from gradparity.campaigns.bit_for_bit.worker import Task, courses
+from gradparity.campaigns.bit_for_bit.record import BIT_FOR_BIT
+from gradparity.campaigns.bit_for_bit.recording import Recording, distance, first_difference
+from gradparity.campaigns.bit_for_bit.tables import attribution_table, differences
+from gradparity.campaigns.bit_for_bit.worker import Task, record
 from gradparity.contract import DType
 from gradparity.errors import InputError
 from gradparity.experiments import experiment
 from gradparity.experiments.experiment import Experiment
-from gradparity.report.ladder import section
+from gradparity.report.sections.bit_for_bit import show
 
 from .helpers import implementation, submodule
 
@@ -54,17 +53,17 @@ def short(name: str, dtype: str = "float64", epochs: int = EPOCHS) -> Experiment
 
 def here(
     tasks: Sequence[Task], folder: Path, progress: Callable[[str], None] = lambda _: None
-) -> list[tuple[Course, float]]:
+) -> list[tuple[Recording, float]]:
     """In this process, where XLA fuses: in JAX's stead, NumPy."""
     for task in tasks:
         progress(task.target)
     numpy = [replace(task, target=task.target.replace("jax", "numpy")) for task in tasks]
-    return [(task.course(), 0.25) for task in numpy]
+    return [(task.recording(), 0.25) for task in numpy]
 
 
-def trained(target: str, alike: Sequence[Any] | None, dtype: str = "float64") -> Course:
+def trained(target: str, alike: Sequence[Any] | None, dtype: str = "float64") -> Recording:
     one = short("xor", dtype).model_dump(mode="json")
-    return Task(target, one, tuple(range(EPOCHS + 1)), alike).course()
+    return Task(target, one, tuple(range(EPOCHS + 1)), alike).recording()
 
 
 @pytest.mark.parametrize("dtype", get_args(DType))
@@ -85,43 +84,43 @@ def test_own_exponential(dtype: str) -> None:
 def test_what_is_made_alike_is_still_the_same_training() -> None:
     plain = trained("numpy", None)
     for target in ("numpy", "torch"):
-        assert distance(trained(target, ALL), plain) < 1e-14
+        assert distance(trained(target, CAUSES), plain) < 1e-14
         assert first_difference(trained(target, ()), trained(target, None)) is None
 
 
 @pytest.mark.parametrize("dtype", get_args(DType))
 def test_with_all_causes_gone_no_bit_differs_and_with_any_some_does(dtype: str) -> None:
-    for alike in RUNGS[:-1]:
+    for alike in VARIANTS[:-1]:
         assert alike is not None
         difference = first_difference(
             trained("numpy", alike, dtype), trained("torch", alike, dtype)
         )
-        assert (difference is None) == (set(alike) == set(ALL)), alike
+        assert (difference is None) == (set(alike) == set(CAUSES)), alike
 
 
 def test_jax_in_a_process_that_does_not_fuse(tmp_path: Path) -> None:
     one = short("xor").model_dump(mode="json")
     told: list[str] = []
-    tasks = [Task("jax", one, tuple(range(EPOCHS + 1)), ALL)]
-    ((course, _),) = courses(tasks, tmp_path, told.append)
-    assert first_difference(course, trained("numpy", ALL)) is None
+    tasks = [Task("jax", one, tuple(range(EPOCHS + 1)), CAUSES)]
+    ((recording, _),) = record(tasks, tmp_path, told.append)
+    assert first_difference(recording, trained("numpy", CAUSES)) is None
     assert told == ["xor in jax"]
     with pytest.raises(
         ValueError, match=r"fuses multiply-adds in this process: start it with --xla"
     ):
-        trained("jax", ALL)
+        trained("jax", CAUSES)
 
 
 def test_a_process_that_fails_is_named(tmp_path: Path) -> None:
     tasks = [Task("numpy-exact", short("xor").model_dump(mode="json"), (0, 1))]
     with pytest.raises(InputError, match=r"ended with status 1: .*found float64"):
-        courses(tasks, tmp_path)
+        record(tasks, tmp_path)
 
 
 def test_the_first_difference_is_found_to_the_bit(tmp_path: Path) -> None:
     a = trained("numpy", None)
     a.save(tmp_path / "a.npz")
-    b = Course.load(tmp_path / "a.npz")
+    b = Recording.load(tmp_path / "a.npz")
     assert first_difference(a, b) is None
     assert a.digests() == b.digests()
     assert distance(a, b) == 0.0
@@ -139,7 +138,7 @@ def test_the_first_difference_is_found_to_the_bit(tmp_path: Path) -> None:
     assert a.digests()["losses"] != b.digests()["losses"]
     # Bits, not values: zeros of either sign differ, and the same NaN does not.
     losses = [np.array([0.0, np.nan]), np.array([-0.0, np.nan])]
-    one, other = (Course(array, np.array([0]), {}) for array in losses)
+    one, other = (Recording(array, np.array([0]), {}) for array in losses)
     assert first_difference(one, one) is None
     assert (first_difference(one, other) or {})["update"] == 0
     with pytest.raises(ValueError, match="different runs"):
@@ -150,7 +149,7 @@ def test_exact_variants_and_one_that_is_off_by_a_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It keeps weights at every fourth update; where the bit first differs is found between them."""
-    monkeypatch.setattr(exact, "courses", here)
+    monkeypatch.setattr(exact, "record", here)
     wrong = tmp_path / "off_by_a_bit.py"
     wrong.write_text(OFF_BY_A_BIT)
     targets = ("numpy-exact", str(wrong))
@@ -179,7 +178,7 @@ def test_where_a_difference_does_not_come_again(
     wrong.write_text(
         OFF_BY_A_BIT.replace("if update >= 17:", "if len(run.kept) > 10 and update >= 17:")
     )
-    monkeypatch.setattr(exact, "courses", here)
+    monkeypatch.setattr(exact, "record", here)
     (one,) = compare_exact([short("xor")], 1, ("numpy-exact", str(wrong)))
     (found,) = one["differences"]
     assert (found["after"], found["update"]) == (16, 20)
@@ -189,34 +188,33 @@ def test_where_a_difference_does_not_come_again(
 def test_the_command_and_its_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for module in (exact, rungs):
-        monkeypatch.setattr(module, "courses", here)
+    for module in (exact, attribution):
+        monkeypatch.setattr(module, "record", here)
     monkeypatch.setattr(experiment, "load", short_ones())
     monkeypatch.setattr(
-        "sys.argv", ["gradparity", "ladder", "--seeds", "1", "--campaigns", str(tmp_path)]
+        "sys.argv", ["gradparity", "bit-for-bit", "--seeds", "1", "--campaigns", str(tmp_path)]
     )
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert not ended.value.code
     assert "the same bits" in capsys.readouterr().out
-    stored = json.loads((tmp_path / run.LADDER).read_text())
-    assert stored["command"] == "gradparity ladder --seeds 1"
+    stored = BIT_FOR_BIT.read(tmp_path)
+    assert stored
+    assert stored["command"] == "gradparity bit-for-bit --seeds 1"
     assert {one["experiment"] for one in stored["exact"]} == set(run.CORE)
     assert len(stored["attribution"]) == 2 * len(run.ATTRIBUTED)
-    shown = section(stored)
-    assert shown is not None
-    assert shown.summary.startswith(f"{len(run.CORE)} of {len(run.CORE)} runs")
-    assert "not a bit differs" in shown.part.text
-    assert all(len(line) == len(shown.part.headings) for line in shown.part.rows)
+    shown = show(stored).values
+    assert shown["summary"].startswith(f"{len(run.CORE)} of {len(run.CORE)} runs")
+    assert "not a bit differs" in shown["part"].text
+    assert all(len(line) == len(shown["part"].headings) for line in shown["part"].rows)
     # The words follow the figures: with another outcome they are others.
-    (pair, *_) = stored["attribution"][0]["rungs"][len(ALL)]["pairs"]
+    (pair, *_) = stored["attribution"][0]["variants"][len(CAUSES)]["pairs"]
     entry = {"update": 3, "tensor": "0.weight", "index": [0, 1], "values": ["0x1p+0", "0x1p+1"]}
     pair |= {"first_difference": entry, "distance": 0.5}
-    changed = section(stored)
-    assert changed is not None
-    assert "numpy and torch first differ at epoch 3: layer 0 weight[0, 1]" in changed.part.text
-    assert "epoch 3; 0.5" in {cell for line in changed.part.rows for cell in line}
-    assert attribution(stored["attribution"]).headings == changed.part.headings
+    changed = show(stored).values["part"]
+    assert "numpy and torch first differ at epoch 3: layer 0 weight[0, 1]" in changed.text
+    assert "epoch 3; 0.5" in {cell for line in changed.rows for cell in line}
+    assert attribution_table(stored["attribution"]).headings == changed.headings
 
 
 def short_ones() -> Callable[[str], Experiment]:
@@ -225,9 +223,9 @@ def short_ones() -> Callable[[str], Experiment]:
 
 
 def test_progress_counts_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (exact, rungs):
-        monkeypatch.setattr(module, "courses", here)
+    for module in (exact, attribution):
+        monkeypatch.setattr(module, "record", here)
     monkeypatch.setattr(experiment, "load", short_ones())
     told: list[str] = []
-    run.ladder(tmp_path, 1, told.append, core=("xor",), attributed=("linear",))
+    run.bit_for_bit(tmp_path, 1, told.append, core=("xor",), attributed=("linear",))
     assert len(told) == run.steps(1, ("xor",), ("linear",))

@@ -3,47 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from matplotlib.figure import Figure
 
-from ..plotting import Drawing
-from ..sweep.summary import difference, wilson
+from ...plotting import Drawing
+from ...sweep.summary import difference, wilson
 from . import study_figures as draw
+from .section import Content, Part, drawings
 
 Study = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Part:
-    """One section of the study.
-
-    Attributes:
-        name: its id in the page.
-        number: of the homework's section; empty where it has none.
-        text: what it shows, in a few sentences.
-        table: headings and rows.
-        drawing: and what to see in it.
-    """
-
-    name: str
-    number: str
-    title: str
-    text: str
-    headings: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    drawing: Drawing
-    caption: str
-
-
-def parts(study: Study | None) -> list[Part]:
-    """The study's sections, in the homework's order; none without a study."""
-    if study is None:
-        return []
-    # Two implementations part ways, one does not.
-    return [make(study) for make in _PARTS if make is not _chaos or study["chaos"]]
+def show(study: Study) -> Content:
+    """A part for each section of the homework, in its order, and for what was measured beside it."""
+    # Two implementations diverge, one does not.
+    parts = [make(study) for make in _PARTS if make is not _chaos or study["chaos"]]
+    listed = [(part.name, part.title) for part in parts]
+    return Content({"parts": parts, "stored": study}, drawings(parts), listed)
 
 
 def _percent(share: float) -> str:

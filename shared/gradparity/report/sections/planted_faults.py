@@ -1,10 +1,12 @@
-"""The planted-fault campaign as the report shows it: a row for each fault, its layers together."""
+"""The planted faults: a row for each, its layers together."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
+
+from .section import Content
 
 _CALLED = ("named", "synonym", "class", "unknown", "misnamed")
 _COUNTS = ("planted", "visible", "caught", "missed", *_CALLED)
@@ -20,14 +22,22 @@ _BOARDS = (
 )
 
 
-def scoreboard(campaign: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """For each kind of networks the rows by fault, on the vetted suite and on random networks, and their sums.
+def show(stored: Mapping[str, Any]) -> Content:
+    """A board for each kind of networks, and the faults that have a wrong factor on top."""
+    return Content(
+        {
+            "stored": stored,
+            "boards": boards(stored),
+            "pairs": _sum(stored["pairs"]),
+            "suite_counts": SUITE_COUNTS,
+            "random_counts": RANDOM_COUNTS,
+        }
+    )
 
-    None without a campaign.
-    """
-    if campaign is None:
-        return None
-    boards = []
+
+def boards(campaign: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """For each kind of networks the rows by fault, on the vetted suite and on random networks, and their sums."""
+    found = []
     for title, on_suite, on_random in _BOARDS:
         suite, random = (_by_name(campaign[table]) for table in (on_suite, on_random))
         rows = [
@@ -39,12 +49,8 @@ def scoreboard(campaign: Mapping[str, Any] | None) -> dict[str, Any] | None:
             "suite": _sum(campaign[on_suite]),
             "random": _sum(campaign[on_random]),
         }
-        boards.append({"title": title, "rows": [*rows, total], **total})
-    common = ("command", "date", "networks", "seed", "minutes", "machine")
-    return {key: campaign[key] for key in common} | {
-        "boards": boards,
-        "pairs": _sum(campaign["pairs"]),
-    }
+        found.append({"title": title, "rows": [*rows, total], **total})
+    return found
 
 
 def _by_name(table: Mapping[str, Mapping[str, Any]]) -> dict[str, Counter[str]]:

@@ -1,0 +1,127 @@
+"""Where results are computed: on one quiet thread, in worker processes, and on what machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from .errors import InputError
+from .machine import machine, versions
+
+ONE_THREAD: Mapping[str, str] = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
+)
+"""The environment of a process that computes; the libraries read it when they are imported."""
+
+_CHUNK = 20
+
+
+@contextmanager
+def one_quiet_thread() -> Iterator[None]:
+    """Compute on one thread, without NumPy's warnings.
+
+    Sharing out the arithmetic of a tiny network costs more than doing it: torch can be 60 times slower. Training that
+    overflows needs no warning, since its losses are judged.
+    """
+    with threadpool_limits(limits=1), np.errstate(all="ignore"):
+        yield
+
+
+def spawned() -> ProcessPoolExecutor:
+    """As many processes as there are cores, each a fresh interpreter, as a framework does not survive a fork."""
+    return ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
+
+
+def spawned_for_each() -> ProcessPoolExecutor:
+    """The same with a fresh process for each task.
+
+    JAX keeps what it compiled, and a thousand networks fill its memory maps.
+    """
+    return ProcessPoolExecutor(
+        os.cpu_count(), mp_context=get_context("spawn"), max_tasks_per_child=1
+    )
+
+
+def in_chunks(
+    work: Callable[..., Any],
+    count: int,
+    *arguments: Any,
+    chunk: int = _CHUNK,
+    executor: Callable[[], Executor] = spawned_for_each,
+) -> Iterator[tuple[range, Any]]:
+    """Yield `work(*arguments, numbers)` for chunks of the numbers below `count`, in their order."""
+    chunks = [range(count)[at : at + chunk] for at in range(0, count, chunk)]
+    with executor() as pool:
+        futures = [pool.submit(work, *arguments, numbers) for numbers in chunks]
+        for future, numbers in zip(futures, chunks, strict=True):
+            yield numbers, future.result()
+
+
+def ask(
+    module: str,
+    question: Any,
+    environment: Mapping[str, str] | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Any:
+    """Have a worker, `python -m module`, answer a question in a process of its own, on one thread.
+
+    Question and answer are JSON; the worker's side is `answer`.
+
+    Args:
+        module: the worker.
+        question: what it is asked.
+        environment: variables that it gets in addition.
+        progress: called with each line that it prints.
+
+    Raises:
+        InputError: it ended without an answer; the last line of its error output says why.
+    """
+    with tempfile.TemporaryDirectory(prefix="gradparity-") as folder:
+        file = Path(folder) / "question.json"
+        file.write_text(json.dumps(question), encoding="utf-8")
+        with (
+            (Path(folder) / "errors.txt").open("w+", encoding="utf-8") as errors,
+            subprocess.Popen(
+                [sys.executable, "-m", module, str(file)],
+                env={**os.environ, **ONE_THREAD, **(environment or {})},
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            ) as process,
+        ):
+            for line in process.stdout or ():
+                progress(line.rstrip("\n"))
+            if status := process.wait():
+                errors.seek(0)
+                last = (errors.read().strip().splitlines() or ["nothing"])[-1]
+                raise InputError(f"the process of {module} ended with status {status}: {last}")
+        return json.loads(file.read_text(encoding="utf-8"))
+
+
+def answer(work: Callable[[Any], Any]) -> None:
+    """Answer the question that `ask` put: the file named on the command line then holds what `work` returns."""
+    file = Path(sys.argv[1])
+    answered = work(json.loads(file.read_text(encoding="utf-8")))
+    file.write_text(json.dumps(answered), encoding="utf-8")
+
+
+def stamp() -> dict[str, Any]:
+    """What a result was obtained on: today's date, the machine, the versions."""
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": machine(),
+        "versions": versions(),
+    }
