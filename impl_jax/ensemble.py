@@ -30,7 +30,7 @@ def _run_members(
     epochs: int,
     batch_size: int | None,
 ) -> Any:
-    """`run` all members; `axes` are the member axes of inputs, targets and rate, None where they are shared."""
+    """`run` for all members; `axes` are the member axes of inputs, targets and rate, None where they are shared."""
     one = partial(run, network, rule, epochs=epochs, batch_size=batch_size)
     return jax.vmap(one, in_axes=(0, *axes, None))(carry, inputs, targets, rate, samples)
 

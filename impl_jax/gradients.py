@@ -23,6 +23,7 @@ def apply(network: Network, params: Params, inputs: Array) -> list[Array]:
     return activations
 
 
+# Compiled anew for each network, which is no array but part of the program: `static`.
 _apply = jax.jit(apply, static_argnums=0)
 
 

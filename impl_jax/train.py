@@ -28,11 +28,15 @@ def step(
     learning_rate: Array | float,
     batch: Array | None,
 ) -> Any:
-    """One update of `carry`, the params and optax's state. Returns them, and the loss before the update."""
+    """One update. Returns the new `carry`, which is the params and optax's state, and the loss before the update.
+
+    Nothing is changed in place: `carry` is the name in JAX for what one step of a loop hands to the next.
+    """
     params, state = carry
     if batch is not None:
         inputs, targets = inputs[batch], targets[batch]
     value, grads = value_and_grad(network, params, inputs, targets)  # L, dL/dw
+    # In optax an optimizer is a pair of pure functions: it holds no state, and can be made where it is used.
     updates, state = make_optimizer(rule, learning_rate).update(grads, state, params)
     return (optax.apply_updates(params, updates), state), value  # w
 
@@ -53,7 +57,7 @@ def run(
 ) -> Any:
     """Carry out one of `Schedule.pieces`: one `step`, or whole epochs of it in a scan.
 
-    Returns params and optax's state at its end, and the losses before each update.
+    Returns the `carry` at its end, and the losses before each update.
     """
 
     def one(carry: Any, batch: Array | None) -> Any:

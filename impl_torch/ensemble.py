@@ -34,7 +34,7 @@ def train_ensemble(
     """Train many networks at once: the members that share a learning rate share an optimizer."""
     members = len(params[0].weight)
     rates = np.broadcast_to(schedule.learning_rate, members)
-    of_its_own = inputs.ndim > len(network.input_shape) + 1
+    own_data = inputs.ndim > len(network.input_shape) + 1
     losses = np.empty((members, schedule.updates))
     kept: dict[int, list[tuple[np.ndarray, Snapshot]]] = {}
     for rate in np.unique(rates):
@@ -42,8 +42,8 @@ def train_ensemble(
         losses[same], snapshots = _train(
             network,
             map_params(itemgetter(same), params),
-            inputs[same] if of_its_own else inputs,
-            targets[same] if of_its_own else targets,
+            inputs[same] if own_data else inputs,
+            targets[same] if own_data else targets,
             schedule,
             float(rate),
         )
@@ -91,7 +91,7 @@ def _train(
             batch = schedule.batch(update)
             rows = (batch,) if data_axis is None else (slice(None), batch)
             grads, loss = step(weights, x[rows], y[rows])
-            for name, weight in weights.items():
+            for name, weight in weights.items():  # the optimizer reads them there
                 weight.grad = grads[name]
             optimizer.step()
             losses.append(loss)
@@ -99,7 +99,7 @@ def _train(
 
 
 def _merge(parts: list[tuple[np.ndarray, Snapshot]]) -> Snapshot:
-    """The members of all learning rates, each in its place."""
+    """Join the members of all learning rates, each at its own index."""
     order = np.argsort(np.concatenate([members for members, _ in parts]))
     snapshots = [snapshot for _, snapshot in parts]
 

@@ -16,7 +16,9 @@ from .losses import LOSSES
 
 
 class Model(nn.Module):
-    """Dense and convolutional layers, each followed by its activation; `params` are the initial weights.
+    """Dense and convolutional layers, each followed by its activation.
+
+    `params` are the initial weights: they are drawn outside, so that every framework starts from the same.
 
     Most PyTorch models return their outputs alone. This one returns the activations of every layer, outputs last,
     because the contract's `forward` asks for them.

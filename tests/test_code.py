@@ -143,6 +143,11 @@ def test_a_file_is_shown_once(tmp_path: Path) -> None:
     assert not any("<script>" in line.html for line in only.columns["mine"] if line)
 
 
+def test_the_file_of_a_package_is_shown_with_the_package() -> None:
+    shown = exhibits([implementation("numpy-exact")])
+    assert [one.files["numpy-exact"] for one in shown] == ["exact/__init__.py"]
+
+
 def test_what_has_no_source_is_left_out() -> None:
     train = implementation("numpy").implementation.train
     built_in = SimpleNamespace(forward=abs, loss_and_grads=abs, train=train)

@@ -19,6 +19,7 @@ from gradparity.campaigns.planted_faults.faults import (
     Plant,
     pairs,
 )
+from gradparity.campaigns.planted_faults.plant import faulty_sources
 from gradparity.campaigns.planted_faults.record import PLANTED_FAULTS
 from gradparity.campaigns.planted_faults.scoreboard import (
     Outcome,
@@ -67,9 +68,66 @@ def test_the_right_program_gets_no_name(plant: Plant) -> None:
     assert not found.unknown
 
 
-def test_a_fault_that_cannot_be_planted_is_an_error(plant: Plant) -> None:
-    with pytest.raises(ValueError, match=r"gradients\.py does not hold 'no such line' once"):
-        plant.plant(Fault("x", (Patch("gradients", "no such line", ""),)))
+@pytest.mark.parametrize("layer", [None, 1])
+@pytest.mark.parametrize(
+    ("patch", "message"),
+    [
+        (
+            Patch("gradients", "value_and_grad", "no such marker", ""),
+            r"gradients\.py: value_and_grad has no lines with the comment '# no such marker'",
+        ),
+        (
+            Patch("layers", "no_such_function", "dL/dW", ""),
+            r"layers\.py: no_such_function has no lines with the comment '# dL/dW'",
+        ),
+    ],
+)
+def test_a_fault_that_cannot_be_planted_is_an_error(
+    plant: Plant, patch: Patch, message: str, layer: int | None
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        plant.plant(Fault("x", (patch,), layer=layer))
+
+
+def test_a_marker_that_two_lines_have_is_an_error() -> None:
+    sources = {"losses": "def mse(a, y):\n    d = a - y  # d\n    d = 2 * d  # d\n"}
+    fault = Fault("x", (Patch("losses", "mse", "d", "d = 0"),))
+    with pytest.raises(ValueError, match=r"losses\.py: mse has 2 lines with the comment '# d'"):
+        faulty_sources(sources, fault)
+
+
+SOURCES = {
+    "layers": "LAYERS = {\n    Dense: dense,  # dense\n}\n",
+    "gradients": "def value_and_grad(params):\n    for k in params:\n        z = LAYERS[k](z)  # z\n",
+}
+
+
+def test_a_fault_in_one_layer_is_a_copy_that_the_chain_rule_takes_for_it() -> None:
+    patches = (
+        Patch("layers", "LAYERS", "dense", "LINE * 2,"),
+        Patch("gradients", "value_and_grad", "z", "LINE\nz = -z"),
+    )
+    for layer, number in ((1, "1"), (-1, "len(params) - 1")):
+        planted = faulty_sources(SOURCES, Fault("x", patches, layer=layer))
+        table = f"(faulty_layers.LAYERS if k == {number} else LAYERS)[k]"
+        assert planted == {
+            "layers": SOURCES["layers"],
+            "faulty_layers": "LAYERS = {\n    Dense: dense, * 2,\n}\n",
+            "gradients": "def value_and_grad(params):\n    for k in params:\n"
+            f"        if k == {number}:\n            z = {table}(z)\n            z = -z\n"
+            f"        else:\n            z = {table}(z)\n\nfrom . import faulty_layers\n",
+        }
+    everywhere = faulty_sources(SOURCES, Fault("x", patches))
+    assert everywhere["layers"] == planted["faulty_layers"]
+    assert everywhere["gradients"].endswith("        z = LAYERS[k](z)\n        z = -z\n")
+    assert list(everywhere) == ["layers", "gradients"]
+
+
+def test_a_fault_in_one_layer_needs_a_chain_rule_that_looks_layers_up() -> None:
+    sources = SOURCES | {"gradients": "def value_and_grad(params):\n    z = dense(z)  # z\n"}
+    fault = Fault("x", (Patch("layers", "LAYERS", "dense", ""),), layer=0)
+    with pytest.raises(ValueError, match=r"gradients\.py: .* look up nothing in LAYERS"):
+        faulty_sources(sources, fault)
 
 
 def test_what_is_not_in_the_list_is_unknown() -> None:

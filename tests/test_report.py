@@ -121,7 +121,8 @@ def test_its_order_is_the_readers(out: Path) -> None:
         one for one in Page((out / "index.html").read_text()).ids if one.partition("-")[0] in ORDER
     ]
     assert sections == [
-        "verdict", "code", "code-loss_and_grads", "code-forward", "code-train",
+        "verdict", "code",
+        "code-activations", "code-losses", "code-layers", "code-forward", "code-optimizers", "code-train",
         "experiments", "experiment-small", "how-judged", "machine",
     ]  # fmt: skip
 

@@ -1,6 +1,7 @@
-"""The causes of the last digit, one by one: JAX's own arithmetic, or one that every framework does alike.
+"""Why last digits differ, cause by cause: JAX's own arithmetic, or one that is the same in every framework.
 
-For what the core experiments are: layers of sigmoids without biases, the MSE, gradient descent on the full batch.
+Only for networks like those of the core experiments: sigmoid layers without biases, the MSE, plain gradient descent on
+the full batch.
 XLA fuses multiply-adds wherever the processor can, and only a flag for the whole process keeps it from that.
 """
 
@@ -35,7 +36,7 @@ LOWEST = {"float64": -700.0, "float32": -86.0}  # e^z is no subnormal, which XLA
 
 
 def exp(z: Array) -> Array:
-    """e^z for z ≤ 0, of operations that everybody rounds correctly, in this order."""
+    """e^z for z ≤ 0, from operations that every framework rounds correctly, in this order."""
     dtype = z.dtype.name
     z = jnp.maximum(z, LOWEST[dtype])
     k = jnp.rint(z * (1.0 / math.log(2.0)))
@@ -128,7 +129,10 @@ def train(
     targets: Batch,
     schedule: Schedule,
 ) -> tuple[Float64[np.ndarray, " epochs"], list[Float[np.ndarray, "points fan_in fan_out"]]]:
-    """The losses before each update, and each layer's weights before each and after the last."""
+    """The losses before each update, and each layer's weights before each and after the last.
+
+    `alike` names the causes to take away: "sigmoid", "order" (of sums), "fused" (multiply-adds).
+    """
     if "fused" in alike and _NOT_FUSED not in os.environ.get("XLA_FLAGS", "").split():
         raise ValueError(
             f"XLA fuses multiply-adds in this process: start it with {_NOT_FUSED} in XLA_FLAGS"

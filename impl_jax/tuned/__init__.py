@@ -1,6 +1,6 @@
 """The same contract, as fast as JAX goes on a CPU: for dense networks with the MSE, any activation and optimizer.
 
-How updates are made fast stands in `step`. The whole run between two kept updates is one call, and the weights
+`step` says how updates are made fast. The whole run between two kept updates is one call, and the weights
 are given away to be overwritten (`donate_argnums`). Not so for large layers, where each update is a call of its own:
 that costs nothing beside them, and in a loop XLA does their products by slower code (in float64 it took 2.7 times as
 long). The members of an ensemble are trained one after the other in one call (`lax.map`): a tiny network alone fills
@@ -46,7 +46,7 @@ _LARGE = 2**17
 
 
 def speeds_up(network: Network) -> bool:
-    """Whether the network is one of those that are computed here."""
+    """True for the networks that are computed here."""
     dense = all(isinstance(layer, Dense) for layer in network.layers)
     return dense and network.loss == "mse" and len(network.input_shape) == 1
 

@@ -1,6 +1,7 @@
-"""The causes of the last digit, one by one: NumPy's own arithmetic, or one that every framework does alike.
+"""Why last digits differ, cause by cause: NumPy's own arithmetic, or one that is the same in every framework.
 
-For what the core experiments are: layers of sigmoids without biases, the MSE, gradient descent on the full batch.
+Only for networks like those of the core experiments: sigmoid layers without biases, the MSE, plain gradient descent on
+the full batch.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ LOWEST = {"float64": -700.0, "float32": -86.0}  # e^z is no subnormal, which XLA
 
 
 def exp(z: Batch) -> Batch:
-    """e^z for z ≤ 0, of operations that everybody rounds correctly, in this order."""
+    """e^z for z ≤ 0, from operations that every framework rounds correctly, in this order."""
     dtype = z.dtype.name
     z = np.maximum(z, LOWEST[dtype])
     k = np.rint(z * (1.0 / math.log(2.0)))
@@ -97,7 +98,10 @@ def train(
     targets: Batch,
     schedule: Schedule,
 ) -> tuple[Float64[np.ndarray, " epochs"], list[Float[np.ndarray, "points fan_in fan_out"]]]:
-    """The losses before each update, and each layer's weights before each and after the last."""
+    """The losses before each update, and each layer's weights before each and after the last.
+
+    `alike` names the causes to take away: "sigmoid", "order" (of sums), "fused" (multiply-adds).
+    """
     params = map_params(np.copy, params)
     losses, weights = [], [[weight.copy()] for weight, _ in params]
     for _ in range(schedule.epochs):

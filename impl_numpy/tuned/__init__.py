@@ -1,6 +1,6 @@
 """The same contract, as fast as NumPy goes: for dense networks of sigmoids with the MSE and plain SGD.
 
-How an update is made fast stands in `step`. The errors of many updates are kept, and their losses taken together.
+`step` says how an update is made fast. The errors of many updates are kept, and their losses taken together.
 Of an ensemble, as many members are trained at once as fit into the processor's cache: each call then serves them all.
 
 Whatever else a network or a schedule asks for is done by the plain implementation.
@@ -44,7 +44,7 @@ _WRITTEN = 16
 
 
 def speeds_up(network: Network, schedule: Schedule | None = None) -> bool:
-    """Whether this is one of those networks, and trained as they are, that are computed here."""
+    """True for the networks that are computed here, if they are trained as this module can."""
     layers = network.layers
     sigmoids = all(isinstance(one, Dense) and one.activation == "sigmoid" for one in layers)
     plain = schedule is None or (schedule.optimizer == SGD() and not schedule.weight_decay)

@@ -1,6 +1,7 @@
-"""The causes of the last digit, one by one: torch's own arithmetic, or one that every framework does alike.
+"""Why last digits differ, cause by cause: torch's own arithmetic, or one that is the same in every framework.
 
-For what the core experiments are: layers of sigmoids without biases, the MSE, gradient descent on the full batch.
+Only for networks like those of the core experiments: sigmoid layers without biases, the MSE, plain gradient descent on
+the full batch.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ LOWEST = {8: -700.0, 4: -86.0}  # e^z is no subnormal, which XLA would flush to 
 
 
 def exp(z: Tensor) -> Tensor:
-    """e^z for z ≤ 0, of operations that everybody rounds correctly, in this order."""
+    """e^z for z ≤ 0, from operations that every framework rounds correctly, in this order."""
     size = z.itemsize
     z = torch.clamp(z, min=LOWEST[size])
     k = torch.round(z * (1.0 / math.log(2.0)))
@@ -100,7 +101,10 @@ def train(
     targets: Batch,
     schedule: Schedule,
 ) -> tuple[Float64[np.ndarray, " epochs"], list[Float[np.ndarray, "points fan_in fan_out"]]]:
-    """The losses before each update, and each layer's weights before each and after the last."""
+    """The losses before each update, and each layer's weights before each and after the last.
+
+    `alike` names the causes to take away: "sigmoid", "order" (of sums), "fused" (multiply-adds).
+    """
     model = Model(network, params)
     tree: Any = _Product.apply
     own_sigmoid: Any = Sigmoid.apply if "sigmoid" in alike else torch.sigmoid

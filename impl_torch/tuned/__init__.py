@@ -1,6 +1,6 @@
 """The same contract, as fast as torch goes on a CPU: for dense networks with the MSE and plain SGD, any activation.
 
-How a few updates are made one fast call stands in `step`. Members of an ensemble are trained in the same calls.
+`step` says how a few updates become one fast call. Members of an ensemble are trained in the same calls.
 Compiling takes seconds, so that a single short run is sooner done by the plain implementation. That also does whatever
 else a network or a schedule asks for, and everything where there is no C++ compiler.
 """
@@ -47,7 +47,7 @@ __all__ = ["forward", "loss_and_grads", "train", "train_ensemble"]
 
 
 def speeds_up(network: Network, schedule: Schedule | None = None) -> bool:
-    """Whether this is one of those networks, and trained as they are, that are computed here."""
+    """True for the networks that are computed here, if they are trained as this module can."""
     dense = all(isinstance(layer, Dense) for layer in network.layers)
     here = dense and network.loss == "mse" and len(network.input_shape) == 1
     if schedule is None:

@@ -135,7 +135,12 @@ def _exhibit(name: str, title: str, files: Mapping[str, Path]) -> Exhibit:
         ]
         rows += align(sides, _likeness)
     columns = dict(zip(files, zip(*rows, strict=True), strict=True))
-    return Exhibit(name, title, {key: file.name for key, file in files.items()}, columns)
+    return Exhibit(name, title, {key: _shown_as(file) for key, file in files.items()}, columns)
+
+
+def _shown_as(file: Path) -> str:
+    """The file's name; that of a package's own file with the package."""
+    return f"{file.parent.name}/{file.name}" if file.name == "__init__.py" else file.name
 
 
 def _read(file: Path) -> str:
