@@ -16,10 +16,9 @@ from gradparity.campaigns.planted_faults.faults import (
     WHOLE,
     Fault,
     Patch,
-    Plant,
     pairs,
 )
-from gradparity.campaigns.planted_faults.plant import faulty_sources
+from gradparity.campaigns.planted_faults.plant import Plant, faulty_sources
 from gradparity.campaigns.planted_faults.record import PLANTED_FAULTS
 from gradparity.campaigns.planted_faults.scoreboard import (
     Outcome,

@@ -10,7 +10,8 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from gradparity.campaigns.planted_faults.faults import EXTENDED, FAULTS, Fault, Plant
+from gradparity.campaigns.planted_faults.faults import EXTENDED, FAULTS, Fault
+from gradparity.campaigns.planted_faults.plant import Plant
 from gradparity.campaigns.planted_faults.scoreboard import Outcome, in_words, observe, score
 from gradparity.contract import (
     SGD,

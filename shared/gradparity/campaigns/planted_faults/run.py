@@ -15,7 +15,8 @@ from ...suites.extended import extended_suite
 from ...suites.random_networks import random_setting, random_setting_of_any_kind
 from ...verdict.judge import Verdict
 from ..random_networks.run import DRAWS
-from .faults import EXTENDED, FAULTS, Fault, Plant, pairs
+from .faults import EXTENDED, FAULTS, Fault, pairs
+from .plant import Plant
 from .record import PLANTED_FAULTS
 from .scoreboard import Outcome, Score, score
 from .scoreboard import planted as layers_of

@@ -5,7 +5,6 @@ implementation. `FAULTS` are those of the homework's networks, planted on the co
 `EXTENDED` those of all else, planted on the extended suite.
 """
 
-from ..plant import Plant
 from .activations import ACTIVATIONS
 from .base import Fault, Patch
 from .convolutions import CONVOLUTIONS
@@ -38,6 +37,5 @@ __all__ = [
     "WHOLE",
     "Fault",
     "Patch",
-    "Plant",
     "pairs",
 ]
