@@ -329,7 +329,7 @@ def test_campaigns_are_shown_where_there_are_any(tmp_path: Path) -> None:
     assert '<section id="random-networks">' in page
     assert " · [random networks](#random-networks) · [how agreement" in markdown
     assert "\n## Random networks\n" in markdown
-    command = "gradparity random-networks --networks 2 --seed 0 --kind homework --impl numpy"
+    command = "gradparity random-networks --networks 2 --seed 0 --kind core --impl numpy"
     for text in (page, markdown):
         assert text.count(command) == 2  # below its heading, and in the table of commands
     assert not broken_links(tmp_path / "README.md", markdown)
