@@ -175,13 +175,12 @@ def test_the_command_and_its_page(
     points = [replace(point, updates=60) for point in GROWTH["depth"][:3]]
     monkeypatch.setitem(GROWTH, "depth", tuple(points))
     short = [replace(one, dtype=dtype) for one in (SHORT, *points) for dtype in get_args(DType)]
-    for module in (run, cli):
-        monkeypatch.setattr(module, "workloads", lambda quick: short)
+    monkeypatch.setattr(run, "workloads", lambda quick: short)
     rows = measure(SHORT, ["numpy-tuned"], rounds=1)
     answers = {"rows": rows, "kernels": ["some BLAS"], "peak_mb": 43.2}
     monkeypatch.setattr(run, "_in_process", lambda _: answers)
     place = tmp_path / "new" / "bench.json"
-    options = ["--quick", "--rounds", "1", "--impl", "numpy-tuned", "--json", str(place)]
+    options = ["--quick", "--rounds", "1", "--impl", "numpy-tuned", "--out", str(place)]
     monkeypatch.setattr("sys.argv", ["gradparity", "bench", *options])
     with pytest.raises(SystemExit) as ended:
         cli.main()

@@ -22,7 +22,7 @@ try:
     {0}
 except SystemExit:
     pass
-print([name for name in ("torch", "jax", "matplotlib", "impl_numpy") if name in sys.modules])
+print([name for name in ("torch", "jax", "matplotlib", "impl_numpy", "gradparity.diagnosis") if name in sys.modules])
 """
 
 

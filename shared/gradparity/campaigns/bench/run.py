@@ -30,6 +30,11 @@ TARGETS = ("numpy", "numpy-tuned", "torch", "torch-tuned", "jax", "jax-tuned")
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
+def steps(targets: Sequence[str], *, quick: bool) -> int:
+    """How many steps a benchmark of these implementations reports."""
+    return len(targets) + len(list(workloads(quick=quick)))
+
+
 def bench(
     targets: Sequence[str],
     *,
