@@ -12,7 +12,6 @@ import pytest
 
 from gradparity import cli
 from gradparity.campaigns.bench import run
-from gradparity.campaigns.bench import workloads as workloads_module
 from gradparity.campaigns.bench.limit import c_loop
 from gradparity.campaigns.bench.measure import C_LOOP, MATMULS, candidates, measure
 from gradparity.campaigns.bench.record import BENCH
@@ -181,8 +180,7 @@ def test_the_command_and_its_page(
     points = [replace(point, updates=60) for point in GROWTH["depth"][:3]]
     monkeypatch.setitem(GROWTH, "depth", tuple(points))
     short = [replace(one, dtype=dtype) for one in (SHORT, *points) for dtype in get_args(DType)]
-    for module in (run, workloads_module):
-        monkeypatch.setattr(module, "workloads", lambda quick: short)
+    monkeypatch.setattr(run, "workloads", lambda quick: short)
     rows = measure(SHORT, ["numpy-tuned"], rounds=1)
 
     def answered(_: str, question: Any) -> Any:

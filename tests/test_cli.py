@@ -23,7 +23,8 @@ try:
     {0}
 except SystemExit:
     pass
-print([name for name in ("torch", "jax", "matplotlib", "{1}") if name in sys.modules])
+MODULES = ("torch", "jax", "matplotlib", "gradparity.diagnosis", "{1}")
+print([name for name in MODULES if name in sys.modules])
 """
 
 

@@ -185,7 +185,7 @@ def _check_arguments(
 def _member(
     k: int, network: Network, params: Params, inputs: Batch, targets: Batch, schedule: Schedule
 ) -> tuple[Params, Batch, Batch, Schedule]:
-    """What member `k` of an ensemble is trained on. Data without a member axis are everybody's."""
+    """The weights, data and schedule of member `k`. Data without a member axis are shared by all members."""
     own_data = inputs.ndim > len(network.input_shape) + 1
     rates = np.broadcast_to(schedule.learning_rate, len(params[0].weight))
     return (

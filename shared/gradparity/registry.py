@@ -17,7 +17,7 @@ from .guarded import Guarded
 
 GROUP = "gradparity.implementations"
 PLAIN = ("numpy", "torch", "jax")
-"""What a command runs unless told otherwise: the three that this project is about."""
+"""A command's default: the three implementations that this project is about."""
 
 _FUNCTIONS = ("forward", "loss_and_grads", "train")
 

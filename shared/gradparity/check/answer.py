@@ -93,7 +93,7 @@ class _Exchange:
         return None, None
 
     def activations(self) -> Any:
-        """Of every layer that the target shows."""
+        """The activations of every layer that the target shows."""
         if "forward" not in self.target.functions:
             return None
         return self.read.activations(self.call("forward", self.case.batch[0]))

@@ -64,7 +64,7 @@ def _is_narrow(observed: Mapping[str, Observed]) -> bool:
 def _notes(
     target: Target, observed: Mapping[str, Observed], judged: Sequence[Judged]
 ) -> Iterator[str]:
-    """What else a reader must know."""
+    """Say what else a reader must know."""
     if _is_narrow(observed) and not target.contract:
         yield "it returns float32 for float64, so it is judged in float32 only"
     for one in judged:

@@ -21,7 +21,7 @@ _MSE, _ENTROPY = (loss.name for loss in REPORTED_LOSSES[:2])
 
 @dataclass(frozen=True)
 class Explanation:
-    """What to tell the user.
+    """A diagnosis as the user reads it.
 
     Attributes:
         headline: in one line.
@@ -29,8 +29,8 @@ class Explanation:
         notes: what the target does differently without being wrong.
         accepted: it is right, in a convention of its own.
         factor: of the gradient, in that convention.
-        loss_factor: of the loss that is told, in that convention.
-        share: of the bound, that is left over in a convention that is no factor.
+        loss_factor: of the loss that it reports, in that convention.
+        share: of the bound, that is left over in a convention that is not a factor.
     """
 
     headline: str
@@ -46,16 +46,16 @@ def explain(found: Diagnosis, *, free: bool) -> Explanation:
     """Put a diagnosis into words.
 
     Where the target is `free` to choose its convention, a correct gradient of another multiple of the MSE, or an
-    update after every sample, is agreement. Otherwise the gradient must be that of the loss that is told.
+    update after every sample, is agreement. Otherwise the gradient must be that of the loss that is reported.
     """
-    told = found.loss[0].factor if found.loss and found.loss[0].name == _MSE else UNIT
+    reported = found.loss[0].factor if found.loss and found.loss[0].name == _MSE else UNIT
     other = _other_convention(found, free=free)
     if other is not None:
         return other
     name = found.gradient[0] if found.gradient else None
-    consistent = free or (name is not None and told is name.factor and name.mistake is None)
+    consistent = free or (name is not None and reported is name.factor and name.mistake is None)
     factor = name.factor if name and consistent and name.factor in FACTORS else UNIT
-    loss_factor = told if consistent else UNIT
+    loss_factor = reported if consistent else UNIT
     notes = []
     if factor is not UNIT:
         notes.append(f"a correct gradient of {factor.name} times the MSE")
@@ -85,15 +85,15 @@ def explain(found: Diagnosis, *, free: bool) -> Explanation:
 
 
 def _other_convention(found: Diagnosis, *, free: bool) -> Explanation | None:
-    """Cross-entropy, if that is what is told; an update after every sample."""
+    """Accept the cross-entropy, if its value is reported as the loss; and an update after every sample."""
     if found.forward or found.reduced or found.unknown:
         return None
-    told = {loss.name for loss in found.loss}
+    reported = {loss.name for loss in found.loss}
     for name in found.gradient:
         if name.factor not in FACTORS:  # a wrong sign, or a number from nowhere
             continue
         words = ""
-        if name.mistake is CROSS_ENTROPY and (name is found.explains_loss or _ENTROPY in told):
+        if name.mistake is CROSS_ENTROPY and (name is found.explains_loss or _ENTROPY in reported):
             times = "" if name.factor is UNIT else f"{name.factor.name} times "
             words = f"a correct gradient of {times}the binary cross-entropy"
         elif name.mistake is SAMPLE_BY_SAMPLE and free:

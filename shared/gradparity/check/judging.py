@@ -21,7 +21,7 @@ from .target import Target
 
 @dataclass(frozen=True)
 class Judged:
-    """What was observed in one dtype, judged in the target's own convention.
+    """The observations in one dtype, judged in the target's own convention.
 
     Attributes:
         dtype: of the data and weights.
@@ -35,12 +35,12 @@ class Judged:
 
     @property
     def accepted(self) -> bool:
-        """What disagreed at first is a convention."""
+        """True where all that disagreed at first is a convention."""
         return self.explanation is not None and self.explanation.accepted
 
     @property
     def rejected(self) -> bool:
-        """What disagreed is wrong."""
+        """True where something that disagreed is wrong."""
         return self.explanation is not None and not self.explanation.accepted
 
     @property
@@ -53,7 +53,7 @@ class Judged:
         return {phase: self._figures(tally) for phase, tally in tallies.items() if tally.shares}
 
     def _figures(self, tally: Tally) -> dict[str, Any]:
-        """Of one phase. A convention that is no factor explains what disagrees, but for a share of the bound."""
+        """Sum up one phase. A convention that is not a factor explains what disagrees, but for a share of the bound."""
         found = {key: value for key, value in tally.summary().items() if key != "largest_at"}
         if self.explanation is None or not self.accepted or Verdict.DISAGREE not in tally.verdicts:
             return found

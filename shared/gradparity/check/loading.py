@@ -62,7 +62,7 @@ def _offered(found: Any) -> Sequence[str]:
 
 
 def _is_module(found: Any) -> bool:
-    """Whether it is a `torch.nn.Module`, class or instance; torch is not imported for it."""
+    """True for a `torch.nn.Module`, class or instance; torch is not imported for it."""
     kinds = found.__mro__ if isclass(found) else type(found).__mro__
     return any(
         f"{k.__module__}.{k.__qualname__}" == "torch.nn.modules.module.Module" for k in kinds

@@ -28,7 +28,7 @@ _SAMPLES = (21, 13, 10, 17)
 
 @dataclass(frozen=True)
 class Observed:
-    """What was noticed of a target in one dtype.
+    """Everything that was noticed of a target in one dtype.
 
     Attributes:
         observations: with the configuration and update, in words.
@@ -58,7 +58,7 @@ class Observed:
 
     @property
     def verdict(self) -> Verdict:
-        """Of all together."""
+        """The verdict on all observations together."""
         findings = [f.verdict for o in self.all for f in o.findings]
         return Verdict.DISAGREE if self.broken else combine(findings)
 
@@ -69,7 +69,7 @@ class Observed:
 
     @property
     def right_at_the_output(self) -> bool:
-        """Whether the output layer's gradients, or updates, are right."""
+        """True if the output layer's gradients, or updates, are right."""
         return not any(
             f.verdict is Verdict.DISAGREE
             for o in self.all
@@ -177,7 +177,7 @@ _REPEATABLE = {"loss": "losses", "grads": "gradients", "updated": "updated weigh
 
 
 def _same(observation: Observation, before: Any, after: Any, name: str) -> bool:
-    """Whether two answers are the same but for rounding: samples may be shuffled in a full batch."""
+    """True if two answers are the same but for rounding: samples may be shuffled in a full batch."""
     if before is None or after is None:
         return before is after
     columns = (after, before, *(getattr(step, name) for step in observation.answer))

@@ -48,7 +48,7 @@ def check(
         adapter: the path of a file that wraps every one of them.
         kind: of the networks that they are judged on.
         timeout: seconds that each may take; None for those of `PATIENCE`.
-        progress: is told each target when its turn comes to be reported.
+        progress: called with each target when its turn comes to be reported.
 
     Raises:
         InputError: a file that is not there; an only target that cannot be judged as asked.

@@ -1,4 +1,4 @@
-"""What a target returns, in whatever shape it is usual to write it, as the contract's arrays."""
+"""Read what a target returns, in any shape in which it is usually written, as the contract's arrays."""
 
 from __future__ import annotations
 

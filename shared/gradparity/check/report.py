@@ -12,7 +12,7 @@ from ..verdict.judge import Verdict
 
 @dataclass(frozen=True)
 class Report:
-    """What was found about a target; plain data, for JSON.
+    """The findings about a target; plain data, for JSON.
 
     Attributes:
         target: its name, as it was given.
@@ -84,7 +84,7 @@ class Report:
         return Table(("dtype", "phase", "tensors", "abstained", "of the bound", "verdict"), rows)
 
     def details(self) -> Iterator[str]:
-        """What follows the table, line by line."""
+        """The lines that follow the table."""
         yield from self.first_wrong
         for title, lines in (
             ("diagnosis", self.diagnosis),

@@ -1,4 +1,4 @@
-"""What is checked: a target, with the functions that it offers and the limits of what it can run.
+"""A target of the check: the functions that it offers, and the limits of what it can run.
 
 A target may be an implementation of the contract or of a part of it; a `torch.nn.Module`; a JAX loss function; or
 anything at all, with an adapter: a file with some of the contract's functions, each with the target put before its
@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..guarded import Guarded
 
 FUNCTIONS = ("forward", "loss", "loss_and_grads", "step", "train")
-"""What a target may offer.
+"""The functions that a target may offer.
 
 `forward`, `loss_and_grads` and `train` are the contract's; `loss(network, params, inputs, targets)`, and
 `step(network, params, inputs, targets, learning_rate)`, which returns the params after one update on this batch.
@@ -69,7 +69,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be judged.
+    """A program to be judged.
 
     Attributes:
         name: as the user gave it.
@@ -87,12 +87,12 @@ class Target:
 
     @property
     def trains(self) -> bool:
-        """Whether it can be restarted at any step."""
+        """True if it can be restarted at any step."""
         return "train" in self.functions
 
     @property
     def shows_gradients(self) -> bool:
-        """Whether back-propagation can be judged by what it offers."""
+        """True if back-propagation can be judged by what it offers."""
         return bool({"loss_and_grads", "step", "train"} & set(self.functions))
 
     @property

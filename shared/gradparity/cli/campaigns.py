@@ -88,15 +88,13 @@ def time_implementations(
 ) -> None:
     """Time each implementation against common ways to write it and against a C loop, on one thread."""
     from ..campaigns.bench.record import BENCH
-    from ..campaigns.bench.run import TARGETS, bench
+    from ..campaigns.bench.run import TARGETS, bench, steps
     from ..campaigns.bench.tables import tables
-    from ..campaigns.bench.workloads import workloads
 
     targets = list(dict.fromkeys(impl or TARGETS))
     for target in targets:
         registry.load(target)  # what is wrong with it is said before the work begins
-    steps = len(targets) + len(list(workloads(quick=quick)))
-    with progress(steps) as advance:
+    with progress(steps(targets, quick=quick)) as advance:
         found = bench(
             list(map(registry.absolute, targets)),
             quick=quick,

@@ -1,4 +1,4 @@
-"""What commands print, and how: lines, tables, a progress bar, and the verdict as the exit code."""
+"""Print lines, tables and a progress bar; end a command with the verdict as its exit code."""
 
 from __future__ import annotations
 

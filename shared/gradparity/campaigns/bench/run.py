@@ -22,6 +22,11 @@ TARGETS = ("numpy", "numpy-tuned", "torch", "torch-tuned", "jax", "jax-tuned")
 _WORKER = "gradparity.campaigns.bench.measure"
 
 
+def steps(targets: Sequence[str], *, quick: bool) -> int:
+    """How many steps a benchmark of these implementations reports."""
+    return len(targets) + len(list(workloads(quick=quick)))
+
+
 def bench(
     targets: Sequence[str],
     *,
