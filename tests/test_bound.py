@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import replace
 from math import exp
 from typing import Any
 
@@ -385,7 +385,10 @@ def test_the_edges_of_the_verdict() -> None:
     assert (found.verdict, found.share) == (Verdict.ABSTAIN, 0.0)
     found = verdict(1.25, 1.0, 0.5)
     assert (found.share, found.difference, found.allowed, found.index) == (0.5, 0.25, 0.5, ())
-    assert str(found) == "loss: loss: difference 0.25, allowed 0.5 (0.5 of the bound)"
+    assert (found.value, found.expected, found.beyond, found.entries) == (1.25, 1.0, 0, 1)
+    assert str(found) == (
+        "loss: loss: 1.25 against 1, difference 0.25, allowed 0.5 (0.5 of the bound)"
+    )
 
 
 def test_what_is_not_shown_is_not_judged() -> None:
@@ -416,7 +419,31 @@ def test_what_is_not_shown_is_not_judged() -> None:
     wrong[1][2, 3] += 1e-9
     (_, finding, _) = judge(case.params, StepValues(activations=list(wrong)), expected, e, 1.0)
     assert (finding.index, finding.layer) == ((2, 3), 1)
-    assert str(finding).startswith("forward: layer 1 activation[2, 3]: difference 1e-09, allowed ")
+    assert str(finding).startswith("forward: layer 1 activation[2, 3]: 0.")
+    assert ", difference 1e-09, allowed " in str(finding)
+    assert str(finding).endswith(" of the bound; 1 of 16 entries beyond it)")
+    value, other = str(finding).split(": ")[2].split(",")[0].split(" against ")
+    assert value != other
+    assert float(value) == pytest.approx(float(other), abs=1.1e-9)
+
+
+def test_the_count_shows_a_wrong_row() -> None:
+    """One row of three by four is wrong, one of its entries by chance right: three of twelve."""
+    exact = np.arange(1.0, 13.0).reshape(3, 4)
+    wrong = exact.copy()
+    wrong[1, 1:] += 0.5
+    step, bound_ = StepValues(activations=[exact]), StepValues(activations=[exact * 1e-3])
+    (found,) = judge((), StepValues(activations=[wrong]), step, bound_, 1.0)
+    assert (found.beyond, found.entries, found.index) == (3, 12, (1, 1))
+    assert (found.value, found.expected) == (6.5, 6.0)
+    assert str(found).startswith("forward: layer 0 activation[1, 1]: 6.5 against 6, difference 0.5")
+    assert str(found).endswith("; 3 of 12 entries beyond it)")
+
+
+def test_without_a_bound_no_entry_is_beyond_it() -> None:
+    values = StepValues(loss=np.array(np.nan)), StepValues(loss=np.array(1.0))
+    (found,) = judge((), *values, StepValues(loss=np.array(np.inf)), 1.0)
+    assert (found.verdict, found.share, found.beyond) == (Verdict.ABSTAIN, 0.0, 0)
 
 
 def test_the_words_that_others_read() -> None:
@@ -470,12 +497,3 @@ def test_steps_of_different_shape_are_no_steps() -> None:
         judge(case.params, StepValues(grads=(expected.grads or ())[:2]), expected, e, 1.0)
     with pytest.raises(ValueError, match=r"argument 2 is (longer|shorter)"):
         judge(case.params, StepValues(updated=(expected.updated or ())[:2]), expected, e, 1.0)
-
-
-def test_formats_and_findings_are_frozen() -> None:
-    case = informative_case("float64")
-    expected, e = case.expect()
-    finding = judge(case.params, expected, expected, e, 1.0)[0]
-    for value, field in ((F64, "eps"), (finding, "share")):
-        with pytest.raises(FrozenInstanceError):
-            setattr(value, field, 0.0)

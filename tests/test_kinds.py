@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import prod
 from operator import itemgetter
 from typing import Any
 
@@ -15,8 +14,11 @@ from hypothesis import strategies as st
 from gradparity.contract import (
     SGD,
     Adam,
+    Conv,
+    Dense,
     Ensemble,
     Layer,
+    Network,
     Params,
     Schedule,
     Snapshot,
@@ -32,50 +34,38 @@ from gradparity.suites.random_networks import (
     DECAYS,
     OPTIMIZERS,
     Setting,
-    random_setting_of_any_kind,
 )
 from gradparity.verdict.agreement import judge_all
 from gradparity.verdict.case import Case, steps_of
 from gradparity.verdict.judge import Finding, Verdict, judge
 
 from .helpers import implementation, informative_case, same_bits
+from .support.strategies import DTYPES, SEEDS, cases, settings_of_any_kind, small
 from .test_reference import complex_step, verdicts
 
 TWO = {name: implementation(name) for name in ("numpy", "torch")}
 
 
-def small_setting(rng: np.random.Generator, weights: int) -> Setting:
-    setting = random_setting_of_any_kind(rng)
-    while sum(map(prod, setting.network.weight_shapes)) > weights:
-        setting = random_setting_of_any_kind(rng)
-    return setting
-
-
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 2**32))
-def test_gradients_are_the_complex_steps(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    case = small_setting(rng, 200).draw(rng, "float64")
+@given(cases(small(settings_of_any_kind(), weights=200), st.just("float64")))
+def test_gradients_are_the_complex_steps(case: Case) -> None:
     with np.errstate(all="ignore"):
         assert Verdict.DISAGREE not in verdicts(case, complex_step(case))
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.integers(0, 2**32), st.sampled_from(["float64", "float32"]))
-def test_random_networks(seed: int, dtype: str) -> None:
-    rng = np.random.default_rng(seed)
-    case = random_setting_of_any_kind(rng).draw(rng, dtype)
+@given(cases(settings_of_any_kind()))
+def test_random_networks(case: Case) -> None:
     assert not judge_all(TWO, [("", case)]).first
 
 
 @settings(max_examples=2, deadline=None)
-@given(st.integers(0, 2**32))
-def test_random_networks_in_jax(seed: int) -> None:
+@given(settings_of_any_kind(), SEEDS)
+def test_random_networks_in_jax(setting: Setting, seed: int) -> None:
     """Few, as each network is compiled; `gradparity random-networks --kind full` judges a thousand."""
     rng = np.random.default_rng(seed)
-    setting = random_setting_of_any_kind(rng)
-    cases = [("", setting.draw(rng, dtype)) for dtype in ("float64", "float32")]
-    assert not judge_all({name: implementation(name) for name in PLAIN}, cases).first
+    both = [("", setting.draw(rng, dtype)) for dtype in ("float64", "float32")]
+    assert not judge_all({name: implementation(name) for name in PLAIN}, both).first
 
 
 def with_rule(optimizer: str, decay: str, dtype: str = "float64") -> Case:
@@ -161,21 +151,35 @@ def test_a_run_that_hides_its_state_is_judged_where_it_can_be() -> None:
     assert {f.verdict for f in found} == {Verdict.AGREE}
 
 
+MEMBERS_OF = (
+    Setting(Network((3,), (Dense(5, "tanh"), Dense(2))), 13, 5, "Adam", "decoupled"),
+    Setting(
+        Network(
+            (5, 4, 2), (Conv(3, (3, 2)), Dense(3, "identity", bias=False)), "softmax_cross_entropy"
+        ),
+        samples=7,
+        batch_size=None,
+        optimizer="Nesterov",
+    ),
+)
+"""A dense network in ragged batches, and a convolutional one in full batches."""
+
+
 def ensemble_of(
-    rng: np.random.Generator, dtype: str, *, own_data: bool
+    setting: Setting, seed: int, dtype: str, *, own_data: bool
 ) -> tuple[Case, Any, Any, Params]:
-    """Three members of one random network: with data of their own or the same, and learning rates of their own."""
-    setting = small_setting(rng, 400)
-    cases = [setting.draw(rng, dtype) for _ in range(3)]
-    first = cases[0]
+    """Three members of one network: with data of their own or the same, and learning rates of their own."""
+    rng = np.random.default_rng(seed)
+    drawn = [setting.draw(rng, dtype) for _ in range(3)]
+    first = drawn[0]
     rates = np.array([0.01, 0.03, 0.01])
     schedule = replace(
         first.schedule, learning_rate=rates, keep=tuple(range(first.schedule.updates + 1))
     )
-    params = map_params(lambda *parts: np.stack(parts), *(case.params for case in cases))
+    params = map_params(lambda *parts: np.stack(parts), *(case.params for case in drawn))
     inputs, targets = first.inputs, first.targets
     if own_data:
-        inputs, targets = (np.stack([getattr(c, d) for c in cases]) for d in ("inputs", "targets"))
+        inputs, targets = (np.stack([getattr(c, d) for c in drawn]) for d in ("inputs", "targets"))
     return replace(first, schedule=schedule, update=0, state={}), inputs, targets, params
 
 
@@ -204,12 +208,11 @@ def judge_members(case: Case, inputs: Any, targets: Any, ensemble: Ensemble) -> 
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 2**32), st.booleans(), st.sampled_from(["float64", "float32"]))
+@given(small(settings_of_any_kind(), weights=400), SEEDS, st.booleans(), DTYPES)
 def test_every_member_of_an_ensemble_is_trained_rightly(
-    seed: int, own_data: bool, dtype: str
+    setting: Setting, seed: int, own_data: bool, dtype: str
 ) -> None:
-    rng = np.random.default_rng(seed)
-    case, inputs, targets, params = ensemble_of(rng, dtype, own_data=own_data)
+    case, inputs, targets, params = ensemble_of(setting, seed, dtype, own_data=own_data)
     with np.errstate(all="ignore"):
         for name in TWO:
             found = implementation(name).train_ensemble(
@@ -222,9 +225,8 @@ def test_every_member_of_an_ensemble_is_trained_rightly(
 
 @pytest.mark.parametrize("own_data", [False, True])
 def test_every_member_of_an_ensemble_in_jax(own_data: bool) -> None:
-    for seed in (1, 2):
-        rng = np.random.default_rng(seed)
-        case, inputs, targets, params = ensemble_of(rng, "float64", own_data=own_data)
+    for seed, setting in enumerate(MEMBERS_OF):
+        case, inputs, targets, params = ensemble_of(setting, seed, "float64", own_data=own_data)
         found = implementation("jax").train_ensemble(
             case.network, params, inputs, targets, case.schedule
         )
@@ -232,8 +234,7 @@ def test_every_member_of_an_ensemble_in_jax(own_data: bool) -> None:
 
 
 def test_a_member_that_is_trained_wrongly_is_seen() -> None:
-    rng = np.random.default_rng(1)
-    case, inputs, targets, params = ensemble_of(rng, "float64", own_data=True)
+    case, inputs, targets, params = ensemble_of(MEMBERS_OF[0], 1, "float64", own_data=True)
     swapped = np.ascontiguousarray(inputs[::-1])
     found = implementation("numpy").train_ensemble(
         case.network, params, swapped, targets, case.schedule
@@ -264,8 +265,7 @@ def test_without_train_ensemble_the_members_are_trained_one_by_one() -> None:
         loss_and_grads = staticmethod(implementation("numpy").implementation.loss_and_grads)
         train = staticmethod(implementation("numpy").implementation.train)
 
-    rng = np.random.default_rng(3)
-    case, inputs, targets, params = ensemble_of(rng, "float64", own_data=True)
+    case, inputs, targets, params = ensemble_of(MEMBERS_OF[1], 3, "float64", own_data=True)
     arguments = case.network, params, inputs, targets, case.schedule
     looped = Guarded("plain", Plain()).train_ensemble(*arguments)
     together = implementation("numpy").train_ensemble(*arguments)
@@ -292,7 +292,7 @@ def test_a_broken_ensemble_is_refused(change: Any, message: str) -> None:
         def train_ensemble(self, *arguments: Any) -> Any:
             return change(implementation("numpy").train_ensemble(*arguments))
 
-    case, inputs, targets, params = ensemble_of(np.random.default_rng(1), "float64", own_data=True)
+    case, inputs, targets, params = ensemble_of(MEMBERS_OF[0], 1, "float64", own_data=True)
     with pytest.raises(ContractError, match=rf"^broken: train_ensemble must return .*{message}"):
         Guarded("broken", Broken()).train_ensemble(
             case.network, params, inputs, targets, case.schedule

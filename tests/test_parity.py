@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from gradparity.contract import Snapshot, map_params, tensors
 from gradparity.experiments import experiment
@@ -28,6 +27,7 @@ from .helpers import (
     small_experiment,
     snapshots_along,
 )
+from .support.strategies import SEEDS, cases, plain_settings
 
 CORE = ("linear", "linear-half-rate", "linear-wide", "xor", "xor-half-rate", "xor-wide")
 DEAD = "xor-relu"
@@ -91,28 +91,25 @@ def test_mini_batches_step_by_step() -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.integers(0, 2**32), st.sampled_from(["float64", "float32"]))
-def test_random_networks(seed: int, dtype: str) -> None:
-    rng = np.random.default_rng(seed)
-    case = random_setting(rng).draw(rng, dtype)
+@given(cases(plain_settings()))
+def test_random_networks(case: Case) -> None:
     two = {name: implementation(name) for name in ("numpy", "torch")}
     agreement = judge_all(two, [("", case)])
     assert not agreement.first
 
 
 @settings(max_examples=3, deadline=None)
-@given(st.integers(0, 2**32))
-def test_random_networks_in_jax(seed: int) -> None:
+@given(plain_settings(), SEEDS)
+def test_random_networks_in_jax(setting: Setting, seed: int) -> None:
     """Few, as each network is compiled; `gradparity random-networks` judges a thousand."""
     rng = np.random.default_rng(seed)
-    setting = random_setting(rng)
-    cases = [("", setting.draw(rng, dtype)) for dtype in ("float64", "float32")]
-    assert not judge_all({name: implementation(name) for name in PLAIN}, cases).first
+    both = [("", setting.draw(rng, dtype)) for dtype in ("float64", "float32")]
+    assert not judge_all({name: implementation(name) for name in PLAIN}, both).first
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32), st.sampled_from(["float64", "float32"]))
-def test_the_order_of_summation_does_not_matter(seed: int, dtype: str) -> None:
+@given(cases(plain_settings()))
+def test_the_order_of_summation_does_not_matter(case: Case) -> None:
     """Samples and units in reverse give other sums of the same terms: still inside the bound."""
 
     class Reversed:
@@ -124,8 +121,6 @@ def test_the_order_of_summation_does_not_matter(seed: int, dtype: str) -> None:
                 network, params, inputs[::-1].copy(), targets[::-1].copy()
             )
 
-    rng = np.random.default_rng(seed)
-    case = random_setting(rng).draw(rng, dtype)
     assert Verdict.DISAGREE not in {f.verdict for f in findings(case, Reversed())}
 
 

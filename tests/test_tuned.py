@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from gradparity import registry
 from gradparity.contract import Dense, Network, Params, map_params, tensors
 from gradparity.suites.core import core_suite
 from gradparity.suites.extended import extended_suite
-from gradparity.suites.random_networks import Setting, random_setting
+from gradparity.suites.random_networks import Setting
 from gradparity.verdict.agreement import judge_all
 from gradparity.verdict.case import Case, steps_of
 from gradparity.verdict.judge import Verdict, judge
 
 from .helpers import implementation, informative_case, same_bits, submodule
+from .support.strategies import cases, plain_settings
 from .test_kinds import judge_members
 
 TUNED = ("numpy-tuned", "torch-tuned", "jax-tuned")
@@ -40,10 +40,8 @@ def test_numpy_on_the_vetted_suites(dtype: str) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 2**32), st.sampled_from(["float64", "float32"]))
-def test_random_networks_in_numpy(seed: int, dtype: str) -> None:
-    rng = np.random.default_rng(seed)
-    case = random_setting(rng).draw(rng, dtype)
+@given(cases(plain_settings()))
+def test_random_networks_in_numpy(case: Case) -> None:
     two = {name: implementation(name) for name in ("numpy-tuned", "torch")}
     assert not judge_all(two, [("", case)]).first
 

@@ -38,27 +38,27 @@ SMALL = 2e-2
 def reduced_forward(observations: Sequence[Observation], ask: Ask) -> str:
     """Which layers compute their activations in a coarser format, in words; empty if that explains nothing."""
     shown = [o for o in observations if o.seen.activations is not None]
-    places = [(o.depth, frozenset(leaks(o))) for o in shown]
+    wrong = [(o.depth, frozenset(leaks(o))) for o in shown]
     for coarse in _coarser(observations):
         if not any(leaks(o, coarse) for o in observations) and all(
             map(_small_forward, observations)
         ):
             noise = is_noise(observations, "forward", ask)
-            return f"reduced precision {_in_words(places)}, as of {coarse.name}" if noise else ""
+            return f"reduced precision {_in_words(wrong)}, as of {coarse.name}" if noise else ""
     return ""
 
 
 def reduced_gradient(observations: Sequence[Observation], phase: Phase, ask: Ask) -> str:
     """From which layer down gradients, or updates, are computed in a coarser format; empty if that explains nothing."""
-    places = []
+    wrong: list[tuple[int, frozenset[int]]] = []
     for o in observations:
-        wrong = [
+        layers = [
             f.layer or 0 for f in o.findings if f.phase == phase and f.verdict is Verdict.DISAGREE
         ]
-        places += [(o.depth, frozenset({max(wrong)}))] if wrong else []
+        wrong += [(o.depth, frozenset({max(layers)}))] if layers else []
     for coarse in _coarser(observations):
         if all(_within(o, phase, coarse) for o in observations):
-            where = f"in the {phase}, first {_in_words(places)}"
+            where = f"in the {phase}, first {_in_words(wrong)}"
             noise = is_noise(observations, phase, ask)
             return f"reduced precision {where}, as of {coarse.name}" if noise else ""
     return ""
@@ -170,8 +170,9 @@ def _within(observation: Observation, phase: Phase, coarse: Precision) -> bool:
     )
 
 
-def _in_words(places: Sequence[tuple[int, frozenset[int]]]) -> str:
-    for where, layers in scopes(max(depth for depth, _ in places)):
-        if all(layers(depth) == found for depth, found in places):
+def _in_words(wrong: Sequence[tuple[int, frozenset[int]]]) -> str:
+    """Where these layers are, each set of them with the depth of its network."""
+    for where, layers in scopes(max(depth for depth, _ in wrong)):
+        if all(layers(depth) == these for depth, these in wrong):
             return where
     return "in some layers"

@@ -19,7 +19,7 @@ from ..errors import InputError
 from ..problem import Problem
 from . import initial
 from .schema import (
-    ConvLayer,
+    ConvSection,
     Dataset,
     HomeworkSection,
     InitialSection,
@@ -49,7 +49,7 @@ class Experiment(Section):
         if dataset := info.data.get("dataset"):
             _, shape, outputs = dataset.sizes
             for at, layer in enumerate(network.layers):
-                if isinstance(layer, ConvLayer):
+                if isinstance(layer, ConvSection):
                     if len(shape) != 3:
                         raise invalid(
                             f"network.layers[{at}]",
@@ -65,7 +65,7 @@ class Experiment(Section):
                         )
                 shape = Network(shape, (layer.layer(),)).shapes[-1]
             last = len(network.layers) - 1
-            if isinstance(network.layers[last], ConvLayer):
+            if isinstance(network.layers[last], ConvSection):
                 raise invalid(f"network.layers[{last}]", "the last layer must be a dense one")
             if shape != (outputs,):
                 raise invalid(

@@ -114,7 +114,7 @@ class DigitsDataset(_Dataset):
 Dataset = LinearDataset | XorDataset | BarsDataset | DigitsDataset
 
 
-class DenseLayer(Section):
+class DenseSection(Section):
     """One dense layer."""
 
     units: Count
@@ -126,7 +126,7 @@ class DenseLayer(Section):
         return Dense(self.units, self.activation, self.bias)
 
 
-class ConvLayer(Section):
+class ConvSection(Section):
     """One convolution."""
 
     channels: Count
@@ -144,12 +144,12 @@ class ConvLayer(Section):
 
 
 def _kind_of_layer(layer: Any) -> str:
-    conv = isinstance(layer, ConvLayer) or (isinstance(layer, dict) and "channels" in layer)
+    conv = isinstance(layer, ConvSection) or (isinstance(layer, dict) and "channels" in layer)
     return "conv" if conv else "dense"
 
 
 AnyLayer = Annotated[
-    Annotated[DenseLayer, Tag("dense")] | Annotated[ConvLayer, Tag("conv")],
+    Annotated[DenseSection, Tag("dense")] | Annotated[ConvSection, Tag("conv")],
     Discriminator(_kind_of_layer),
 ]
 

@@ -1,7 +1,7 @@
 """The configurations that a verdict is taken on: fixed, small, and chosen so that they can tell.
 
 No layer is square but where a square one is wanted, N, N/2, 2 and the number of outputs all differ, the last batch is
-ragged, targets are random, units are far from saturation. `tests/test_suite.py` holds them to it.
+ragged, targets are random, units are far from saturation. `tests/test_core_suite.py` holds them to it.
 """
 
 from __future__ import annotations

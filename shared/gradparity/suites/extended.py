@@ -2,7 +2,7 @@
 
 As in the core suite, each configuration is small, fixed, and can tell: no two dimensions of a layer are equal, so that
 a swapped layout shows; no weight or state is zero, but where a kink is to be met exactly; the last batch is ragged.
-`tests/test_features.py` holds them to it.
+`tests/test_extended_suite.py` holds them to it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Hold two results of one step against each other, tensor by tensor, within the bound."""
+"""Compare two results of one step, tensor by tensor, within the bound."""
 
 from __future__ import annotations
 
@@ -49,8 +49,12 @@ class Finding:
         share: the largest |difference| / bound over the entries: at most 1 inside the bound; infinite for NaN;
             0 where there is no bound.
         index: of the entry with that share.
-        difference: of that entry.
+        value: of that entry.
+        expected: the other value of that entry.
+        difference: between the two, in the more precise of their dtypes.
         allowed: the bound on that entry.
+        beyond: how many entries differ by more than is allowed.
+        entries: how many there are.
     """
 
     phase: Phase
@@ -59,17 +63,32 @@ class Finding:
     verdict: Verdict
     share: float
     index: tuple[int, ...]
+    value: float
+    expected: float
     difference: float
     allowed: float
+    beyond: int
+    entries: int
 
     def __str__(self) -> str:
-        place = self.tensor if self.layer is None else f"layer {self.layer} {self.tensor}"
+        where = self.tensor if self.layer is None else f"layer {self.layer} {self.tensor}"
         if self.index:
-            place += f"[{', '.join(map(str, self.index))}]"
+            where += f"[{', '.join(map(str, self.index))}]"
+        value, expected = _distinct(self.value, self.expected)
+        count = f"; {self.beyond} of {self.entries} entries beyond it" if self.beyond else ""
         return (
-            f"{self.phase}: {place}: difference {self.difference:.3g}, "
-            f"allowed {self.allowed:.3g} ({self.share:.3g} of the bound)"
+            f"{self.phase}: {where}: {value} against {expected}, difference {self.difference:.3g}, "
+            f"allowed {self.allowed:.3g} ({self.share:.3g} of the bound{count})"
         )
+
+
+def _distinct(value: float, expected: float) -> tuple[str, str]:
+    """Two numbers, with three digits or as many more as they need to look different."""
+    for digits in range(3, 18):
+        texts = f"{value:.{digits}g}", f"{expected:.{digits}g}"
+        if texts[0] != texts[1]:
+            return texts
+    return f"{value:.3g}", f"{expected:.3g}"
 
 
 def judge(
@@ -136,9 +155,9 @@ def _compare(
         share = np.where(difference == 0, 0.0, difference / allowed)  # 0 / 0, where both are exact
     share = np.where(np.isnan(share), np.inf, share)
     worst = np.unravel_index(np.argmax(share), share.shape)
-    largest = float(share[worst])
+    largest, beyond = float(share[worst]), int(np.sum(share > 1))
     if not np.all(np.isfinite(allowed)):
-        verdict, largest = Verdict.ABSTAIN, 0.0
+        verdict, largest, beyond = Verdict.ABSTAIN, 0.0, 0
     elif largest > 1:
         verdict = Verdict.DISAGREE
     elif (size := _norm(judged)) == 0 or _norm(allowed) > RESOLUTION * size:  # zeros tell nothing
@@ -152,6 +171,10 @@ def _compare(
         verdict,
         largest,
         tuple(int(i) for i in worst),
+        float(result[worst]),
+        float(expected[worst]),
         float(difference[worst]),
         float(allowed[worst]),
+        beyond,
+        share.size,
     )

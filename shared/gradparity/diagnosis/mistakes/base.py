@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ...contract import SGD, Activation, Loss, Network, Params, Schedule, tensors
+from ...contract import SGD, Activation, Loss, Network, Params, Schedule, map_params, tensors
 from ...reference.layers import Array, ConvLayer, DenseLayer, LinearLayer, layers_of
 from ...reference.passes import Equations, Pass
 from ...reference.updates import UpdateRule
@@ -149,8 +149,21 @@ class OptimizerMistake:
     linear: ClassVar = True
 
     def predict(self, program: Program) -> Pass | None:
-        """The right pass; None where the mistake cannot be made."""
-        return program.run() if self.applies(program.case.schedule) else None
+        """The right pass; None where the mistake cannot be made.
+
+        Updates by plain SGD are judged by the gradients that they amount to, so there the gradients are the rule's.
+        """
+        case = program.case
+        if not self.applies(case.schedule):
+            return None
+        found = program.run()
+        if not plain(case.schedule):
+            return found
+
+        def direction(w: Array, g: Array) -> Array:
+            return self.rule(case.schedule, w.astype(g.dtype), g, (), case.update + 1).direction
+
+        return replace(found, grads=map_params(direction, case.params, found.grads))
 
 
 Mistake = LayerMistake | StepMistake | OptimizerMistake
