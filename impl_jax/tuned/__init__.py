@@ -55,8 +55,7 @@ _value_and_grad = jit(step.value_and_grad, static_argnums=0)
 _run = jit(run, static_argnums=(0, 1), static_argnames="updates", donate_argnums=2)
 
 
-@jit(static_argnums=(0, 1), static_argnames=("own_data", "updates"), donate_argnums=2)
-def _run_all(
+def _each_member(
     network: Network,
     rule: Rule,
     carry: Any,
@@ -76,6 +75,14 @@ def _run_all(
         return run(network, rule, carry, inputs, targets, rate, batches, updates=updates)
 
     return lax.map(of_one, (carry, rates, (x, y) if own_data else ()))
+
+
+_run_all = jit(
+    _each_member,
+    static_argnums=(0, 1),
+    static_argnames=("own_data", "updates"),
+    donate_argnums=2,
+)
 
 
 def loss_and_grads(
