@@ -6,7 +6,7 @@ A fenced block is one of these:
   A command may fail only if `$ echo $?` follows. All blocks of a page are one session, in a copy of the project.
 - `console parsed`: not run, as it takes minutes, needs a network or a device, or opens a window; its commands must
   exist and its arguments be valid.
-- `python FILE`: quoted from that file of the project; not run. Docstrings and empty lines may be left out, no more.
+- `python FILE`: quoted from that file of the project; not run. Docstrings are left out, and empty lines do not count.
 - `python` and `toml`: a first line such as `# mine.py` names the file that it is written to, in the session. Without
   a name Python is run there, and TOML has to be TOML.
 - `text`: nothing to run.
@@ -124,31 +124,25 @@ def misquoted(block: Block) -> str:
     file = ROOT / block.source
     if not file.is_file():
         return f"no file {block.source}"
-    if _essence(textwrap.dedent(block.text)) in _windows(file.read_text(), block.text):
-        return ""
+    quoted = [line for line in textwrap.dedent(block.text).splitlines() if line.strip()]
+    lines = _without_docstrings(file.read_text())
+    for at in range(len(lines) - len(quoted) + 1):
+        if textwrap.dedent("\n".join(lines[at : at + len(quoted)])).splitlines() == quoted:
+            return ""
     return f"these lines do not stand in {block.source}, one after the other"
 
 
-def _windows(source: str, quoted: str) -> Iterator[str]:
-    """As many lines of the source as are quoted, from each of its lines on, without their indentation."""
-    lines = _essence(source).splitlines()
-    count = len(_essence(textwrap.dedent(quoted)).splitlines())
-    for at in range(len(lines) - count + 1):
-        yield textwrap.dedent("\n".join(lines[at : at + count]))
-
-
-def _essence(source: str) -> str:
-    """Python without docstrings and empty lines."""
-    lines: list[str | None] = list(source.splitlines())
+def _without_docstrings(source: str) -> list[str]:
+    """The lines of Python source that are not empty and belong to no docstring."""
+    lines = source.splitlines()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
             node
         ):
             text = node.body[0]
-            lines[text.lineno - 1 : text.end_lineno] = [None] * (
-                (text.end_lineno or text.lineno) - text.lineno + 1
-            )
-    return "\n".join(line for line in lines if line and line.strip())
+            for number in range(text.lineno, (text.end_lineno or text.lineno) + 1):
+                lines[number - 1] = ""
+    return [line for line in lines if line.strip()]
 
 
 def broken_links(page: Path, text: str) -> list[str]:
