@@ -81,7 +81,7 @@ def test_run_and_compare(small: Path) -> None:
         "-c",
         "import sys, dataclasses, numpy as np\n"
         "from pathlib import Path\n"
-        "from gradparity import store\n"
+        "from gradparity.experiments import store\n"
         "run = store.load(sys.argv[1])\n"
         "kept = dict(run.trajectory.kept)\n"
         "kept[61].params[1].weight[2, 0] *= 1 + 1e-9\n"
