@@ -377,7 +377,9 @@ def test_the_edges_of_the_verdict() -> None:
     assert verdict(1.0, 1.0, 0.01).verdict is Verdict.AGREE
     assert verdict(1.0, 1.0, 0.011).verdict is Verdict.ABSTAIN
     assert verdict(1.0, 1.0, 0.006, slack=2.0).verdict is Verdict.ABSTAIN
-    assert verdict(1.5, 1.0, 0.4).verdict is Verdict.DISAGREE
+    found = verdict(1.5, 1.0, 0.4)
+    assert (found.verdict, found.beyond) == (Verdict.DISAGREE, 1)
+    assert str(found).endswith(" of the bound)")  # of one entry it need not be said
     found = verdict(1.0, 1.0, np.inf)
     assert (found.verdict, found.share) == (Verdict.ABSTAIN, 0.0)
     assert verdict(np.nan, 1.0, 0.001).share == np.inf
@@ -421,7 +423,7 @@ def test_what_is_not_shown_is_not_judged() -> None:
     assert (finding.index, finding.layer) == ((2, 3), 1)
     assert str(finding).startswith("forward: layer 1 activation[2, 3]: 0.")
     assert ", difference 1e-09, allowed " in str(finding)
-    assert str(finding).endswith(" of the bound; 1 of 16 entries beyond it)")
+    assert str(finding).endswith(" of the bound), 1 of 16 entries beyond it")
     value, other = str(finding).split(": ")[2].split(",")[0].split(" against ")
     assert value != other
     assert float(value) == pytest.approx(float(other), abs=1.1e-9)
@@ -437,7 +439,7 @@ def test_the_count_shows_a_wrong_row() -> None:
     assert (found.beyond, found.entries, found.index) == (3, 12, (1, 1))
     assert (found.value, found.expected) == (6.5, 6.0)
     assert str(found).startswith("forward: layer 0 activation[1, 1]: 6.5 against 6, difference 0.5")
-    assert str(found).endswith("; 3 of 12 entries beyond it)")
+    assert str(found).endswith(" of the bound), 3 of 12 entries beyond it")
 
 
 def test_without_a_bound_no_entry_is_beyond_it() -> None:

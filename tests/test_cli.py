@@ -97,7 +97,7 @@ def test_run_and_compare(small: Path) -> None:
     found = gradparity("compare", wrong.stdout.strip(), b)
     assert found.returncode == 1
     assert "first wrong at update 60: update: layer 1 weight[2, 0]: " in found.stdout
-    assert "; 1 of 5 entries beyond it)" in found.stdout
+    assert " of the bound), 1 of 5 entries beyond it" in found.stdout
     assert found.stdout.splitlines()[-1] == "verdict: disagree"
 
 

@@ -75,10 +75,11 @@ class Finding:
         if self.index:
             where += f"[{', '.join(map(str, self.index))}]"
         value, expected = _distinct(self.value, self.expected)
-        count = f"; {self.beyond} of {self.entries} entries beyond it" if self.beyond else ""
+        several = self.beyond and self.entries > 1
+        count = f", {self.beyond} of {self.entries} entries beyond it" if several else ""
         return (
             f"{self.phase}: {where}: {value} against {expected}, difference {self.difference:.3g}, "
-            f"allowed {self.allowed:.3g} ({self.share:.3g} of the bound{count})"
+            f"allowed {self.allowed:.3g} ({self.share:.3g} of the bound){count}"
         )
 
 
