@@ -44,7 +44,7 @@ class Model(nn.Module):
     def to_params(self, read: Callable[[Any], Any] = Tensor.detach) -> Params:
         """Copies of all weights and biases for NumPy, or of the tensor that `read` returns for each of them."""
 
-        def array(parameter: Tensor) -> Any:
+        def array(parameter: Any) -> Any:
             return to_contract(read(parameter)).numpy(force=True).copy(order="C")
 
         return tuple(

@@ -11,6 +11,7 @@ Whatever else a network asks for is done by the plain implementation.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -55,7 +56,7 @@ _value_and_grad = jit(step.value_and_grad, static_argnums=0)
 _run = jit(run, static_argnums=(0, 1), static_argnames="updates", donate_argnums=2)
 
 
-@jit(static_argnums=(0, 1), static_argnames=("own_data", "updates"), donate_argnums=2)
+@partial(jit, static_argnums=(0, 1), static_argnames=("own_data", "updates"), donate_argnums=2)
 def _run_all(
     network: Network,
     rule: Rule,
