@@ -11,6 +11,7 @@ Whatever else a network asks for is done by the plain implementation.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -55,7 +56,8 @@ _value_and_grad = jit(step.value_and_grad, static_argnums=0)
 _run = jit(run, static_argnums=(0, 1), static_argnames="updates", donate_argnums=2)
 
 
-def _each_member(
+@partial(jit, static_argnums=(0, 1), static_argnames=("own_data", "updates"), donate_argnums=2)
+def _run_all(
     network: Network,
     rule: Rule,
     carry: Any,
@@ -75,14 +77,6 @@ def _each_member(
         return run(network, rule, carry, inputs, targets, rate, batches, updates=updates)
 
     return lax.map(of_one, (carry, rates, (x, y) if own_data else ()))
-
-
-_run_all = jit(
-    _each_member,
-    static_argnums=(0, 1),
-    static_argnames=("own_data", "updates"),
-    donate_argnums=2,
-)
 
 
 def loss_and_grads(
