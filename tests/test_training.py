@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 import torch
 
+import impl_numpy.gradients
 from gradparity import boundary, runner
 from gradparity.boundary import Guarded
-from gradparity.contract import Schedule, State, Trajectory
+from gradparity.contract import Dense, Schedule, State, Trajectory
 from gradparity.errors import ContractError, InputError
 from gradparity.experiment import Problem
 from gradparity.parity.case import Case
 from gradparity.parity.judge import Verdict
 from gradparity.parity.witness import surroundings, witness
 from gradparity.registry import PLAIN
+from impl_numpy.layers import LAYERS
 
 from .helpers import (
     Faulty,
@@ -74,6 +76,20 @@ def test_nothing_left_to_do(name: str) -> None:
     trajectory = train(name, problem, problem.schedule, end)
     assert len(trajectory.losses) == 0
     assert same_bits(trajectory.final.params, problem.params)
+
+
+def test_numpy_passes_nothing_back_below_the_first_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = informative_case("float64")
+    passed_back = []
+
+    def backward(layer: Dense, weight: Any, a: Any, d_z: Any) -> Any:
+        passed_back.append(weight.shape)
+        return LAYERS[Dense].backward(layer, weight, a, d_z)
+
+    counting = LAYERS | {Dense: LAYERS[Dense]._replace(backward=backward)}
+    monkeypatch.setattr(impl_numpy.gradients, "LAYERS", counting)
+    impl_numpy.loss_and_grads(case.network, case.params, *case.batch)
+    assert passed_back == [layer.weight.shape for layer in reversed(case.params[1:])]
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
