@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from gradparity.border import private
-from gradparity.contract import Schedule, State, Trajectory
+from gradparity.contract import Dense, Schedule, State, Trajectory
 from gradparity.errors import ContractError, InputError
 from gradparity.experiments import runner
 from gradparity.guarded import Guarded
@@ -29,6 +29,7 @@ from .helpers import (
     informative_case,
     same_bits,
     small_experiment,
+    submodule,
 )
 
 
@@ -75,6 +76,21 @@ def test_nothing_left_to_do(name: str) -> None:
     trajectory = train(name, problem, problem.schedule, end)
     assert len(trajectory.losses) == 0
     assert same_bits(trajectory.final.params, problem.params)
+
+
+def test_numpy_passes_nothing_back_below_the_first_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    case, gradients = informative_case("float64"), submodule("impl_numpy.gradients")
+    layers = gradients.LAYERS
+    passed_back = []
+
+    def backward(layer: Dense, weight: Any, a: Any, d_z: Any) -> Any:
+        passed_back.append(weight.shape)
+        return layers[Dense].backward(layer, weight, a, d_z)
+
+    counting = layers | {Dense: layers[Dense]._replace(backward=backward)}
+    monkeypatch.setattr(gradients, "LAYERS", counting)
+    gradients.loss_and_grads(case.network, case.params, *case.batch)
+    assert passed_back == [layer.weight.shape for layer in reversed(case.params[1:])]
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
