@@ -126,7 +126,7 @@ def test_report_with_a_wrong_implementation(small: Path) -> None:
     results = json.loads((out / "results.json").read_text())
     first = results["experiments"][0]["parity"]["first_divergence"]
     assert [(d["subject"], d["other"]) for d in first] == [("wrong", "oracle"), ("numpy", "wrong")]
-    assert first[0]["where"].startswith("step 0: gradient: layer 1 weight[0, 0]: difference")
+    assert first[0]["where"].startswith("step 0: gradient: layer 1 weight[0, 0]: ")
     assert "layer 1 weight[0, 0]" in (out / "index.html").read_text()
 
 
