@@ -36,18 +36,29 @@ def _positive(z: Array, right: Any, left: Any) -> Array:
 
 @dataclass(frozen=True)
 class ActivationFunction:
-    """An activation and its derivative, by z; at a kink, the derivative of the left side."""
+    """An activation and its derivative, by z.
+
+    Attributes:
+        function: a of z.
+        derivative: σ'(z); at a kink, that of the left side.
+        kinked: it has a kink, at z = 0.
+    """
 
     function: Callable[[Array], Array]
     derivative: Callable[[Array], Array]
+    kinked: bool = False
 
 
 ACTIVATIONS: dict[Activation, ActivationFunction] = {
     "sigmoid": ActivationFunction(sigmoid, sigmoid_prime),
     "identity": ActivationFunction(lambda z: z, np.ones_like),
-    "relu": ActivationFunction(lambda z: _positive(z, z, 0), lambda z: _positive(z, 1, 0)),
+    "relu": ActivationFunction(
+        lambda z: _positive(z, z, 0), lambda z: _positive(z, 1, 0), kinked=True
+    ),
     "tanh": ActivationFunction(np.tanh, _tanh_prime),
     "leaky_relu": ActivationFunction(
-        lambda z: _positive(z, z, z.dtype.type(LEAK) * z), lambda z: _positive(z, 1, LEAK)
+        lambda z: _positive(z, z, z.dtype.type(LEAK) * z),
+        lambda z: _positive(z, 1, LEAK),
+        kinked=True,
     ),
 }

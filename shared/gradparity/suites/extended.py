@@ -15,7 +15,6 @@ import numpy as np
 
 from ..contract import (
     SGD,
-    Adagrad,
     Adam,
     Batch,
     Conv,
@@ -30,6 +29,7 @@ from ..contract import (
 )
 from ..experiments.initial import batch_order, initial_params
 from ..verdict.case import Case
+from .random_networks import OPTIMIZERS
 
 _EPOCHS = 4
 _PLAIN = SGD()
@@ -189,13 +189,12 @@ _LOSSES = (
 )
 
 _OPTIMIZERS: dict[str, Optimizer] = {
-    "SGD": SGD(),
-    "momentum": SGD(momentum=0.9),
+    **OPTIMIZERS,
     "Nesterov": SGD(momentum=0.8, nesterov=True),
-    "Adagrad": Adagrad(),
     "RMSProp": RMSProp(decay=0.9),
     "Adam": Adam(beta2=0.99),
 }
+"""All of them, some with hyperparameters of their own: no two averages forget at the same pace."""
 
 
 def _optimized(name: str, number: int) -> Iterator[ExtendedConfiguration]:

@@ -11,8 +11,6 @@ from ..contract import (
     LOSS_KINDS,
     SGD,
     Activation,
-    Adagrad,
-    Adam,
     Batch,
     Conv,
     Dense,
@@ -20,11 +18,11 @@ from ..contract import (
     Network,
     Optimizer,
     Params,
-    RMSProp,
     Schedule,
     map_params,
 )
 from ..experiments.initial import batch_order, initial_params
+from ..reference.activations import ACTIVATIONS
 from ..reference.passes import cast
 from ..verdict.case import Case
 
@@ -35,10 +33,10 @@ OPTIMIZERS: dict[str, Optimizer] = {
     "SGD": SGD(),
     "momentum": SGD(momentum=0.9),
     "Nesterov": SGD(momentum=0.9, nesterov=True),
-    "Adagrad": Adagrad(),
-    "RMSProp": RMSProp(),
-    "Adam": Adam(),
+    **{rule.__name__: rule() for rule in get_args(Optimizer) if rule is not SGD},
 }
+"""Every optimizer of the contract with its own defaults; SGD in its three forms."""
+
 DECAYS = {"none": (0.0, False), "coupled": (0.03, False), "decoupled": (0.03, True)}
 """Weight decay: λ, and whether it is decoupled."""
 
@@ -100,7 +98,7 @@ class Setting:
         update = int(rng.integers(schedule.updates))
         if LOSS_KINDS[self.network.loss].link == "softmax":
             targets = _distribution(rng, targets)
-        if any(layer.activation in ("relu", "leaky_relu") for layer in self.network.layers):
+        if any(ACTIVATIONS[layer.activation].kinked for layer in self.network.layers):
             inputs[rng.random(self.samples) < 0.2] = 0.0  # a kink is met exactly, or never
         return Case(
             self.network,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ...contract import Activation
+from ...reference.activations import ACTIVATIONS as REFERENCE
 from ...reference.layers import Array
 from .base import LayerMistake, mistake, of
 from .forward import RIGHTS, STEEPER
@@ -42,11 +43,12 @@ def _other(kind: Activation, other: Activation, name: str) -> LayerMistake:
     """The derivative of another activation."""
     wrong = RIGHTS[other]
     return _slope(
-        kind, name, wrong.slope, lambda z, a: wrong.derivative(a if kind in _KINKED else z, a)
+        kind,
+        name,
+        wrong.slope,
+        lambda z, a: wrong.derivative(a if REFERENCE[kind].kinked else z, a),
     )
 
-
-_KINKED = ("relu", "leaky_relu")
 
 SLOPES: tuple[LayerMistake, ...] = (
     _slope("relu", "ReLU' is missing", "1", _one),
