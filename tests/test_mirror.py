@@ -16,7 +16,7 @@ from .helpers import ROOT, implementation, submodule
 FOLDERS = ("impl_numpy", "impl_torch", "impl_jax")
 MIRRORED = {
     "activations.py": ["ACTIVATIONS"],
-    "losses.py": ["mse", "binary_cross_entropy", "softmax_cross_entropy", "LOSSES"],
+    "losses.py": [*get_args(Loss), "LOSSES"],
     "layers.py": ["dense", "convolution", "LAYERS"],
     "gradients.py": ["forward", "loss_and_grads"],
     "optimizers.py": ["NAMES", "make_optimizer", "load_state", "read_state"],
