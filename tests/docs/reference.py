@@ -1,7 +1,7 @@
-"""What pages must say, taken from the code and from campaigns.
+"""The text that pages must contain, taken from the code and from the results of long runs.
 
-`python -m tests.docs.reference` renews docs/reference/cli.md, and the paragraphs of figures in docs/explanation/. A
-sentence that quotes a constant of the judgement is changed by hand; `quoted` says what must stand in it.
+`python -m tests.docs.reference` rewrites docs/reference/cli.md and the paragraphs of figures in docs/explanation/.
+Sentences that quote a constant of the judgement are edited by hand; `quoted` lists the phrases that they must contain.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ from .pages import commands
 CLI = ROOT / "docs" / "reference" / "cli.md"
 _CLI_HEAD = """# The command line
 
-Held to `gradparity --help` by a test. Results go to standard output, errors to standard error; on a terminal there are
-colours and a progress bar, elsewhere plain lines.
+A test checks this page against `gradparity --help`. Results go to standard output, errors to standard error. On a
+terminal the output has colours and a progress bar; elsewhere it is plain lines.
 
 """
 
 
 def cli_page() -> str:
-    """The command line as its own help has it."""
+    """Return docs/reference/cli.md, taken from the commands' own help."""
     group: Any = typer.main.get_command(app)
     return _CLI_HEAD + "\n".join([f"{group.epilog}\n", *_of_group(group), *map(_of, commands())])
 
@@ -66,8 +66,8 @@ def _of(name: str) -> str:
     usage = command.get_usage(context).removeprefix("Usage: ")
     records = [param.get_help_record(context) for param in command.get_params(context)]
     rows = "\n".join(f"| `{_cell(what)}` | {_cell(says)} |" for what, says in records)
-    told = inspect.cleandoc(command.help)
-    return f"## gradparity {name}\n\n{told}\n\n`{usage}`\n\n| argument or option | meaning |\n|---|---|\n{rows}\n"
+    text = inspect.cleandoc(command.help)
+    return f"## gradparity {name}\n\n{text}\n\n`{usage}`\n\n| argument or option | meaning |\n|---|---|\n{rows}\n"
 
 
 def _cell(text: str) -> str:
@@ -75,7 +75,7 @@ def _cell(text: str) -> str:
 
 
 def experiment_rows() -> dict[str, list[tuple[str, str, str]]]:
-    """Each section of an experiment's file: key, what it may be, default."""
+    """Return the rows of each section of an experiment's file: key, allowed values, default."""
     schema = Experiment.model_json_schema()
     found: dict[str, list[tuple[str, str, str]]] = {"the file": []}
     for key, node in schema["properties"].items():
@@ -113,12 +113,12 @@ def _allowed(node: Any) -> str:
     if "prefixItems" in node:
         return f"[{', '.join(map(_allowed, node['prefixItems']))}]"
     limits = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    told = [f"{sign} {node[key]:g}" for key, sign in limits.items() if key in node]
-    return " ".join([_KINDS.get(node["type"], node["type"]), ", ".join(told)]).strip()
+    bounds = [f"{sign} {node[key]:g}" for key, sign in limits.items() if key in node]
+    return " ".join([_KINDS.get(node["type"], node["type"]), ", ".join(bounds)]).strip()
 
 
 def contract_rows() -> dict[str, list[str]]:
-    """Each record of the contract: its fields, with their defaults."""
+    """Return the first cells of each record's table in the contract: its fields, with their defaults."""
     found = {}
     for name, record in vars(contract).items():
         if not inspect.isclass(record) or record.__module__ != contract.__name__:
@@ -140,7 +140,7 @@ def _field(name: str, default: Any) -> str:
 
 
 def contract_signatures() -> list[str]:
-    """The functions of the contract, without types."""
+    """Return the signatures of the contract's functions, without types."""
     return [
         f"{name}({', '.join(_parameters(getattr(contract.Implementation, name)))})"
         for name in ("forward", "loss_and_grads", "train")
@@ -156,16 +156,16 @@ def _parameters(function: Any) -> Iterator[str]:
 
 EXPLANATION = ROOT / "docs" / "explanation"
 FIGURES = re.compile(r"^\*In figures\*: .*$", flags=re.MULTILINE)
-"""A paragraph of its own, in one line."""
+"""A paragraph of figures: a single line."""
 
 
 def figures() -> dict[str, list[str]]:
-    """The paragraphs of figures, by page."""
+    """Return the paragraphs of figures, by page."""
     boards = planted_faults.boards(_campaign(PLANTED_FAULTS))
     exact = bit_for_bit.summary(_campaign(BIT_FOR_BIT)["exact"])
     return {
         "how-agreement-is-judged.md": [f"*In figures*: {_random_networks()} {_planted(boards)}"],
-        "why-correct-programs-part-ways.md": [
+        "why-correct-programs-diverge.md": [
             f"*In figures*: {exact}",
             f"*In figures*: {_parted(_campaign(STUDY))}",
         ],
@@ -197,10 +197,10 @@ def _planted(boards: Any) -> str:
 
 def _parted(study: Any) -> str:
     one, two = study["chaos"][0]["implementations"]
-    told = ", ".join(f"{row['parted']['1000']:.0%} ({row['label']})" for row in study["chaos"])
+    shares = ", ".join(f"{row['parted']['1000']:.0%} ({row['label']})" for row in study["chaos"])
     return (
-        f"the losses of {one} and {two} have come to differ by more than {spelled(PARTED)} within 1000 epochs for this "
-        f"share of {study['seeds']} seeds: {told}. The rates are the homework's."
+        f"the share of {study['seeds']} seeds for which the losses of {one} and {two} differ by more than "
+        f"{spelled(PARTED)} within 1000 epochs: {shares}. The learning rates are those of the original assignment."
     )
 
 
@@ -209,7 +209,7 @@ def _campaign(campaign: Campaign) -> Any:
 
 
 def quoted() -> dict[str, list[str]]:
-    """The constants of the code as sentences quote them, by page."""
+    """Return the phrases that quote constants of the code, by page."""
     everything: list[Any] = [*FORWARD, *GRADIENT, *UPDATE]
     mistakes = len({mistake.name for mistake in everything})
     known = f"more than {'a hundred' if mistakes > 100 else mistakes}"
@@ -224,7 +224,7 @@ def quoted() -> dict[str, list[str]]:
             f"{known} known mistakes",
             f"{SIGMOID_ULP:g} units in the last place",
         ],
-        "docs/explanation/why-correct-programs-part-ways.md": [
+        "docs/explanation/why-correct-programs-diverge.md": [
             f"{spelled(len(get_args(Cause)))} causes"
         ],
         "docs/how-to/check-your-homework.md": [f"{known} that are known"],
