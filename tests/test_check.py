@@ -133,7 +133,7 @@ def test_a_part_of_the_contract_is_not_the_whole(tmp_path: Path) -> None:
     )
     report = examine(load(str(tmp_path / "untrained.py")), "full")
     assert report.verdict == "abstain"
-    assert "it has no train, so that no optimizer was judged" in report.headline
+    assert "it has no train, so no optimizer was judged" in report.headline
 
 
 def test_the_whole_contract_is_for_implementations_of_it() -> None:
@@ -420,7 +420,7 @@ def test_who_changes_its_arguments_is_noted_once(tmp_path: Path) -> None:
     extra = "\nright = loss_and_grads\ndef loss_and_grads(n, p, x, y):\n    result = right(n, p, x, y)\n    p[0].weight[:] = 0\n    return result"
     report = verdict(partial(tmp_path, extra=extra))
     assert report.verdict == "agree"
-    assert report.notes == ("loss_and_grads changes the arrays that it is given",)
+    assert report.notes == ("loss_and_grads changes the arrays that it gets",)
 
 
 # --- nasty targets, in their own process -----------------------------------------------------------------------
@@ -430,12 +430,12 @@ def test_who_changes_its_arguments_is_noted_once(tmp_path: Path) -> None:
     ("source", "says"),
     [
         ("import sys; print('bye'); sys.exit(1)", "SystemExit"),
-        ("import os; os._exit(7)", "its process ended (status 7) while it was imported"),
+        ("import os; os._exit(7)", "its process ended (status 7) while it was being imported"),
         ("raise RuntimeError('out of chalk')", "out of chalk"),
         ("def broken(:", "SyntaxError"),
-        ("while True: pass", "no end after 3 s while it was imported"),
+        ("while True: pass", "it did not finish within 3 s while it was being imported"),
         ("name = input('your name? ')", "EOFError"),
-        (PARTIAL.replace("SIGMOID", "z") + "\nimport time\nforward = lambda *a: time.sleep(60)", "no end after 3 s while it was judged"),
+        (PARTIAL.replace("SIGMOID", "z") + "\nimport time\nforward = lambda *a: time.sleep(60)", "it did not finish within 3 s while it was being judged"),
     ],
 )  # fmt: skip
 def test_nasty_targets_get_a_verdict(tmp_path: Path, source: str, says: str) -> None:

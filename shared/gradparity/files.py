@@ -22,7 +22,7 @@ SWEEPS = Path("reports/sweeps")
 
 
 def write_folder(parent: Path, name: str, contents: Mapping[str, bytes]) -> Path:
-    """Create the folder `parent/name` (if that exists, `name-2`, and so on) with these files, at once; return its path."""
+    """Create the folder `parent/name` (if taken, `name-2`, and so on) with these files, at once; return its path."""
     staging = _staging(parent)
     try:
         _fill(staging, contents)
