@@ -40,7 +40,7 @@ from .pages import commands
 CLI = ROOT / "docs" / "reference" / "cli.md"
 _CLI_HEAD = """# The command line
 
-Held to `gradparity --help` by a test. Results go to standard output, errors to standard error; on a terminal there are
+A test checks this page against `gradparity --help`. Results go to standard output, errors to standard error; on a terminal there are
 colours and a progress bar, elsewhere plain lines.
 
 """
