@@ -40,14 +40,14 @@ from .pages import commands
 CLI = ROOT / "docs" / "reference" / "cli.md"
 _CLI_HEAD = """# The command line
 
-A test checks this page against `gradparity --help`. Results go to standard output, errors to standard error; on a terminal there are
-colours and a progress bar, elsewhere plain lines.
+A test checks this page against `gradparity --help`. Results go to standard output, errors to standard error. On a
+terminal there are colours and a progress bar, elsewhere plain lines.
 
 """
 
 
 def cli_page() -> str:
-    """The command line as its own help has it."""
+    """Return the page on the command line, made of its help."""
     group: Any = typer.main.get_command(app)
     return _CLI_HEAD + "\n".join([f"{group.epilog}\n", *_of_group(group), *map(_of, commands())])
 

@@ -121,7 +121,7 @@ def compare_bits(
     ] = 10,
     campaigns: Campaigns = CAMPAIGNS,
 ) -> None:
-    """Compare the exact variants bit for bit, and attribute what differs between the plain ones to its causes."""
+    """Compare the exact variants bit for bit, and attribute the differences between the plain ones to their causes."""
     from ..campaigns.bit_for_bit.record import BIT_FOR_BIT
     from ..campaigns.bit_for_bit.run import bit_for_bit, steps
     from ..campaigns.bit_for_bit.tables import differences, tables
