@@ -119,11 +119,14 @@ def test_another_optimizers_settings() -> None:
         (["=3"], "write path=value"),
         (["learning_rate=1,"], "write path=value"),
         (["learnin_rate=1"], "no such setting; it has dtype, dataset"),
-        (["units=3"], r"which one\? network.layers\[0\].units, network.layers\[1\].units"),
+        (
+            ["units=3"],
+            r"ambiguous; write one of network.layers\[0\].units, network.layers\[1\].units",
+        ),
         (["learning_rate=1", "training.learning_rate=2"], "training.learning_rate is set twice"),
-        (["learning_rate=1,2,1.0"], "1.0 is there twice"),
+        (["learning_rate=1,2,1.0"], "1.0 is given twice"),
         (["initial.seed=1,2"], "initial.seed is each member's own"),
-        (["network.layers[7].units=1"], r"no place for 'network.layers\[7\].units'"),
+        (["network.layers[7].units=1"], r"cannot have 'network.layers\[7\].units'"),
         (["training.optimizer.beta1=0.5"], "training.optimizer.beta1: extra inputs"),
         (
             ["learning_rate=0.5,0"],
@@ -407,8 +410,8 @@ def test_damage_and_strangers_are_noticed(tmp_path: Path) -> None:
         whole.replace(b'"seed": 4', b'"seed": 3'): "is damaged: delete it",
         whole[:-9]: "is damaged: delete it",
         b"": "is damaged: delete it",
-        (tmp_path / plan.chunks[2].name).read_bytes(): "is of another sweep",
-        (tmp_path.parent / "other" / other.chunks[1].name).read_bytes(): "is of another sweep",
+        (tmp_path / plan.chunks[2].name).read_bytes(): "belongs to another sweep",
+        (tmp_path.parent / "other" / other.chunks[1].name).read_bytes(): "belongs to another sweep",
     }
     for content, message in planted.items():
         place.write_bytes(content)

@@ -1,7 +1,7 @@
 """One experiment, three frameworks, the same numbers.
 
-What this module exports is public. It is imported when it is first used, so that `import gradparity` costs nothing:
-every pytest run where gradparity is installed does it, for the plugin.
+The names that this module exports are public. Each one is imported when it is first used, so that `import gradparity`
+is cheap: every pytest run in an environment with gradparity imports it, for the plugin.
 """
 
 from typing import TYPE_CHECKING

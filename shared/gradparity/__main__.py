@@ -1,4 +1,4 @@
-"""`python -m gradparity` is the command `gradparity`."""
+"""Run the command `gradparity` as `python -m gradparity`."""
 
 from .cli import main
 

@@ -1,6 +1,6 @@
-"""Calls of somebody else's functions: each gets arrays of its own, and what it returns is checked.
+"""Call functions of other programs: give each call its own copies of arrays, and check what it returns.
 
-Both sides of the border use it: `guarded`, for implementations of the contract, and `check`, for anybody's program.
+Used by `guarded`, for implementations of the contract, and by `check`, for any program.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from .errors import ContractError
 
 
 def call_privately(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
-    """Call a function with writable copies of all arrays.
+    """Call a function with writable copies of all arrays among its arguments.
 
     Returns:
-        Its result, and whether it changed an array that it was given.
+        Its result, and True if it changed one of its arrays.
     """
     copies = private((arguments, keywords))
     before = _digest(copies)
@@ -29,7 +29,7 @@ def call_privately(function: Callable[..., Any], *arguments: Any, **keywords: An
 
 
 def private(value: Any) -> Any:
-    """The same structure with every array copied."""
+    """Return the same structure with every array copied."""
     return _walk(value, np.array)
 
 
@@ -60,15 +60,15 @@ class Check:
     Every method raises a ContractError, or returns a copy of what it checked.
 
     Attributes:
-        name: of the implementation.
-        function: that was called.
+        name: the implementation's name.
+        function: the function that was called.
     """
 
     name: str
     function: str
 
     def require(self, ok: bool, expected: str, received: Any) -> None:
-        """Raise unless `ok`: what was expected, and what was received in its place."""
+        """Raise unless `ok`; the message says what was expected and what was received."""
         if ok:
             return
         if isinstance(received, np.ndarray):
@@ -80,18 +80,18 @@ class Check:
         )
 
     def scalar(self, what: str, value: Any) -> float:
-        """A float."""
+        """Check for a float."""
         self.require(isinstance(value, float), f"{what} as a float", value)
         return float(value)
 
     def array(self, what: str, value: Any, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-        """A NumPy array of this shape and dtype."""
+        """Check for a NumPy array of this shape and dtype."""
         fits = isinstance(value, np.ndarray) and value.shape == shape and value.dtype == dtype
         self.require(fits, f"{what} as a NumPy array {shape}, {dtype}", value)
         return np.array(value)
 
     def params(self, what: str, value: Any, like: Params) -> Params:
-        """Pairs (weight, bias) of the shapes and dtypes of `like`."""
+        """Check for pairs (weight, bias) with the shapes and dtypes of `like`."""
         self.require(
             isinstance(value, list | tuple) and len(value) == len(like),
             f"{what} as {len(like)} pairs (weight, bias)",
@@ -111,7 +111,7 @@ class Check:
         return Layer(own, self.array(f"{what}.bias", bias, like.bias.shape, like.bias.dtype))
 
     def snapshot(self, snapshot: Snapshot, params: Params, updates: int) -> Snapshot:
-        """Weights and the optimizer's state after so many updates."""
+        """Check the weights and the optimizer's state after this number of updates."""
         kept, state = snapshot
         self.require(state.updates == updates, f"a state at {updates} updates", state.updates)
         arrays = {
@@ -121,12 +121,12 @@ class Check:
         return Snapshot(self.params("params", kept, params), State(updates, arrays))
 
     def counts(self, kept: Any, expected: Iterable[int]) -> None:
-        """That there are snapshots at these update counts, and at no others."""
+        """Check for snapshots at exactly these update counts."""
         wanted = sorted(expected)
         self.require(
             set(kept) == set(wanted), f"params kept at update counts {wanted}", sorted(kept)
         )
 
     def snapshots(self, kept: Any, params: Params) -> dict[int, Snapshot]:
-        """Snapshots by update count, in order."""
+        """Check all snapshots; return them by update count, in order."""
         return {count: self.snapshot(kept[count], params, count) for count in sorted(kept)}

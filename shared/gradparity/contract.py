@@ -1,8 +1,8 @@
-"""What an implementation is: three functions, NumPy arrays at the boundary.
+"""The contract of an implementation: three functions, with NumPy arrays as arguments and results.
 
 An implementation is a module, or any object, with `forward`, `loss_and_grads` and `train`. Inside, it uses
-its framework's own types. It needs to import nothing from here: the arguments are plain named tuples
-and dataclasses, and `Layer` results may be any pair `(weight, bias)`.
+its framework's own types. It need not import anything from here: the arguments are plain named tuples
+and dataclasses, and a `Layer` in a result may be any pair `(weight, bias)`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ Batch = Float[np.ndarray, "samples ..."]
 
 @dataclass(frozen=True)
 class LossKind:
-    """What is known of a loss apart from its formula.
+    """The properties of a loss apart from its formula.
 
     Attributes:
-        title: its name in a text.
+        title: the loss's name in running text.
         link: the function from the network's outputs to its predictions.
     """
 
@@ -33,7 +33,7 @@ class LossKind:
 
     @property
     def takes_logits(self) -> bool:
-        """Whether it applies its link to the outputs itself: the output layer's activation is `identity`."""
+        """True if the loss applies its link itself; the output layer's activation must then be `identity`."""
         return self.link != "identity"
 
 
@@ -69,30 +69,30 @@ class Trainer(Protocol):
         schedule: Schedule,
         state: State | None = None,
     ) -> Trajectory:
-        """Carry out `schedule` from update count `state.updates` (0 without a state) to its end."""
+        """Train by `schedule`, from update count `state.updates` (0 without a state) to its end."""
 
 
 class Implementation(Trainer, Protocol):
-    """The contract. All arrays of one call share one dtype, float64 or float32, and results have it too.
+    """The contract. All arrays of one call have the same dtype, float64 or float32, and so have the results.
 
     One more function is optional: `train_ensemble(network, params, inputs, targets, schedule) -> Ensemble`, which
-    trains many members of one network at once. `params` have a member axis in front; inputs, targets and the
-    learning rate may have one. All members visit the samples in the same order.
+    trains many copies of one network, its members, at once. `params` have a leading member axis; inputs, targets and
+    the learning rate may have one. All members visit the samples in the same order.
     """
 
     def forward(self, network: Network, params: Params, inputs: Batch) -> Sequence[Batch]:
-        """The activations of every layer, first hidden layer first, predictions last."""
+        """Return the activations of every layer, from the first hidden layer to the predictions."""
 
     def loss_and_grads(
         self, network: Network, params: Params, inputs: Batch, targets: Batch
     ) -> tuple[float, Params]:
-        """The loss on these samples, and its gradient with respect to every parameter."""
+        """Return the loss on these samples, and its gradient with respect to every parameter."""
 
 
 Activation = Literal["sigmoid", "identity", "relu", "tanh", "leaky_relu"]
-"""`identity` is none; `relu` is max(0, z), `leaky_relu` z or `LEAK` z.
+"""`identity` leaves z unchanged; `relu` is max(0, z); `leaky_relu` is z where z > 0, else `LEAK` · z.
 
-At the kink, z = 0, the derivative is that of the left side: 0, and `LEAK`.
+At the kink, z = 0, the derivative is that of the left side: 0 for `relu`, `LEAK` for `leaky_relu`.
 """
 
 LEAK = 0.01
@@ -113,10 +113,10 @@ class Conv:
     """A convolution over images `(height, width, channels)`: the kernel is not flipped, as in every framework.
 
     Attributes:
-        channels: of the output.
-        kernel: height and width.
-        stride: steps of the kernel, in either direction.
-        padding: rows and columns of zeros on each of the four sides.
+        channels: the number of output channels.
+        kernel: height and width of the kernel.
+        stride: step of the kernel in both directions.
+        padding: number of rows or columns of zeros on each of the four sides.
     """
 
     channels: int
@@ -128,16 +128,16 @@ class Conv:
 
 
 Loss = Literal["mse", "binary_cross_entropy", "softmax_cross_entropy"]
-"""`mse` is the mean of the squared differences over all elements, samples and outputs alike, without ½.
+"""`mse` is the mean of the squared differences over all elements (samples and outputs), without a factor ½.
 
-`binary_cross_entropy`, of σ(outputs), is the mean over all elements; `softmax_cross_entropy`, of softmax(outputs), the
+`binary_cross_entropy` of σ(outputs) is the mean over all elements; `softmax_cross_entropy` of softmax(outputs) is the
 sum over the classes and the mean over the samples. Both take logits: the output layer's activation is `identity`.
 """
 
 
 @dataclass(frozen=True)
 class Network:
-    """The shape of one sample, the layers, from the first hidden one to the output, and the loss on top of them."""
+    """The shape of one sample, the layers from the first hidden one to the output layer, and the loss."""
 
     input_shape: tuple[int, ...]
     layers: tuple[Dense | Conv, ...]
@@ -145,7 +145,7 @@ class Network:
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Of one sample, as it goes in and after every layer: `((2,), (4,), (4,), (1,))` for the homework's network."""
+        """The shape of one sample at the input and after every layer: `((2,), (4,), (4,), (1,))` for 2-4-4-1."""
         shapes = [self.input_shape]
         for layer in self.layers:
             if isinstance(layer, Conv):
@@ -160,7 +160,7 @@ class Network:
 
     @property
     def weight_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Of every layer's weight: `((2, 4), (4, 4), (4, 1))` for the homework's network."""
+        """The shape of every layer's weight: `((2, 4), (4, 4), (4, 1))` for 2-4-4-1."""
         return tuple(
             (*layer.kernel, shape[-1], layer.channels)
             if isinstance(layer, Conv)
@@ -169,15 +169,15 @@ class Network:
         )
 
     def __str__(self) -> str:
-        """Such as "2-4-4-1" or "8×8×1-3×3×8-10"."""
+        """Return the shapes as text, such as "2-4-4-1" or "8×8×1-3×3×8-10"."""
         return "-".join("×".join(map(str, shape)) for shape in self.shapes)
 
 
 @dataclass(frozen=True)
 class SGD:
-    """v ← momentum · v + g; w ← w - learning_rate · v, or, with `nesterov`, · (g + momentum · v).
+    """v ← momentum · v + g; w ← w - learning_rate · v; with `nesterov`, w ← w - learning_rate · (g + momentum · v).
 
-    State: `velocity` v, where there is momentum.
+    State: `velocity` v if momentum is not 0, else none.
     """
 
     momentum: float = 0.0
@@ -185,7 +185,7 @@ class SGD:
 
     @property
     def arrays(self) -> tuple[str, ...]:
-        """The names of its state's arrays."""
+        """The names of the state's arrays."""
         return ("velocity",) if self.momentum else ()
 
 
@@ -211,9 +211,9 @@ class RMSProp:
 
 @dataclass(frozen=True)
 class Adam:
-    """The moments, corrected for their start at zero (Kingma and Ba 2015).
+    """Adam, with its moments corrected for starting at zero (Kingma and Ba 2015).
 
-    m ← beta1 · m + (1 - beta1) g; s ← beta2 · s + (1 - beta2) g²; with t the number of this update, from 1:
+    m ← beta1 · m + (1 - beta1) g; s ← beta2 · s + (1 - beta2) g²; with t the number of this update, counted from 1:
     w ← w - learning_rate · m / (1 - beta1^t) / (√(s / (1 - beta2^t)) + epsilon).
 
     State: `first_moment` m, `second_moment` s.
@@ -226,22 +226,22 @@ class Adam:
 
 
 Optimizer = SGD | Adagrad | RMSProp | Adam
-"""Each has `arrays`, the names of its state's arrays, in the order of its formula."""
+"""Each optimizer has `arrays`: the names of its state's arrays, in the order of its formula."""
 
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """The whole plan of a training run.
+    """The plan of a training run.
 
     Attributes:
-        learning_rate: multiplies the true gradient of the loss. In an ensemble, one for all or `(members,)`.
+        learning_rate: multiplies the true gradient of the loss. In an ensemble, a number or `(members,)`.
         epochs: passes over the data.
-        batch_size: samples in a batch; the last one of an epoch holds what is left. `None`: the full batch.
-        order: which samples each epoch visits in turn, `(epochs, samples)`; `None` for the full batch.
-        keep: the update counts at which params and state are kept (0: the initial ones).
-        optimizer: what is made of the gradient g; see its class.
-        weight_decay: λ, on weights and biases alike. Coupled: g ← g + λ w, before all else.
-        decoupled: instead w ← w - learning_rate · λ · w, beside the optimizer's step (Loshchilov and Hutter 2019).
+        batch_size: samples in a batch; the last batch of an epoch has the remaining ones. `None`: the full batch.
+        order: the samples that each epoch visits, as indices in turn, `(epochs, samples)`; `None` for the full batch.
+        keep: the update counts at which params and state are kept; 0 keeps the initial ones.
+        optimizer: computes the update from the gradient g; see its class.
+        weight_decay: λ, for weights and biases. Coupled by default: g ← g + λ w, before the optimizer sees g.
+        decoupled: instead, w ← w - learning_rate · λ · w, besides the optimizer's step (Loshchilov and Hutter 2019).
     """
 
     learning_rate: Any
@@ -255,35 +255,35 @@ class Schedule:
 
     @property
     def updates_per_epoch(self) -> int:
-        """Batches in an epoch, the ragged last one included."""
+        """The number of batches in an epoch, including a smaller last one."""
         if self.batch_size is None or self.order is None:
             return 1
         return math.ceil(len(self.order[0]) / self.batch_size)
 
     @property
     def updates(self) -> int:
-        """Updates in the whole plan."""
+        """The number of updates in the whole plan."""
         return self.epochs * self.updates_per_epoch
 
     def batch(self, update: int) -> slice | Int[np.ndarray, " batch"]:
-        """The samples that update number `update` (from 0) is computed on, as an index into the data."""
+        """Return the samples of update number `update` (counted from 0), as an index into the data."""
         if self.batch_size is None or self.order is None:
             return slice(None)
         epoch, position = divmod(update, self.updates_per_epoch)
         return self.order[epoch, position * self.batch_size : (position + 1) * self.batch_size]
 
     def next_stop(self, update: int) -> int:
-        """The first update count after `update` at which something is kept, or else the end."""
+        """Return the first update count after `update` at which something is kept, or the last count of the plan."""
         return min(count for count in (*self.keep, self.updates) if count > update)
 
     def pieces(self, start: int) -> Iterator[tuple[int, int, Any]]:
-        """Cut the plan, from update count `start` on, into whole epochs and single updates.
+        """Cut the plan, starting at update count `start`, into whole epochs and single updates.
 
-        Nothing is kept inside a piece. Whole epochs suit a compiled loop, which wants batches of one shape.
+        Nothing is kept inside a piece. Whole epochs suit a compiled loop, which needs batches of one shape.
 
         Yields:
             The update count at the start of the piece; its number of epochs, 0 for a single update; and the samples
-            that it visits: `(epochs, samples)`, or the one batch, or None where every batch is the full one.
+            that it visits: `(epochs, samples)`, or one batch, or None if every batch is the full one.
         """
         update, per_epoch = start, self.updates_per_epoch
         while update < self.updates:
@@ -296,16 +296,16 @@ class Schedule:
             update += epochs * per_epoch or 1
 
     def until(self, *keep: int) -> Schedule:
-        """The same plan, keeping just these update counts, and ended with the epoch in which the last is reached."""
+        """Return the same plan with only these update counts kept, ended after the epoch that reaches the last one."""
         epochs = -(-max(keep) // self.updates_per_epoch)
         order = None if self.order is None else self.order[:epochs]
         return replace(self, epochs=epochs, order=order, keep=keep)
 
 
 class State(NamedTuple):
-    """Where training stands: updates done so far, and the optimizer's arrays by name, each shaped as the params.
+    """The state of training: the number of updates done, and the optimizer's arrays by name, each shaped as the params.
 
-    Plain SGD has no arrays. Arrays that are not given are zero.
+    Plain SGD has no arrays. Missing arrays are zero.
     """
 
     updates: int
@@ -321,14 +321,14 @@ class Snapshot(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """What a training run leaves behind.
+    """The result of a training run.
 
     Attributes:
-        losses: `losses[k]` is the batch's loss before the k-th update of this call, `(updates,)`.
+        losses: `losses[k]` is the loss of the batch before update k of this call (counted from 0), `(updates,)`.
         final_loss: the loss on all data after the last update.
-        final: params and state at the end.
-        kept: params and state at each update count of `schedule.keep` that this call passed.
-        compile_seconds: how much of the call's time went into compiling, where the framework does.
+        final: params and state after the last update.
+        kept: params and state at each update count of `schedule.keep` that this call reached.
+        compile_seconds: the time that the call spent on compilation, if the framework compiles.
     """
 
     losses: Float64[np.ndarray, " updates"]
@@ -340,11 +340,11 @@ class Trajectory:
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
-    """What the training of many networks at once leaves behind: as `Trajectory`, with a member axis in front.
+    """The result of training many networks at once: as `Trajectory`, with a leading member axis.
 
     Attributes:
         losses: `(members, updates)`.
-        final: params and state at the end; every array has a member axis in front.
+        final: params and state after the last update; every array has a leading member axis.
         kept: the same at each update count of `schedule.keep`.
     """
 

@@ -1,4 +1,4 @@
-"""Where frameworks keep their arrays, beyond the CPU."""
+"""Make the frameworks compute on a device other than the CPU."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ CPU = "cpu"
 
 
 def use_device(device: str) -> str:
-    """Keep the arrays of every installed framework there ("cuda") from now on, without TF32; the device's name.
+    """Make every installed framework compute on `device` ("cuda") from now on, without TF32; return the device's name.
 
-    TF32 keeps 10 of float32's 23 bits in a product: what it computes is float32 only by name, and no parity would hold.
-    NumPy stays on the CPU. Raises InputError where no framework has such a device.
+    TF32 keeps only 10 of the 23 mantissa bits of float32 in a product, so no results would agree.
+    NumPy stays on the CPU.
+
+    Raises:
+        InputError: no installed framework has such a device.
     """
     names = [
         name
@@ -22,7 +25,7 @@ def use_device(device: str) -> str:
     ]
     if not names:
         raise InputError(
-            f"no device {device!r} for torch or JAX here; install a build of them for it, or leave --device out"
+            f"neither torch nor JAX has a device {device!r} here; install a build that has, or leave out --device"
         )
     return f"{', '.join(dict.fromkeys(names))}, TF32 off"
 

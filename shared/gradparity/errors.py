@@ -2,7 +2,7 @@
 
 
 class InputError(ValueError):
-    """What the user gave cannot be used. Its text names what was wrong and what to do."""
+    """The user's input cannot be used. The message says what was wrong and what to do."""
 
 
 class ContractError(TypeError):
@@ -10,4 +10,4 @@ class ContractError(TypeError):
 
 
 class TargetImportError(InputError):
-    """A file is there, and cannot be imported."""
+    """The target's file exists, but importing it failed."""

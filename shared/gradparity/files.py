@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and records that are checked when they are read."""
+"""Write files completely or not at all, and check records when they are read."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ LATEST = Path("reports/latest")
 CAMPAIGNS = Path("reports/campaigns")
 RUNS = Path("reports/runs")
 SWEEPS = Path("reports/sweeps")
-"""Where the report, campaigns' results, runs and sweeps are, from the folder that a command is given in."""
+"""The folders of the report, the campaigns' results, runs and sweeps, relative to the current folder."""
 
 
 def write_folder(parent: Path, name: str, contents: Mapping[str, bytes]) -> Path:
-    """Create the folder `parent/name` with these files; it appears complete, as `name` or, if taken, `name-2`."""
+    """Create the folder `parent/name` (if taken, `name-2`, and so on) with these files, at once; return its path."""
     staging = _staging(parent)
     try:
         _fill(staging, contents)
@@ -43,7 +43,7 @@ def write_folder(parent: Path, name: str, contents: Mapping[str, bytes]) -> Path
 
 
 def replace_files(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Write these files into `folder`, replacing those of the same name; none is touched before all are written."""
+    """Write these files into `folder`, replacing those of the same name, after all have been written elsewhere."""
     staging = _staging(folder)
     try:
         _fill(staging, contents)
@@ -58,16 +58,16 @@ def replace_files(folder: Path, contents: Mapping[str, bytes]) -> None:
 
 
 def read_record(path: Path, schema: type[BaseModel], wanted: int, renew: str) -> dict[str, Any]:
-    """Read a file of JSON whose `format` is this version of gradparity's.
+    """Read a JSON file, and check its `format` and its fields.
 
     Args:
         path: the file.
-        schema: its fields.
-        wanted: the version of its format.
-        renew: what to do where it cannot be used, for the message.
+        schema: the file's fields.
+        wanted: the format that this version of gradparity reads.
+        renew: what the user must do if the file cannot be used, for the message.
 
     Raises:
-        InputError: it cannot be read, has another format or none, or is not what `schema` says.
+        InputError: the file cannot be read, has another format or none, or does not fit `schema`.
     """
     try:
         text = path.read_bytes()

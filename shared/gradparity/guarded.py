@@ -1,4 +1,4 @@
-"""The border between `gradparity` and an implementation: what goes in is private, what comes out is checked."""
+"""The border between `gradparity` and an implementation: arguments are copied, results are checked."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from .errors import ContractError, InputError
 class Guarded:
     """An implementation behind the border; itself an implementation.
 
-    Arguments are validated once, here, before any framework sees them: with `(N,)` targets against `(N, 1)`
-    outputs, frameworks agree on a wrong loss. Each call gets writable copies of its own; one that
-    changes them is noted in `mutations`. Results are checked for shape and dtype, and copied.
+    Arguments are validated here, before any framework gets them: with `(N,)` targets and `(N, 1)`
+    outputs, all frameworks would agree on a wrong loss. Each call gets its own writable copies; a function that
+    changes them is recorded in `mutations`. Results are checked for shape and dtype, and copied.
 
     Raises:
-        InputError: arguments that do not fit each other.
+        InputError: the arguments do not fit each other.
         ContractError: the implementation raised, or its result does not fit the contract.
     """
 
@@ -43,7 +43,7 @@ class Guarded:
     mutations: set[str] = field(default_factory=set)
 
     def forward(self, network: Network, params: Params, inputs: Batch) -> Sequence[Batch]:
-        """The activations of every layer."""
+        """Return the activations of every layer."""
         _check_arguments(network, params, inputs)
         check = Check(self.name, "forward")
         result = self._call(check, network, params, inputs)
@@ -61,7 +61,7 @@ class Guarded:
     def loss_and_grads(
         self, network: Network, params: Params, inputs: Batch, targets: Batch
     ) -> tuple[float, Params]:
-        """The loss, and its gradient with respect to every parameter."""
+        """Return the loss, and its gradient with respect to every parameter."""
         _check_arguments(network, params, inputs, targets)
         check = Check(self.name, "loss_and_grads")
         result = self._call(check, network, params, inputs, targets)
@@ -79,7 +79,7 @@ class Guarded:
         schedule: Schedule,
         state: State | None = None,
     ) -> Trajectory:
-        """Carry out `schedule` from update count `state.updates` to its end."""
+        """Train by `schedule`, from update count `state.updates` to its end."""
         _check_arguments(network, params, inputs, targets)
         check = Check(self.name, "train")
         start = 0 if state is None else state.updates
@@ -103,7 +103,7 @@ class Guarded:
     def train_ensemble(
         self, network: Network, params: Params, inputs: Batch, targets: Batch, schedule: Schedule
     ) -> Ensemble:
-        """Train many members: at once where the implementation can, else one after the other."""
+        """Train many members: at once if the implementation can, else one after the other."""
         members = len(params[0].weight)
         together = network, params, inputs, targets, schedule
         if not hasattr(self.implementation, "train_ensemble"):
@@ -136,7 +136,7 @@ class Guarded:
 
 
 def stack(members: Iterable[Trajectory]) -> Ensemble:
-    """The members of an ensemble that were trained one by one."""
+    """Combine members that were trained one by one into an ensemble."""
     runs = list(members)
 
     def stacked(snapshots: list[Snapshot]) -> Snapshot:
@@ -171,7 +171,7 @@ def _check_arguments(
         if (layer.bias is not None) != description.bias:
             given = "none" if layer.bias is None else "one"
             raise InputError(
-                f"params[{index}].bias: the network says bias={description.bias}, there is {given}"
+                f"params[{index}].bias: the network has bias={description.bias}, but the params have {given}"
             )
         if layer.bias is not None:
             wanted[f"params[{index}].bias"] = (layer.bias, weights[index][-1:])
@@ -185,7 +185,7 @@ def _check_arguments(
 def _member(
     k: int, network: Network, params: Params, inputs: Batch, targets: Batch, schedule: Schedule
 ) -> tuple[Params, Batch, Batch, Schedule]:
-    """The weights, data and schedule of member `k`. Data without a member axis are shared by all members."""
+    """Return the weights, data and schedule of member `k`. All members share data without a member axis."""
     own_data = inputs.ndim > len(network.input_shape) + 1
     rates = np.broadcast_to(schedule.learning_rate, len(params[0].weight))
     return (
@@ -197,7 +197,7 @@ def _member(
 
 
 def _kept_counts(schedule: Schedule, start: int = 0) -> set[int]:
-    """The update counts that a run of `schedule` from `start` on passes and keeps."""
+    """Return the update counts that a run of `schedule`, starting at `start`, keeps."""
     return {count for count in schedule.keep if start <= count <= schedule.updates}
 
 

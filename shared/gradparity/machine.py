@@ -17,15 +17,15 @@ _INSTRUCTIONS = {
     "asimd": "NEON",
     "sve": "SVE",
 }
-"""By the name that Linux has for them, on x86 and on ARM."""
+"""Vector instructions by their names in Linux, on x86 and on ARM."""
 
 _PACKAGES = ("gradparity", "numpy", "torch", "jax", "jaxlib")
 
 
 def machine() -> dict[str, str]:
-    """The processor, its cores and vector instructions, the system, Python, and the precision of `long double`.
+    """Return the processor, its cores and vector instructions, the system, Python, and the precision of `long double`.
 
-    Kernels differ in their last bits between instruction sets; the oracle rests on `long double`.
+    Results differ in their last bits between instruction sets; the oracle computes in `long double`.
     """
     return {
         "processor": _processor(),
@@ -38,7 +38,7 @@ def machine() -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of the packages that decide about the numbers, as far as they are installed."""
+    """Return the versions of the installed packages that affect the numbers."""
     found = {}
     for package in _PACKAGES:
         try:
@@ -53,13 +53,13 @@ def _processor() -> str:
 
 
 def _instructions() -> str:
-    """The vector instructions of the processor, as far as its system lists them."""
+    """Return the vector instructions of the processor that its system lists."""
     flags = (_cpuinfo("flags") or _cpuinfo("Features")).split()
     return ", ".join(name for flag, name in _INSTRUCTIONS.items() if flag in flags) or "not known"
 
 
 def _cpuinfo(key: str) -> str:
-    """The first value of this key in Linux's description of the processors; empty elsewhere."""
+    """Return the first value of this key in /proc/cpuinfo; empty on other systems than Linux."""
     if _CPUINFO.exists():
         for line in _CPUINFO.read_text().splitlines():
             name, _, value = line.partition(":")

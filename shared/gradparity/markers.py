@@ -1,6 +1,6 @@
-"""Lines of source that are known by their marker: the comment behind the code, such as `# dL/dW`.
+"""Find lines of source by their marker: the comment behind the code, such as `# dL/dW`.
 
-A line keeps its marker when its code is rewritten. Markers are unique within a top-level function, class or table.
+A line keeps its marker when its code changes. Markers are unique within a top-level function, class or table.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ class Marked(NamedTuple):
 
     Attributes:
         definition: the top-level function, class or table that the line belongs to.
-        marker: the comment, without its `#`.
-        row: of the line in its file, from 0.
+        marker: the comment without its `#`.
+        row: the line's number in its file, counted from 0.
         code: the line without its indentation and its comment.
     """
 
@@ -29,7 +29,7 @@ class Marked(NamedTuple):
 
 
 def marked_lines(source: str) -> Iterator[Marked]:
-    """Every line of the source's top-level definitions that has a comment behind its code."""
+    """Yield every line of the source's top-level definitions that has a comment behind its code."""
     lines = source.split("\n")
     definitions = {
         row: name
@@ -45,7 +45,7 @@ def marked_lines(source: str) -> Iterator[Marked]:
 
 
 def defined_name(node: ast.stmt) -> str:
-    """The name of the function, class or variable that a statement defines; empty if it defines none."""
+    """Return the name of the function, class or variable that a statement defines; empty if it defines none."""
     match node:
         case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
             return name
@@ -56,7 +56,7 @@ def defined_name(node: ast.stmt) -> str:
 
 
 def find_line(file: str, source: str, definition: str, marker: str) -> Marked:
-    """The line of `definition` with this marker. `file` is the source's name, for the message.
+    """Return the line of `definition` with this marker. `file` is the source's name, for the message.
 
     Raises:
         ValueError: there is no such line, or more than one.

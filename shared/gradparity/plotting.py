@@ -1,4 +1,4 @@
-"""How figures look, and how they become files: drawn without a display, the same to the byte for the same results."""
+"""The style of figures, and figures as files. Drawing needs no display; the same results give the same bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-# Okabe and Ito's palette: told apart with any colour vision; never colour alone.
+# Okabe and Ito's palette, which can be distinguished with any colour vision; dashes distinguish the lines as well.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DASHES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 
@@ -21,7 +21,7 @@ STYLE: Any = {
     "grid.alpha": 0.25,
     "lines.linewidth": 1.6,
     "legend.frameon": False,
-    "figure.constrained_layout.w_pad": 0.08,  # a browser's letters may be wider than Matplotlib's
+    "figure.constrained_layout.w_pad": 0.08,  # a browser's font may be wider than Matplotlib's
     "figure.constrained_layout.h_pad": 0.08,
     "svg.fonttype": "none",
     "svg.hashsalt": "gradparity",
@@ -30,7 +30,7 @@ STYLE: Any = {
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure as SVG, with fixed ids and no date, and as PNG, at twice the usual resolution of a screen."""
+    """A figure as SVG, with fixed ids and no date, and as PNG, at twice the usual screen resolution."""
 
     svg: bytes
     png: bytes
@@ -42,12 +42,12 @@ class Drawing:
             layout = figure.get_layout_engine()
             assert layout is not None
             layout.execute(figure)
-            figure.set_layout_engine("none")  # found once, not for each format
+            figure.set_layout_engine("none")  # computed once, not for each format
         return cls(_save(figure, "svg", metadata={"Date": None}), png(figure))
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as PNG, at twice the usual resolution of a screen."""
+    """Return the figure as PNG, at twice the usual screen resolution."""
     return _save(figure, "png", dpi=160, metadata={"Software": None})
 
 

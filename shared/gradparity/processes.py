@@ -1,4 +1,4 @@
-"""Where results are computed: on one quiet thread, in worker processes, and on what machine."""
+"""Compute on one quiet thread and in worker processes, and record the machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .machine import machine, versions
 ONE_THREAD: Mapping[str, str] = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
 )
-"""The environment of a process that computes; the libraries read it when they are imported."""
+"""The environment of a worker process; the libraries read it when they are imported."""
 
 _CHUNK = 20
 
@@ -33,22 +33,22 @@ _CHUNK = 20
 def one_quiet_thread() -> Iterator[None]:
     """Compute on one thread, without NumPy's warnings.
 
-    Sharing out the arithmetic of a tiny network costs more than doing it: torch can be 60 times slower. Training that
-    overflows needs no warning, since its losses are judged.
+    For a tiny network, distributing the work over threads costs more than the work: torch can be 60 times slower.
+    Training that overflows needs no warning, since its losses are judged.
     """
     with threadpool_limits(limits=1), np.errstate(all="ignore"):
         yield
 
 
 def spawned() -> ProcessPoolExecutor:
-    """As many processes as there are cores, each a fresh interpreter, as a framework does not survive a fork."""
+    """Return a pool with a fresh interpreter for each core: the frameworks do not survive a fork."""
     return ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn"))
 
 
 def spawned_for_each() -> ProcessPoolExecutor:
-    """The same with a fresh process for each task.
+    """Return the same pool, but with a fresh process for each task.
 
-    JAX keeps what it compiled, and a thousand networks fill its memory maps.
+    JAX keeps all compiled programs, and a thousand networks exhaust the memory maps of a process.
     """
     return ProcessPoolExecutor(
         os.cpu_count(), mp_context=get_context("spawn"), max_tasks_per_child=1
@@ -62,7 +62,7 @@ def in_chunks(
     chunk: int = _CHUNK,
     executor: Callable[[], Executor] = spawned_for_each,
 ) -> Iterator[tuple[range, Any]]:
-    """Yield `work(*arguments, numbers)` for chunks of the numbers below `count`, in their order."""
+    """Yield each chunk of the numbers below `count`, in order, with `work(*arguments, chunk)`."""
     chunks = [range(count)[at : at + chunk] for at in range(0, count, chunk)]
     with executor() as pool:
         futures = [pool.submit(work, *arguments, numbers) for numbers in chunks]
@@ -76,18 +76,18 @@ def ask(
     environment: Mapping[str, str] | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Any:
-    """Have a worker, `python -m module`, answer a question in a process of its own, on one thread.
+    """Put a question to a worker, `python -m module`, which runs in a separate process on one thread.
 
-    Question and answer are JSON; the worker's side is `answer`.
+    Question and answer are JSON; the worker calls `answer`.
 
     Args:
-        module: the worker.
-        question: what it is asked.
-        environment: variables that it gets in addition.
-        progress: called with each line that it prints.
+        module: the worker's module.
+        question: passed to the worker.
+        environment: additional environment variables of the worker.
+        progress: called with each line that the worker prints.
 
     Raises:
-        InputError: it ended without an answer; the last line of its error output says why.
+        InputError: the worker failed; the message ends with the last line of its error output.
     """
     with tempfile.TemporaryDirectory(prefix="gradparity-") as folder:
         file = Path(folder) / "question.json"
@@ -112,14 +112,14 @@ def ask(
 
 
 def answer(work: Callable[[Any], Any]) -> None:
-    """Answer the question that `ask` put: the file named on the command line then holds what `work` returns."""
+    """Answer the question of `ask`: in the file named on the command line, replace it with the result of `work`."""
     file = Path(sys.argv[1])
     answered = work(json.loads(file.read_text(encoding="utf-8")))
     file.write_text(json.dumps(answered), encoding="utf-8")
 
 
 def stamp() -> dict[str, Any]:
-    """What a result was obtained on: today's date, the machine, the versions."""
+    """Return today's date, the machine and the versions, to be stored with a result."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine(),

@@ -1,4 +1,4 @@
-"""Find implementations: by the name of an entry point, of a module, or by the path of a file."""
+"""Find implementations by the name of an entry point, the name of a module, or the path of a file."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from .guarded import Guarded
 
 GROUP = "gradparity.implementations"
 PLAIN = ("numpy", "torch", "jax")
-"""A command's default: the three implementations that this project is about."""
+"""The default of the commands: the three plain implementations."""
 
 _FUNCTIONS = ("forward", "loss_and_grads", "train")
 
 
 class MissingFrameworkError(InputError):
-    """The implementation is installed, the framework that it is written in is not."""
+    """The implementation is installed, but its framework is not."""
 
 
 def installed() -> dict[str, EntryPoint]:
-    """The entry points of all installed implementations, by name."""
+    """Return the entry points of all installed implementations, by name."""
     return {point.name: point for point in sorted(entry_points(group=GROUP))}
 
 
 def load(target: str) -> Guarded:
-    """The implementation called `target`: an entry point's name, `package.module` or `path/to/file.py`, `[:object]`.
+    """Load the implementation `target`: an entry point's name, `package.module` or `path/to/file.py`, each `[:object]`.
 
     Raises:
         MissingFrameworkError: its framework is not installed.
-        InputError: there is no such implementation, or it lacks a function of the contract.
+        InputError: the implementation does not exist, or lacks a function of the contract.
     """
     path, _, attribute = target.partition(":")
     name = Path(path).stem + (f":{attribute}" if attribute else "") if _is_file(path) else target
@@ -44,11 +44,11 @@ def load(target: str) -> Guarded:
 
 
 def find(target: str) -> Any:
-    """The module or object that `target` names, whatever it offers.
+    """Return the module or object that `target` names, whether or not it has the contract's functions.
 
     Raises:
         MissingFrameworkError: its framework is not installed.
-        InputError: there is none.
+        InputError: it does not exist.
     """
     path, _, attribute = target.partition(":")
     if _is_file(path):
@@ -69,10 +69,10 @@ def find(target: str) -> Any:
 
 
 def source(target: str) -> str:
-    """SHA-256 of the text that `target` is made of: its file, or all Python files of its package. Nothing is imported.
+    """Return the SHA-256 of the source of `target`: its file, or all Python files of its package. Nothing is imported.
 
     Raises:
-        InputError: a file that is not there.
+        InputError: a file cannot be read.
     """
     path = target.partition(":")[0]
     digest = hashlib.sha256()
@@ -96,13 +96,13 @@ def _files_of(name: str) -> list[Path]:
 
 
 def _package(module: str) -> str:
-    """The package that `module` belongs to: the top-level one, or in ours the one of its framework."""
+    """Return the package of `module`: the top-level one, or for an implementation of ours the one of its framework."""
     inside = module.removeprefix(f"{implementations.__name__}.")
     return module[: len(module) - len(inside)] + inside.partition(".")[0]
 
 
 def absolute(target: str) -> str:
-    """The same target, from whatever folder it is looked for."""
+    """Return the same target with an absolute path, so that it is found from any folder."""
     path, colon, attribute = target.partition(":")
     return f"{Path(path).resolve()}{colon}{attribute}" if _is_file(path) else target
 
@@ -143,7 +143,7 @@ def _load_file(path: str) -> Any:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up there
+    sys.modules[spec.name] = module  # dataclasses look up their module there
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:

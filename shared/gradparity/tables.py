@@ -1,4 +1,4 @@
-"""A table in words, for the terminal and the report."""
+"""A table of text, for the terminal and the report."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Table(NamedTuple):
-    """Headings and rows."""
+    """The headings and the rows of a table."""
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]

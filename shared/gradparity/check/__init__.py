@@ -1,1 +1,1 @@
-"""Is somebody's implementation right? Where does it go wrong, and why?"""
+"""Check any implementation: is it right? If not, where does it first go wrong, and why?"""

@@ -1,4 +1,4 @@
-"""A case put to a target: what it answered, and what was noticed while it did."""
+"""Call a target on a case, and record its results and its side effects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .target import Target
 
 
 class TargetRaisedError(ContractError):
-    """The target raised an exception: what it cannot run is not judged."""
+    """The target raised an exception; a case that it cannot run is not judged."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Answer:
     """A target's answer to a case.
 
     Attributes:
-        steps: the update with its case; where the target trains, also the next update from the target's own weights.
+        steps: the update with its case; if the target trains, also the next update, from the target's own weights.
         error: why there are no steps: a TargetRaisedError if the target raised, else a ContractError.
-        narrow: it returned float32 for float64, or less.
-        mutations: functions that changed the arrays that they were given.
+        narrow: the target returned float32 or less for float64.
+        mutations: functions that changed their argument arrays.
     """
 
     steps: Sequence[tuple[Case, StepValues]]
@@ -37,10 +37,10 @@ class Answer:
 
     @property
     def first(self) -> StepValues:
-        """The step of the case that was asked for.
+        """The step of the case itself.
 
         Raises:
-            ContractError: there is none.
+            ContractError: there is no step.
         """
         if self.error is not None:
             raise self.error
@@ -48,7 +48,7 @@ class Answer:
 
 
 def answer(target: Target, case: Case) -> Answer:
-    """Put a case to a target, by all functions that it offers."""
+    """Call all functions that a target offers on a case."""
     exchange = _Exchange(target, case if target.trains else _batch_alone(case))
     steps: Sequence[tuple[Case, StepValues]] = ()
     error = None
@@ -60,7 +60,7 @@ def answer(target: Target, case: Case) -> Answer:
 
 
 def _batch_alone(case: Case) -> Case:
-    """The batch as all the data there are: without `train`, a target sees nothing else of them, nor of the schedule."""
+    """Return the case with the batch as its only data: without `train`, a target gets no others, and no schedule."""
     inputs, targets = case.batch
     schedule = Schedule(case.schedule.learning_rate, epochs=1)
     return replace(case, inputs=inputs, targets=targets, schedule=schedule, update=0)
@@ -75,7 +75,7 @@ class _Exchange:
         self.mutations: dict[str, None] = {}
 
     def steps(self) -> list[tuple[Case, StepValues]]:
-        """The case with its step, and the update after it where the target trains."""
+        """Return the case with its step, and the next update if the target trains."""
         loss, grads = self.loss_and_grads()
         activations = self.activations()
         if self.target.trains:
@@ -85,7 +85,7 @@ class _Exchange:
         return [(self.case, StepValues(activations, loss, grads, None, self.updated()))]
 
     def loss_and_grads(self) -> tuple[float | None, Any]:
-        """Both, or the loss alone; None for what is not offered."""
+        """Return both, or only the loss; None if the target does not offer it."""
         if "loss_and_grads" in self.target.functions:
             return self.read.loss_and_grads(self.call("loss_and_grads", *self.case.batch))
         if "loss" in self.target.functions:
@@ -93,13 +93,13 @@ class _Exchange:
         return None, None
 
     def activations(self) -> Any:
-        """The activations of every layer that the target shows."""
+        """Return the activations of every layer that the target returns."""
         if "forward" not in self.target.functions:
             return None
         return self.read.activations(self.call("forward", self.case.batch[0]))
 
     def updated(self) -> Any:
-        """The weights after one `step`."""
+        """Return the weights after one `step`."""
         if "step" not in self.target.functions:
             return None
         rate = self.case.schedule.learning_rate

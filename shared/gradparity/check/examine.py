@@ -1,4 +1,4 @@
-"""The verdict on a target: on the vetted suite, in float64 and in float32, and over a training run."""
+"""Judge a target on the vetted suite, in float64 and in float32, and over a training run."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def examine(target: Target, kind: Kind = "core") -> Report:
     """Judge a target on everything it offers, on networks of this kind.
 
     Raises:
-        InputError: "full" is asked of a target that is no implementation of the contract.
+        InputError: `kind` is "full", and the target is not an implementation of the contract.
     """
     if kind == "full" and not target.contract:
         raise InputError(
-            f"'{target.name}' is {target.kind}: only an implementation of the contract can be asked for other "
-            "activations, losses and optimizers; leave out --kind full"
+            f"'{target.name}' is {target.kind}: only an implementation of the contract can be checked with "
+            "other activations, losses and optimizers; leave out --kind full"
         )
     begin = time.perf_counter()
-    # As in the runner: the networks are tiny, and what overflows is judged, not warned of.
+    # As in the runner: the networks are tiny, and an overflow is judged, so it needs no warning.
     with one_quiet_thread():
         observed = {dtype: observe(target, dtype, kind) for dtype in ("float64", "float32")}
         judged = judge(target, _to_be_judged(target, observed))
@@ -49,11 +49,11 @@ def examine(target: Target, kind: Kind = "core") -> Report:
 
 
 def _to_be_judged(target: Target, observed: Mapping[str, Observed]) -> Mapping[str, Observed]:
-    """Both dtypes; float32 alone for a target that knows no other, which the contract does not allow."""
+    """Return both dtypes; only float32 for a target that always returns float32, which the contract does not allow."""
     if not _is_narrow(observed):
         return observed
     wide = observed["float64"]
-    broken = (*wide.broken, "it returns float32 where float64 went in")
+    broken = (*wide.broken, "it returns float32 for float64")
     return {**observed, "float64": replace(wide, broken=broken) if target.contract else Observed()}
 
 
@@ -64,10 +64,10 @@ def _is_narrow(observed: Mapping[str, Observed]) -> bool:
 def _notes(
     target: Target, observed: Mapping[str, Observed], judged: Sequence[Judged]
 ) -> Iterator[str]:
-    """Say what else a reader must know."""
+    """Yield what else a reader must know."""
     if _is_narrow(observed) and not target.contract:
         yield "it returns float32 for float64, so it is judged in float32 only"
     for one in judged:
         yield from one.explanation.notes if one.explanation else ()
     for noticed in observed.values():
-        yield from (f"{name} changes the arrays that it is given" for name in noticed.mutations)
+        yield from (f"{name} changes the arrays that it gets" for name in noticed.mutations)

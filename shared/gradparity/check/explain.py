@@ -1,4 +1,4 @@
-"""A diagnosis in plain words, and what of it is a convention rather than a mistake."""
+"""Put a diagnosis into plain words, and separate conventions from mistakes."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Explanation:
     """A diagnosis as the user reads it.
 
     Attributes:
-        headline: in one line.
-        lines: the diagnosis, a line each.
-        notes: what the target does differently without being wrong.
-        accepted: it is right, in a convention of its own.
-        factor: of the gradient, in that convention.
-        loss_factor: of the loss that it reports, in that convention.
-        share: of the bound, that is left over in a convention that is not a factor.
+        headline: the diagnosis in one line.
+        lines: the parts of the diagnosis, a line each.
+        notes: differences that are not mistakes.
+        accepted: the target is right in its own convention.
+        factor: the gradient's factor in that convention.
+        loss_factor: the reported loss's factor in that convention.
+        share: for a convention that is not a factor: the remaining error, as a share of the bound.
     """
 
     headline: str
@@ -45,8 +45,8 @@ class Explanation:
 def explain(found: Diagnosis, *, free: bool) -> Explanation:
     """Put a diagnosis into words.
 
-    Where the target is `free` to choose its convention, a correct gradient of another multiple of the MSE, or an
-    update after every sample, is agreement. Otherwise the gradient must be that of the loss that is reported.
+    If the target is `free` to choose its convention, a correct gradient of another multiple of the MSE, or an
+    update after every sample, counts as agreement. Otherwise the gradient must be that of the reported loss.
     """
     reported = found.loss[0].factor if found.loss and found.loss[0].name == _MSE else UNIT
     other = _other_convention(found, free=free)
@@ -60,37 +60,37 @@ def explain(found: Diagnosis, *, free: bool) -> Explanation:
     if factor is not UNIT:
         notes.append(f"a correct gradient of {factor.name} times the MSE")
     if loss_factor is not factor and loss_factor is not UNIT:
-        notes.append(f"told as the loss is {loss_factor.name} times the MSE")
+        notes.append(f"the reported loss is {loss_factor.name} times the MSE")
     mistake = name is not None and (name.mistake is not None or name.factor is not factor)
     wrong_loss = bool(found.loss) and not (found.loss[0].name == _MSE and consistent)
     if not (mistake or wrong_loss or found.forward or found.reduced or found.unknown):
         headline = "; ".join(notes if factor is not UNIT else ["right", *notes])
         return Explanation(headline, accepted=True, factor=factor, loss_factor=loss_factor)
     if factor is not UNIT:
-        notes[0] = f"its convention is {factor.name} times the MSE: that is no mistake"
+        notes[0] = f"its convention is {factor.name} times the MSE: that is not a mistake"
     lines = [*_forward(found), *_gradient(found, factor), *(_loss(found) if wrong_loss else [])]
     if found.reduced:
         lines.append(
-            f"{found.reduced}: the numbers are as far off as a calculation in that format would be"
+            f"{found.reduced}: the errors are as large as those of a calculation in that format"
         )
     lines += [f"{phase}: wrong, and it matches no known mistake" for phase in found.unknown]
     named = [
         *([_called(name, factor)] if name and mistake else map(str, found.forward[:1])),
-        *(f"told as the loss is {loss}" for loss in found.loss[:1] if wrong_loss),
+        *(f"the reported loss is {loss}" for loss in found.loss[:1] if wrong_loss),
     ]
     if found.unknown:
-        named.insert(0, "wrong, for a reason that is unknown")
+        named.insert(0, "wrong, for an unknown reason")
     headline = "; ".join(named) or found.reduced
     return Explanation(headline, lines, notes, factor=factor, loss_factor=loss_factor)
 
 
 def _other_convention(found: Diagnosis, *, free: bool) -> Explanation | None:
-    """Accept the cross-entropy, if its value is reported as the loss; and an update after every sample."""
+    """Accept the cross-entropy if its value is the reported loss, and an update after every sample."""
     if found.forward or found.reduced or found.unknown:
         return None
     reported = {loss.name for loss in found.loss}
     for name in found.gradient:
-        if name.factor not in FACTORS:  # a wrong sign, or a number from nowhere
+        if name.factor not in FACTORS:  # a wrong sign, or an arbitrary number
             continue
         words = ""
         if name.mistake is CROSS_ENTROPY and (name is found.explains_loss or _ENTROPY in reported):
@@ -117,12 +117,12 @@ def _gradient(found: Diagnosis, convention: Factor) -> list[str]:
     lines = [_sentence(found.phase, found.gradient[0], convention)]
     others = [_called(name, convention) for name in found.gradient[1:]]
     if others:
-        lines.append(f"  on these data the same as: {' | '.join(others)}")
+        lines.append(f"  on these data indistinguishable from: {' | '.join(others)}")
     return lines
 
 
 def _called(name: Name, convention: Factor) -> str:
-    """The name, without the factor if that is a convention."""
+    """Return the name, without the factor if that is a convention."""
     return str(replace(name, factor=UNIT) if name.factor is convention else name)
 
 
@@ -137,9 +137,9 @@ def _sentence(phase: str, name: Name, convention: Factor) -> str:
         parts.append(f"it is multiplied by {name.factor.name}: {name.factor.meaning}")
     if not parts:
         parts.append("it follows from the forward pass")
-    undone = f"with this undone, what is left is {name.share:.2g} of what rounding can do"
+    undone = f"with this undone, the largest error is {name.share:.2g} of the rounding bound"
     return f"{phase}: {'; and '.join(parts)}; {undone}"
 
 
 def _loss(found: Diagnosis) -> list[str]:
-    return [f"loss: what is told is {' | '.join(map(str, found.loss))}"] if found.loss else []
+    return [f"loss: the reported loss is {' | '.join(map(str, found.loss))}"] if found.loss else []

@@ -1,4 +1,4 @@
-"""The verdict on what was observed of a target; where that is wrong, why, and whether it is but a convention."""
+"""Judge the observations of a target; if they are wrong, explain why, and accept conventions."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Judged:
     """The observations in one dtype, judged in the target's own convention.
 
     Attributes:
-        dtype: of the data and weights.
-        observed: where the target has a convention of its own, converted to it.
-        explanation: of what disagrees; None where nothing does, or where another dtype settles the verdict.
+        dtype: the dtype of data and weights.
+        observed: the observations; converted if the target has its own convention.
+        explanation: why something disagrees; None if nothing does, or if another dtype settles the verdict.
     """
 
     dtype: str
@@ -35,12 +35,12 @@ class Judged:
 
     @property
     def accepted(self) -> bool:
-        """True where all that disagreed at first is a convention."""
+        """True if everything that disagreed is a convention."""
         return self.explanation is not None and self.explanation.accepted
 
     @property
     def rejected(self) -> bool:
-        """True where something that disagreed is wrong."""
+        """True if something that disagreed is wrong."""
         return self.explanation is not None and not self.explanation.accepted
 
     @property
@@ -53,7 +53,7 @@ class Judged:
         return {phase: self._figures(tally) for phase, tally in tallies.items() if tally.shares}
 
     def _figures(self, tally: Tally) -> dict[str, Any]:
-        """Sum up one phase. A convention that is not a factor explains what disagrees, but for a share of the bound."""
+        """Sum up one phase. In a convention that is not a factor, the error is the explanation's share."""
         found = {key: value for key, value in tally.summary().items() if key != "largest_at"}
         if self.explanation is None or not self.accepted or Verdict.DISAGREE not in tally.verdicts:
             return found
@@ -83,7 +83,7 @@ def _in_json(finding: Finding) -> dict[str, Any]:
 
 
 def judge(target: Target, observed: Mapping[str, Observed]) -> list[Judged]:
-    """Judge each dtype; explain what disagrees, up to the first that is wrong."""
+    """Judge each dtype; explain disagreements, up to the first dtype that is wrong."""
     judged: list[Judged] = []
     for dtype, one in observed.items():
         settled = any(before.rejected for before in judged)
@@ -107,9 +107,9 @@ def _explained(target: Target, dtype: str, observed: Observed) -> Judged:
 
 
 _INACCURATE_SIGMOID = Explanation(
-    "right, but its sigmoid is inaccurate far left of zero",
+    "right, but its sigmoid is inaccurate for z far below zero",
     notes=[
-        "σ is right to a few eps in absolute terms only, as ½ (1 + tanh(z/2)) or 1 - 1/(1 + e^z) are: "
+        "σ is accurate to a few eps in absolute terms only, like ½ (1 + tanh(z/2)) or 1 - 1/(1 + e^z): "
         "for z far below zero its relative error is large"
     ],
     accepted=True,
@@ -117,17 +117,17 @@ _INACCURATE_SIGMOID = Explanation(
 
 
 def _with_the_outputs_factor(explanation: Explanation, observed: Observed) -> Explanation:
-    """Without a name for the mistake, the output layer may still show which multiple of the MSE is meant."""
+    """Find the multiple of the MSE by the output layer, which may be right although the mistake has no name."""
     for factor in FACTORS[1:]:
         if observed.in_convention(factor, UNIT).right_at_the_output:
-            note = f"its convention is {factor.name} times the MSE: that is no mistake"
+            note = f"its convention is {factor.name} times the MSE: that is not a mistake"
             return replace(explanation, factor=factor, notes=[note])
     return explanation
 
 
 @dataclass(frozen=True)
 class Conclusion:
-    """The verdict in one word and in one line; where it is wrong: where first, and why, a line each."""
+    """The verdict in one word and in one line; for a wrong target, also the first error and the reasons."""
 
     verdict: Verdict
     headline: str
@@ -136,7 +136,7 @@ class Conclusion:
 
 
 def conclude(target: Target, kind: Kind, judged: Sequence[Judged]) -> Conclusion:
-    """The verdict on a target, from those on every dtype."""
+    """Combine the verdicts on every dtype to one on the target."""
     for one in judged:
         if one.explanation and one.rejected:
             reasons = [*one.observed.broken, *one.explanation.lines]
@@ -156,20 +156,20 @@ def conclude(target: Target, kind: Kind, judged: Sequence[Judged]) -> Conclusion
     return Conclusion(Verdict.AGREE, headline)
 
 
-_UNINFORMATIVE = "nothing that it shows could tell right from wrong"
+_UNINFORMATIVE = "its results are not enough to distinguish right from wrong"
 
 
 def not_judged(judged: Sequence[Judged]) -> list[str]:
-    """The configurations of every dtype that the target could not run."""
+    """Return the configurations that the target could not run, in every dtype."""
     return [f"{one.dtype}: {why}" for one in judged for why in one.observed.not_judged]
 
 
 def _reservations(
     target: Target, kind: Kind, judged: Sequence[Judged], raised: Sequence[str]
 ) -> Iterator[str]:
-    """Why a target is not called right although nothing that was judged is wrong."""
+    """Yield reasons not to call a target right although nothing that was judged is wrong."""
     ran = sum(len(one.observed.ran) for one in judged)
-    lacking = [] if target.trains else ["it has no train, so that no optimizer was judged"]
+    lacking = [] if target.trains else ["it has no train, so no optimizer was judged"]
     if kind == "full" and (lacking := [*lacking, *raised]):
         yield f"right on {ran} configurations, but this is not the whole contract: {lacking[0]}"
     if len(raised) > ran:

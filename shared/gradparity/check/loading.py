@@ -16,22 +16,22 @@ from .target import FUNCTIONS, Limits, Target
 
 
 def load(name: str, adapter: str | None = None) -> Target:
-    """Find a target and what it offers.
+    """Find a target and the functions that it offers.
 
     Raises:
-        InputError: there is none, or it offers nothing that can be checked.
+        InputError: the target does not exist, or offers nothing that can be checked.
     """
     if adapter is None:
         return wrap(name, registry.find(name))
     try:
-        teacher = registry.find(adapter)
+        wrapper = registry.find(adapter)
     except TargetImportError as error:  # the user's own mistake, not the target's
         raise InputError(f"the adapter {error}") from error
-    return wrap(name, registry.find(name), teacher)
+    return wrap(name, registry.find(name), wrapper)
 
 
 def wrap(name: str, found: Any, adapter: Any = None) -> Target:
-    """An object as a target, by what it offers, or by what its adapter does.
+    """Turn an object into a target, by the functions that it or its adapter offers.
 
     Raises:
         InputError: it offers nothing that can be checked.
@@ -62,7 +62,7 @@ def _offered(found: Any) -> Sequence[str]:
 
 
 def _is_module(found: Any) -> bool:
-    """True for a `torch.nn.Module`, class or instance; torch is not imported for it."""
+    """Return True for a `torch.nn.Module`, class or instance, without importing torch."""
     kinds = found.__mro__ if isclass(found) else type(found).__mro__
     return any(
         f"{k.__module__}.{k.__qualname__}" == "torch.nn.modules.module.Module" for k in kinds
@@ -70,14 +70,14 @@ def _is_module(found: Any) -> bool:
 
 
 def _torch_module(name: str, found: Any) -> Target:
-    """An `nn.Module` by its parameters: 2-D weights (outputs, inputs), each with the bias that follows it, or none."""
+    """Make a target of an `nn.Module` of 2-D weights (outputs, inputs), each followed by its bias or none."""
     import torch
 
     try:
         model: Any = found() if isclass(found) else found
     except TypeError as error:
         raise InputError(
-            f"'{name}' cannot be made without arguments ({error}): write an adapter"
+            f"'{name}' cannot be constructed without arguments ({error}): write an adapter"
         ) from None
     layers: list[list[Any]] = []
     for parameter in model.parameters():
@@ -130,12 +130,12 @@ def _torch_module(name: str, found: Any) -> Target:
 
 
 def _jax_loss(name: str, loss: Callable[..., Any]) -> Target:
-    """A JAX loss function of (params, inputs, targets), the params as pairs (weight, bias); differentiated by JAX."""
+    """Make a target of a JAX loss of (params, inputs, targets); params are pairs (weight, bias)."""
     try:
         import jax
     except ModuleNotFoundError:
         raise InputError(
-            f"'{name}' is a function: taken for a JAX loss, it needs jax (pip install jax); otherwise write an adapter"
+            f"'{name}' is a function; if it is a JAX loss, install jax (pip install jax), otherwise write an adapter"
         ) from None
 
     def loss_and_grads(_: Network, params: Params, inputs: np.ndarray, targets: np.ndarray) -> Any:

@@ -1,4 +1,4 @@
-"""Everything that is noticed of a target in one dtype: on the vetted suite, asked again, and over a training run."""
+"""Observe a target in one dtype: on the vetted suite, in repeated calls, and over a training run."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from .target import Limits, Target
 
 FREE_RUN_EPOCHS = 30
 _SAMPLES = (21, 13, 10, 17)
-"""Samples for a network that a target prescribes: odd and even, one and several times its outputs."""
+"""Numbers of samples for a network that the target prescribes: odd and even, one and several times its outputs."""
 
 
 @dataclass(frozen=True)
 class Observed:
-    """Everything that was noticed of a target in one dtype.
+    """All observations of a target in one dtype.
 
     Attributes:
-        observations: with the configuration and update, in words.
-        not_judged: configurations that it could not run, with its exception.
-        broken: what it did that no correct program does, whatever its numbers.
+        observations: each with its configuration and update, in words.
+        not_judged: configurations that it could not run, each with the exception.
+        broken: behaviour that is wrong whatever the numbers are.
         ran: configurations that it could run.
-        narrow: it returned float32 for float64, or less.
-        mutations: functions that changed the arrays that they were given.
+        narrow: it returned float32 or less for float64.
+        mutations: functions that changed their argument arrays.
     """
 
     observations: tuple[tuple[str, Observation], ...] = ()
@@ -64,7 +64,7 @@ class Observed:
 
     @property
     def all(self) -> list[Observation]:
-        """The observations alone."""
+        """The observations without their configurations."""
         return [observation for _, observation in self.observations]
 
     @property
@@ -78,13 +78,13 @@ class Observed:
         )
 
     def in_convention(self, factor: Factor, loss_factor: Factor) -> Observed:
-        """The same, judged as a gradient of another multiple of the MSE."""
+        """Return the same, judged as a gradient of another multiple of the MSE."""
         if factor is loss_factor is UNIT:
             return self
         return self._each(lambda o: _convert(o, factor, loss_factor))
 
     def with_absolute_sigmoid(self) -> Observed:
-        """The same, what is wrong judged by the bound for a sigmoid that is accurate in absolute terms only."""
+        """Return the same, with wrong steps judged by the bound for a sigmoid of only absolute accuracy."""
         return self._each(lambda o: replace(o, absolute_sigmoid=True) if o.wrong(*PHASES) else o)
 
     def _each(self, judged: Callable[[Observation], Observation]) -> Observed:
@@ -92,7 +92,7 @@ class Observed:
 
 
 def _convert(observation: Observation, factor: Factor, loss_factor: Factor) -> Observation:
-    """Gradients and losses divided by their factors, and updates taken as those of another learning rate."""
+    """Divide gradients and losses by their factors, and judge updates with the learning rate times the factor."""
     case, seen = observation.case, observation.seen
     wide = oracle_dtype()
     f, of_loss = (wide(one.value(*observation.elements)) for one in (factor, loss_factor))
@@ -122,7 +122,7 @@ def observe(target: Target, dtype: str, kind: Kind) -> Observed:
 
 
 def configurations(limits: Limits, dtype: str, kind: Kind = "core") -> Iterator[tuple[str, Case]]:
-    """The vetted suites, or what the target can run in their place."""
+    """Yield the configurations of the vetted suites, or those that the target can run instead."""
     chosen: Sequence[Configuration] = CORE_SUITE
     if limits.widths is not None:
         biases = (True,) if limits.biases is None else limits.biases
@@ -155,18 +155,18 @@ def _on_configuration(target: Target, where: str, case: Case) -> Observed:
 
 
 def _asked_again(target: Target, where: str, first: Observation) -> Observed:
-    """The same question must get the same answer: otherwise something is kept between calls, or drawn at random."""
+    """Repeat a call: other results mean that the target keeps something between calls, or draws random numbers."""
     noticed, before = Observed(), first.seen
     for _ in range(2):
         again = answer(target, first.case)
         noticed += Observed(narrow=again.narrow, mutations=again.mutations)
         if again.error is not None:
-            return replace(noticed, broken=(f"{where}, asked again: {again.error}",))
+            return replace(noticed, broken=(f"{where}, called again: {again.error}",))
         for name, in_words in _REPEATABLE.items():
             if not _same(first, getattr(before, name), getattr(again.first, name), name):
                 broken = (
-                    f"{where}: asked the same again, its {in_words} differ: something is kept from call to "
-                    "call (gradients that are not set to zero?), or drawn at random"
+                    f"{where}: called again in the same way, it returns other {in_words}: it keeps something between "
+                    "calls (gradients that are not reset to zero?) or draws random numbers"
                 )
                 return replace(noticed, broken=(broken,))
         before = again.first
@@ -177,20 +177,20 @@ _REPEATABLE = {"loss": "losses", "grads": "gradients", "updated": "updated weigh
 
 
 def _same(observation: Observation, before: Any, after: Any, name: str) -> bool:
-    """True if two answers are the same but for rounding: samples may be shuffled in a full batch."""
+    """Return True if two answers differ only by rounding: samples may be shuffled in a full batch."""
     if before is None or after is None:
         return before is after
     columns = (after, before, *(getattr(step, name) for step in observation.answer))
     arrays = [tensors(c) if isinstance(c, tuple) else [np.asarray(c)] for c in columns]
-    seen, predicted, exact, bound = arrays
-    return observation.left_over(seen, predicted, exact, bound) <= 1
+    again, first, exact, bound = arrays
+    return observation.left_over(again, first, exact, bound) <= 1
 
 
 def _over_a_training_run(target: Target, so_far: Verdict) -> Observed:
-    """A whole training run: every step from the run's own weights, and the run itself inside the envelope.
+    """Observe a whole training run: every step from the run's own weights, and the run against the envelope.
 
-    The envelope is that of correct programs, so only a target that is right `so_far`, and in these steps, is checked
-    against it.
+    The envelope holds for correct programs, so a target is checked against it only if it is right `so_far` and in
+    these steps.
     """
     if target.limits.widths is not None:
         return Observed()

@@ -1,4 +1,4 @@
-"""Each target in a process of its own: one that prints, plots, hangs or ends its process harms nobody else."""
+"""Judge each target in a separate process, so that one that prints, plots, hangs or exits does no harm to others."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ..suites.core import Kind
 from .report import Report
 
 PATIENCE: dict[Kind, float] = {"core": 60.0, "full": 300.0}
-"""Seconds that a target may take, by default: JAX compiles every network."""
+"""Default seconds for each target; JAX needs many, since it compiles every network."""
 
 _OUTPUT = 2000
-"""Characters of a target's output that are kept, from its end."""
+"""The number of characters that are kept from the end of a target's output."""
 
 _ENVIRONMENT = {
     **ONE_THREAD,
-    "MPLBACKEND": "Agg",  # plots go nowhere
+    "MPLBACKEND": "Agg",  # plots are not shown
     "JAX_ENABLE_X64": "1",
 }
 
@@ -41,17 +41,17 @@ def check(
     timeout: float | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Report]:
-    """Judge each target, in the order given; as many at once as there are cores.
+    """Judge the targets, as many at once as there are cores; yield their reports in the given order.
 
     Args:
-        targets: names or paths, as the registry knows them.
-        adapter: the path of a file that wraps every one of them.
-        kind: of the networks that they are judged on.
-        timeout: seconds that each may take; None for those of `PATIENCE`.
-        progress: called with each target when its turn comes to be reported.
+        targets: names or paths, as `registry.find` takes them.
+        adapter: the path of a file that wraps every target.
+        kind: the kind of networks to judge on.
+        timeout: seconds for each target; None for `PATIENCE`.
+        progress: called with each target before its report is awaited.
 
     Raises:
-        InputError: a file that is not there; an only target that cannot be judged as asked.
+        InputError: a file does not exist, or the only target cannot be judged as requested.
     """
     for path in [*targets, *([adapter] if adapter else [])]:
         file = path.partition(":")[0]
@@ -69,14 +69,14 @@ def check(
             except InputError as error:
                 if len(targets) == 1:
                     raise
-                # The others are not lost for it.
+                # The other targets are still judged.
                 yield Report(target, headline=f"not judged: {error}")
 
 
 def _run(name: str, adapter: str | None, kind: Kind, timeout: float) -> Report:
     with tempfile.TemporaryDirectory(prefix="gradparity-check-") as folder:
         output = Path(folder) / "output.txt"
-        # The target's own folder: what it writes is not strewn over the user's.
+        # A separate folder, so that the target does not write files into the user's.
         work = Path(folder) / "work"
         work.mkdir()
         search = os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH")]))
@@ -95,14 +95,14 @@ def _run(name: str, adapter: str | None, kind: Kind, timeout: float) -> Report:
                 status = process.wait(timeout)
                 ended = f"its process ended (status {status})"
             except subprocess.TimeoutExpired:
-                ended = f"no end after {timeout:g} s"
+                ended = f"it did not finish within {timeout:g} s"
             finally:
                 _kill(process)
         printed = output.read_text(encoding="utf-8", errors="replace")[-_OUTPUT:]
         result = Path(folder) / "result.json"
         if not result.exists():
             stage = Path(folder) / "stage.txt"
-            doing = stage.read_text() if stage.exists() else "it was started"
+            doing = stage.read_text() if stage.exists() else "it was being started"
             return Report(name, headline=f"not judged: {ended} while {doing}", output=printed)
         found = json.loads(result.read_text())
     if "input_error" in found:
@@ -111,7 +111,7 @@ def _run(name: str, adapter: str | None, kind: Kind, timeout: float) -> Report:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """The process and all that it started."""
+    """Kill the process and all that it started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,4 +1,4 @@
-"""Read what a target returns, in any shape in which it is usually written, as the contract's arrays."""
+"""Read a target's results, in any of the usual shapes, as the contract's arrays."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..verdict.case import Case
 
 
 class Reader:
-    """Reads answers to one case.
+    """Reads the results for one case.
 
-    All methods raise a ContractError for what has another size, or is not made of numbers.
+    All methods raise a ContractError for a result of another size, or one that is not made of numbers.
 
     Attributes:
-        narrow: some array had fewer bits than the case.
+        narrow: True if an array had fewer bits than the case.
     """
 
     def __init__(self, case: Case) -> None:
@@ -25,14 +25,14 @@ class Reader:
         self.narrow = False
 
     def loss_and_grads(self, result: Any) -> tuple[float | None, Params]:
-        """A pair; the loss may be None."""
+        """Read a pair; the loss may be None."""
         if not isinstance(result, tuple | list) or len(result) != 2:
             raise _mismatch("loss_and_grads", "a pair (loss, grads)", result)
         loss = None if result[0] is None else self.scalar("loss_and_grads", result[0])
         return loss, self.params("loss_and_grads", "gradient", result[1])
 
     def activations(self, result: Any) -> list[np.ndarray | None]:
-        """Those of every layer, with or without the inputs before them; or the predictions alone."""
+        """Read the activations of every layer, with or without the inputs before them; or only the predictions."""
         network, samples = self._case.network, len(self._case.batch[0])
         depth = len(network.layers)
         if not isinstance(result, list | tuple) or _is_table(result):
@@ -49,7 +49,7 @@ class Reader:
         ]
 
     def params(self, function: str, what: str, result: Any) -> Params:
-        """From pairs (weight, bias), or weights alone, or weights and biases in one row."""
+        """Read pairs (weight, bias), or only weights, or weights and biases in one list."""
         like = self._case.params
         rows, wanted = _flat(result), tensors(like)
         names = [
@@ -69,11 +69,11 @@ class Reader:
         )
 
     def scalar(self, function: str, value: Any) -> float:
-        """The loss."""
+        """Read the loss."""
         return float(self.array(function, "the loss", value, ()))
 
     def array(self, function: str, what: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-        """An array of this shape, but for axes of length 1: a bias as (1, n), say."""
+        """Read an array of this shape; axes of length 1 may differ, as in a bias of shape (1, n)."""
         array = _numpy(value)
         if array.dtype.kind not in "fiu":
             raise _mismatch(function, f"numbers for {what}", f"{array.dtype} values")
@@ -89,11 +89,11 @@ class Reader:
 def _mismatch(function: str, expected: str, received: Any) -> ContractError:
     if not isinstance(received, str):
         received = f"{type(received).__name__} {received!r:.60}"
-    return ContractError(f"{function} must return {expected}, it returned {received}")
+    return ContractError(f"{function} must return {expected}; it returned {received}")
 
 
 def _flat(result: Any) -> list[Any]:
-    """The arrays of nested lists and tuples in their order, without what is None. Rows of numbers are arrays too."""
+    """Return the arrays in nested lists and tuples, in order, without None. Rows of numbers are arrays, too."""
     if result is None:
         return []
     if isinstance(result, list | tuple) and not _is_table(result):
@@ -102,20 +102,20 @@ def _flat(result: Any) -> list[Any]:
 
 
 def _is_table(value: Any) -> bool:
-    """A row of numbers, or rows of numbers."""
+    """Return True for a row of numbers, or for rows of numbers."""
     rows = value if value and all(isinstance(row, list | tuple) for row in value) else [value]
     return all(row and all(isinstance(n, int | float | np.number) for n in row) for row in rows)
 
 
 def _numpy(value: Any) -> np.ndarray:
-    """NumPy's view of an array, a number, a torch tensor or a JAX array."""
+    """Turn an array, a number, a torch tensor or a JAX array into a NumPy array."""
     if hasattr(value, "detach"):
         value = value.detach().cpu()
     try:
         return np.asarray(value)
     except (TypeError, ValueError) as error:
         raise ContractError(
-            f"it returned {type(value).__name__}, which is no array: {error}"
+            f"it returned {type(value).__name__}, which is not an array: {error}"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""The report on one target: plain data, and how it reads on a terminal."""
+"""The report on one target: plain data, and its text for a terminal."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from ..verdict.judge import Verdict
 
 @dataclass(frozen=True)
 class Report:
-    """The findings about a target; plain data, for JSON.
+    """The result of checking a target; plain data, for JSON.
 
     Attributes:
-        target: its name, as it was given.
-        kind: what it was taken for.
+        target: the target's name as given.
+        kind: the kind of target, in words.
         verdict: agree, disagree or abstain.
         headline: the verdict in one line.
-        offered: the functions that were judged.
-        phases: for each dtype and phase: verdict, tensors, abstained, largest share of the bound; in the target's own
-            convention, where it has one.
-        first: where it first goes wrong: step, phase, layer, tensor, index, difference and what is allowed.
-        diagnosis: why, in plain words, a line each.
+        offered: the functions that the target offers.
+        phases: for each dtype and phase: verdict, tensors, abstained, largest share of the bound; in the
+            target's own convention if it has one.
+        first: the first error: dtype, step, phase, layer, tensor, index, difference, allowed difference, and text.
+        diagnosis: the reasons in plain words, a line each.
         notes: what else a reader must know.
-        not_judged: what it could not run, with the reason.
-        output: the end of what it printed.
-        seconds: of wall time, imports apart.
+        not_judged: configurations that it could not run, with the reason.
+        output: the end of the target's output.
+        seconds: wall time without imports.
     """
 
     target: str
@@ -44,12 +44,12 @@ class Report:
     seconds: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data."""
+        """Return plain data."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Report:
-        """The report that `as_json` gave, read back from a file."""
+        """Return the report that `as_json` turned into `data`."""
         fields: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
         }
@@ -57,18 +57,18 @@ class Report:
 
     @property
     def title(self) -> str:
-        """Target and verdict, in one line."""
+        """The target, the verdict and the headline, in one line."""
         return f"{self.target}: {self.verdict}: {self.headline}"
 
     @property
     def first_wrong(self) -> Sequence[str]:
-        """Where it first goes wrong, in a line; none if it does not."""
+        """The first error in a line; empty if there is none."""
         if self.first is None:
             return ()
         return (f"first wrong: {self.first['dtype']}, {self.first['step']}: {self.first['text']}",)
 
     def table(self) -> Table:
-        """A row for each dtype and phase."""
+        """Return a table with a row for each dtype and phase."""
         rows = [
             (
                 dtype,
@@ -84,7 +84,7 @@ class Report:
         return Table(("dtype", "phase", "tensors", "abstained", "of the bound", "verdict"), rows)
 
     def details(self) -> Iterator[str]:
-        """The lines that follow the table."""
+        """Yield the lines that follow the table."""
         yield from self.first_wrong
         for title, lines in (
             ("diagnosis", self.diagnosis),
@@ -95,5 +95,5 @@ class Report:
                 yield f"{title}:"
                 yield from (f"  {line}" for line in lines)
         if self.verdict is Verdict.ABSTAIN and self.output.strip():
-            yield "the end of what it printed:"
+            yield "the end of its output:"
             yield self.output.rstrip()

@@ -1,8 +1,8 @@
-"""A target of the check: the functions that it offers, and the limits of what it can run.
+"""A target of the check: the functions that it offers, and its limits.
 
 A target may be an implementation of the contract or of a part of it; a `torch.nn.Module`; a JAX loss function; or
-anything at all, with an adapter: a file with some of the contract's functions, each with the target put before its
-arguments, and constants that state what the target can run.
+any other program with an adapter: a file with some of the contract's functions, each with the target as an additional
+first argument, and constants that state the target's limits.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FUNCTIONS = ("forward", "loss", "loss_and_grads", "step", "train")
 
 @dataclass(frozen=True)
 class Limits:
-    """The only thing a target can run; None: anything.
+    """The only networks and data that a target can run; None: no limit.
 
     An adapter states them as constants: WIDTHS = (2, 4, 4, 1); BIASES = False, or one for each layer;
     SAMPLES = 21; LEARNING_RATE = 0.1.
@@ -38,10 +38,10 @@ class Limits:
 
     @classmethod
     def stated(cls, adapter: Any) -> Limits:
-        """The limits that an adapter states.
+        """Return the limits that an adapter states.
 
         Raises:
-            InputError: a constant of another type or size.
+            InputError: a constant has the wrong type or size.
         """
         widths, biases = getattr(adapter, "WIDTHS", None), getattr(adapter, "BIASES", None)
         samples, rate = getattr(adapter, "SAMPLES", None), getattr(adapter, "LEARNING_RATE", None)
@@ -54,7 +54,9 @@ class Limits:
         if isinstance(biases, bool):
             biases = (biases,)
         if biases is not None and len(biases) not in {1, *([len(widths) - 1] if widths else [])}:
-            raise InputError(f"the adapter's BIASES must be one bool, or one a layer: {biases!r}")
+            raise InputError(
+                f"the adapter's BIASES must be one bool, or one for each layer: {biases!r}"
+            )
         if samples is not None and not (isinstance(samples, int) and samples > 1):
             raise InputError(f"the adapter's SAMPLES must be a whole number above 1: {samples!r}")
         if rate is not None and not (isinstance(rate, int | float) and rate > 0):
@@ -72,11 +74,11 @@ class Target:
     """A program to be judged.
 
     Attributes:
-        name: as the user gave it.
-        kind: what it was taken for, in words.
-        functions: those of `FUNCTIONS` that it offers.
-        limits: what it can run.
-        contract: it is an implementation of the contract, whose loss is the MSE; any other may have another convention.
+        name: the target's name as given.
+        kind: the kind of target, in words.
+        functions: the functions it offers, of `FUNCTIONS`.
+        limits: the only networks and data that it can run.
+        contract: True for an implementation of the contract, whose loss is the MSE; others may have other conventions.
     """
 
     name: str
@@ -87,16 +89,16 @@ class Target:
 
     @property
     def trains(self) -> bool:
-        """True if it can be restarted at any step."""
+        """True if the target trains, and so can be restarted at any step."""
         return "train" in self.functions
 
     @property
     def shows_gradients(self) -> bool:
-        """True if back-propagation can be judged by what it offers."""
+        """True if its functions are enough to judge back-propagation."""
         return bool({"loss_and_grads", "step", "train"} & set(self.functions))
 
     @property
     def trainer(self) -> Guarded:
-        """Its `train`, which must be the contract's in every detail, behind the border."""
+        """The target behind the border, to call its `train`, which must fulfil the contract in every detail."""
         functions: Any = SimpleNamespace(**self.functions)
         return Guarded(self.name, functions)

@@ -1,4 +1,4 @@
-"""The process in which one target is imported and judged. Run by `process`; see there."""
+"""Import and judge one target, in the process that `process` starts for it."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from .report import Report
 
 
 def main(name: str, adapter: str, kind: Kind, folder: str) -> None:
-    """Judge a target; leave `result.json` in `folder`, and there in `stage.txt` what is being done."""
+    """Judge a target; write `result.json` into `folder`, and the current stage into `stage.txt`."""
     stage = Path(folder) / "stage.txt"
     path = name.partition(":")[0]
     if path.endswith(".py"):
-        sys.path.insert(0, str(Path(path).parent))  # a submission's own modules lie beside it
-    stage.write_text("it was imported")
+        sys.path.insert(0, str(Path(path).parent))  # a submission's own modules are next to it
+    stage.write_text("it was being imported")
     result: dict[str, Any]
     try:
         target = load(name, adapter or None)
-        stage.write_text("it was judged")
+        stage.write_text("it was being judged")
         result = examine(target, kind).as_json()
     except TargetImportError as error:
         result = Report(name, headline=f"not judged: {error}").as_json()
@@ -35,5 +35,5 @@ def main(name: str, adapter: str, kind: Kind, folder: str) -> None:
 
 
 if __name__ == "__main__":
-    name, adapter, kind, folder = sys.argv[1:]  # as `process` passes them on
+    name, adapter, kind, folder = sys.argv[1:]  # as `process` passes them
     main(name, adapter, cast(Kind, kind), folder)

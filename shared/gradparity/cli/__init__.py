@@ -1,4 +1,4 @@
-"""The command line. Exit codes: 0 agree, 1 disagree, 2 usage or bad input, 3 nothing could be judged."""
+"""The command line `gradparity`. Exit codes: 0 agree, 1 disagree, 2 usage or bad input, 3 nothing could be judged."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ app.command("planted-faults")(campaigns.plant_faults)
 
 
 def main() -> None:
-    """Run the command line; what a user did wrong is said in one message, without a traceback."""
+    """Run the command line; report a user's mistake in one message, without a traceback."""
     try:
         app()
     except (InputError, ContractError, MemoryError) as error:

@@ -1,6 +1,6 @@
-"""The long runs, whose results the report shows.
+"""Commands for the long runs (campaigns), whose results the report shows.
 
-Each command imports its own: importing all of them would take as long as the rest of the start.
+Each command imports its own campaign when it runs: importing all of them would double the time to start.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .terminal import finish, progress, say, show
 
 
 def judge_random_networks(
-    networks: Annotated[int, typer.Option(min=1, help="How many random networks.")] = 1700,
+    networks: Annotated[int, typer.Option(min=1, help="Number of random networks.")] = 1700,
     seed: Seed = 0,
     kind: Kinds = "core",
     impl: Impls = None,
@@ -39,24 +39,27 @@ def study_seeds(
     impl: Annotated[
         list[str] | None,
         typer.Option(
-            help="An implementation, by name or path; repeatable; the first one runs everything but the assignment's "
-            "table.",
+            help="An implementation, by name or path; repeatable; only the first one runs more than the "
+            "assignment's table.",
             show_default="jax, numpy, torch",
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=2, help="Members of each sweep.")] = SEEDS,
+    seeds: Annotated[
+        int, typer.Option(min=2, help="Training runs in each sweep, one for each seed.")
+    ] = SEEDS,
     campaigns: Campaigns = CAMPAIGNS,
     sweeps: Sweeps = SWEEPS,
 ) -> None:
     """Repeat the original assignment, and what it left blank, from many initial seeds. A long run.
 
-    The assignment's table is made in every implementation, everything else in the first. Run the same command again
-    to resume a study that was stopped.
+    Every implementation trains the experiments of the assignment's table; the first one also trains everything else.
+
+    Run the same command again to resume a stopped study.
     """
     from ..campaigns.study.record import STUDY
     from ..campaigns.study.run import steps, study
 
-    # The first one runs almost everything: JAX, if it is there, is by far the fastest.
+    # The first one runs almost everything: JAX, if installed, is by far the fastest.
     found = load_implementations(impl)
     targets = list(dict.fromkeys(impl or sorted(found, key=lambda name: name != "jax")))
     with progress(steps(targets)) as advance:
@@ -73,7 +76,7 @@ def time_implementations(
         ),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Only the tiny network: about two minutes.")
+        bool, typer.Option("--quick", help="Time only the tiny network; takes about two minutes.")
     ] = False,
     rounds: Annotated[int, typer.Option(min=1, help="Timed runs of each candidate.")] = 7,
     device: Device = CPU,
@@ -81,7 +84,7 @@ def time_implementations(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Where to write all figures, as JSON.",
+            help="Output file for all figures, as JSON.",
             show_default=f"{CAMPAIGNS}/bench.json, none if --quick",
         ),
     ] = None,
@@ -93,7 +96,7 @@ def time_implementations(
 
     targets = list(dict.fromkeys(impl or TARGETS))
     for target in targets:
-        registry.load(target)  # what is wrong with it is said before the work begins
+        registry.load(target)  # report errors before the work begins
     with progress(steps(targets, quick=quick)) as advance:
         found = bench(
             list(map(registry.absolute, targets)),
@@ -113,10 +116,12 @@ def time_implementations(
 
 
 def compare_bits(
-    seeds: Annotated[int, typer.Option(min=1, help="Initial seeds of each experiment.")] = 10,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Number of initial seeds for each experiment.")
+    ] = 10,
     campaigns: Campaigns = CAMPAIGNS,
 ) -> None:
-    """Compare the exact variants bit for bit, and attribute what differs between the plain ones to its causes."""
+    """Compare the exact variants bit for bit, and attribute the differences between the plain ones to their causes."""
     from ..campaigns.bit_for_bit.record import BIT_FOR_BIT
     from ..campaigns.bit_for_bit.run import bit_for_bit, steps
     from ..campaigns.bit_for_bit.tables import differences, tables
@@ -132,11 +137,11 @@ def compare_bits(
 
 
 def plant_faults(
-    networks: Annotated[int, typer.Option(min=1, help="How many random networks.")] = 300,
+    networks: Annotated[int, typer.Option(min=1, help="Number of random networks.")] = 300,
     seed: Seed = 0,
     campaigns: Campaigns = CAMPAIGNS,
 ) -> None:
-    """Plant known faults in a correct implementation: is each caught, and named rightly? A long run."""
+    """Plant known faults in a correct implementation; report which are caught and named correctly. A long run."""
     from ..campaigns.planted_faults.record import PLANTED_FAULTS
     from ..campaigns.planted_faults.run import planted_faults
 

@@ -1,4 +1,4 @@
-"""Check implementations, anybody's."""
+"""The command that checks any implementation."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ def check_targets(
         list[str],
         typer.Argument(
             metavar="TARGET",
-            help="A name, package.module, or path/to/file.py[:object].",
+            help="A program to check: a name, package.module, or path/to/file.py[:object].",
         ),
     ],
     adapter: Annotated[
-        str | None, typer.Option(help="A file that wraps every target in the same way.")
+        str | None,
+        typer.Option(help="A .py file with functions that call the target; used for every target."),
     ] = None,
     as_json: AsJson = False,
     kind: Kinds = "core",
@@ -31,7 +32,7 @@ def check_targets(
         float | None,
         typer.Option(
             min=1,
-            help="Seconds that a target may take.",
+            help="Seconds allowed for each target.",
             show_default="60; with --kind full, 300",
         ),
     ] = None,

@@ -1,4 +1,4 @@
-"""Options that several commands have, and what they stand for."""
+"""Options that several commands share, and the implementations that they name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from ..guarded import Guarded
 from ..suites.core import Kind
 from . import terminal
 
-Experiment = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="A name, or a .toml file.")]
+Experiment = Annotated[
+    str, typer.Argument(metavar="EXPERIMENT", help="The name of an experiment, or a .toml file.")
+]
 Impl = Annotated[str, typer.Option(help="An implementation: a name, or path/to/file.py[:object].")]
 Impls = Annotated[
     list[str] | None,
@@ -26,7 +28,7 @@ Impls = Annotated[
 Kinds = Annotated[
     Kind,
     typer.Option(
-        help="core: dense sigmoid networks, MSE, plain SGD; "
+        help="Networks to judge on. core: dense sigmoid networks, MSE, plain SGD; "
         "full: every activation, loss, optimizer and layer of the contract."
     ),
 ]
@@ -34,17 +36,19 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of the random networks.")]
 Device = Annotated[
     str,
     typer.Option(
-        help="Where torch and JAX keep their arrays: cpu, or cuda, without TF32. NumPy stays on the CPU."
+        help="Device of torch and JAX: cpu or cuda (without TF32). NumPy computes on the CPU."
     ),
 ]
-Runs = Annotated[Path, typer.Option(help="The folder of runs.")]
-Sweeps = Annotated[Path, typer.Option(help="The folder of sweeps.")]
-Campaigns = Annotated[Path, typer.Option(help="The folder of campaigns' results.")]
+Runs = Annotated[Path, typer.Option(help="Folder of kept runs.")]
+Sweeps = Annotated[Path, typer.Option(help="Folder of sweeps.")]
+Campaigns = Annotated[
+    Path, typer.Option(help="Folder with the results of campaigns, the long runs.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def load_implementations(names: Sequence[str] | None) -> dict[str, Guarded]:
-    """Those named; or the three plain ones, with a note on each whose framework is missing."""
+    """Load the named implementations, or else the three plain ones, with a note for each missing framework."""
     if names:
         loaded = [registry.load(name) for name in dict.fromkeys(names)]
         return {target.name: target for target in loaded}

@@ -1,4 +1,4 @@
-"""The report: train, judge and write it."""
+"""The command that trains, judges and writes the report."""
 
 from __future__ import annotations
 
@@ -20,30 +20,32 @@ from .terminal import finish, note, progress, say
 def write_report(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="EXPERIMENT", help="Names or .toml files.", show_default="all"),
+        typer.Argument(
+            metavar="EXPERIMENT", help="Names of experiments, or .toml files.", show_default="all"
+        ),
     ] = None,
     impl: Impls = None,
-    out: Annotated[Path, typer.Option(help="Where to write the report.")] = LATEST,
+    out: Annotated[Path, typer.Option(help="Output folder of the report.")] = LATEST,
     campaigns: Campaigns = CAMPAIGNS,
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Train the experiments in every implementation, judge them, and write the report."""
-    from ..report.page import build  # draws: Matplotlib is a third of the start
+    from ..report.page import build  # it imports Matplotlib, a third of the time to start
 
     experiments = [experiment.load(name) for name in names] if names else list(with_data())
     targets = impl or list(load_implementations(None))
     for target in targets:
-        registry.load(target)  # what is wrong with it is said before the work begins
+        registry.load(target)  # report errors before the work begins
     with progress(len(experiments) + 2) as advance:
         verdict = build(experiments, targets, out, campaigns, advance)
     say(f"written to {out}/index.html")
     if show and not webbrowser.open((out / "index.html").resolve().as_uri()):
-        note("no browser could be started")
+        note("could not open a browser")
     finish(verdict)
 
 
 def with_data() -> Iterator[experiment.Experiment]:
-    """All experiments; those whose data need what is not installed are left out with a note."""
+    """Yield all experiments; leave out, with a note, those whose data need a package that is not installed."""
     for one in experiment.in_order():
         try:
             one.dataset.load()

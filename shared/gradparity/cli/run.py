@@ -1,4 +1,4 @@
-"""Experiments: list them, run one, compare two runs, and train from many seeds."""
+"""Commands for experiments: list them, run one, compare two runs, and train from many seeds."""
 
 from __future__ import annotations
 
@@ -73,16 +73,18 @@ def run_experiment(
 def compare_two_runs(
     run_a: Annotated[
         str,
-        typer.Argument(metavar="RUN_A", help="A run's folder, or its name in the folder of runs."),
+        typer.Argument(
+            metavar="RUN_A", help="The folder of a kept run, or its name in the folder of runs."
+        ),
     ],
     run_b: Annotated[
         str, typer.Argument(metavar="RUN_B", help="Another run of the same experiment.")
     ],
     runs: Runs = RUNS,
 ) -> None:
-    """Compare two kept runs, perhaps from two machines or versions.
+    """Compare two kept runs, for example from two machines or versions.
 
-    Each run is judged on its own, by the weights it kept; the distance between the two is shown as well.
+    Each run is judged on its own, by its kept weights. The distance between the two is shown, too.
     """
     from ..verdict import compare_runs, compare_tables
 
@@ -99,18 +101,20 @@ def compare_two_runs(
 
 def sweep_seeds(
     name: Experiment,
-    seeds: Annotated[int, typer.Option(min=1, help="Members in each setting.")] = 64,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Training runs (members) in each setting, one for each seed.")
+    ] = 64,
     settings: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
             metavar="PATH=VALUE,...",
-            help="Values of a setting, such as learning_rate=0.5,1.05 or network.layers[0].units=4,10; "
-            "repeat for every combination.",
+            help="Values for a setting, such as learning_rate=0.5,1.05 or network.layers[0].units=4,10; "
+            "repeatable: every combination is trained.",
         ),
     ] = None,
     fresh_data: Annotated[
-        bool, typer.Option("--fresh-data", help="Draw the data from each member's seed, too.")
+        bool, typer.Option("--fresh-data", help="Draw the data of each member from its seed, too.")
     ] = False,
     impl: Impl = "numpy",
     out: Annotated[
@@ -122,11 +126,14 @@ def sweep_seeds(
     ] = None,
     dask: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", help="Train on Dask: local, or tcp://scheduler:8786."),
+        typer.Option(
+            metavar="ADDRESS",
+            help="Train on Dask: local, or a scheduler such as tcp://scheduler:8786.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train from many seeds: how often does it succeed, and how soon? Run the same command again to resume."""
+    """Train from many seeds; report how often it succeeds, and how soon. Run the same command again to resume."""
     from ..sweep import engines, grid, plan, run, summary
 
     chosen = experiment.load(name)
@@ -134,7 +141,7 @@ def sweep_seeds(
         chosen, impl, seeds, grid.parse(chosen, settings or []), fresh_data=fresh_data
     )
     engine = engines.on_dask(dask) if dask else engines.in_this_process
-    registry.load(impl)  # what is wrong with it is said before the work begins
+    registry.load(impl)  # report errors before the work begins
     folder = out or run.default_folder(planned)
     with progress(len(planned.chunks)) as advance:
         results = run.sweep(planned, folder, engine, advance)

@@ -28,27 +28,27 @@ BAD_INPUT = 2
 
 
 def output() -> Console:
-    """Standard output. Where it is no terminal, lines are as long as they need be and hold no escape codes."""
+    """Return standard output. If it is not a terminal, lines are not wrapped and have no escape codes."""
     return Console() if sys.stdout.isatty() else Console(width=1000)
 
 
 def errors() -> Console:
-    """Standard error, likewise."""
+    """Return standard error, in the same way."""
     return Console(stderr=True) if sys.stderr.isatty() else Console(stderr=True, width=1000)
 
 
 def say(*lines: str) -> None:
-    """Print lines as they are."""
+    """Print lines without markup or highlighting."""
     output().print(*lines, sep="\n", highlight=False, markup=False)
 
 
 def note(line: str) -> None:
-    """Print what a user should know, to standard error."""
+    """Print a note to the user, to standard error."""
     errors().print(f"note: {line}", highlight=False, markup=False)
 
 
 def fail(message: str) -> NoReturn:
-    """End the command because of what the user gave."""
+    """Print an error in the user's input, and end the command."""
     errors().print(f"[bold red]error:[/] {escape(message)}", highlight=False)
     raise SystemExit(BAD_INPUT)
 
@@ -72,7 +72,7 @@ def finish(verdict: Verdict) -> NoReturn:
 
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[str], None]]:
-    """A bar on a terminal, nothing elsewhere. Each call names what begins, and so ends what went before."""
+    """Show a progress bar on a terminal. Each call names the task that begins, and counts the previous one as done."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),

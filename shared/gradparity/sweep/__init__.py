@@ -1,1 +1,1 @@
-"""One experiment from many initial seeds, in every setting of a grid: how often does it succeed, and how soon?"""
+"""Train one experiment from many seeds in every setting of a grid, to find how often and how soon it succeeds."""

@@ -1,4 +1,4 @@
-"""Who trains the chunks: this process, or workers of Dask."""
+"""Train chunks in this process, or on Dask workers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .members import Job, Member, train_chunk
 from .plan import Chunk
 
 Engine = Callable[[Mapping[Chunk, Job]], Iterator[tuple[Chunk, list[Member]]]]
-"""Yields each chunk as soon as it is done, in any order."""
+"""A function that trains chunks, and yields each as soon as it is done, in any order."""
 
 LOCAL = "local"
 _WORKERS = 2
@@ -21,24 +21,24 @@ _PATIENCE = "10s"
 
 
 def in_this_process(jobs: Mapping[Chunk, Job]) -> Iterator[tuple[Chunk, list[Member]]]:
-    """One chunk after the other."""
+    """Train one chunk after the other."""
     for chunk, job in jobs.items():
         yield chunk, train_chunk(job)
 
 
 def on_dask(address: str) -> Engine:
-    """On the workers of the scheduler at `address`; "local": on two of this machine, started for the purpose.
+    """Return an engine for the workers of the Dask scheduler at `address`; "local" starts two workers on this machine.
 
-    A chunk whose worker dies is trained on another one.
+    If a worker dies, its chunk is trained on another one.
 
     Raises:
-        InputError: Dask is not installed; or, when it is used, there is no scheduler.
+        InputError: Dask is not installed; or, when the engine is used, it finds no scheduler.
     """
     try:
         import distributed
     except ImportError:
         raise InputError(
-            "Dask is not installed: pip install 'gradparity[cluster]', or leave --dask out"
+            "Dask is not installed: pip install 'gradparity[cluster]', or leave out --dask"
         ) from None
 
     def engine(jobs: Mapping[Chunk, Job]) -> Iterator[tuple[Chunk, list[Member]]]:
@@ -75,6 +75,4 @@ def _submit(
             for future, members in distributed.as_completed(list(chunks), with_results=True):
                 yield chunks.pop(future), members
         except distributed.KilledWorker as error:
-            raise InputError(
-                f"a chunk ended every worker that trained it, one after the other: {error}"
-            ) from None
+            raise InputError(f"every worker that trained this chunk died: {error}") from None

@@ -1,4 +1,4 @@
-"""A sweep in two pictures: how many members have succeeded by each epoch, and how their losses fall."""
+"""Two figures of a sweep: how many members have succeeded by each epoch, and how their losses fall."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _COLUMNS = 3
 
 
 def success(results: Sequence[SettingResult]) -> Figure:
-    """The share of members that have succeeded by each epoch, with the 95 % interval: a line for each setting."""
+    """Draw the share of members that have succeeded by each epoch, with its 95 % interval: a line for each setting."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 3.6 + 0.1 * len(results)), layout="constrained")
         axes = figure.subplots()
@@ -44,9 +44,9 @@ def success(results: Sequence[SettingResult]) -> Figure:
 
 
 def losses(results: Sequence[SettingResult]) -> Figure:
-    """The median of the losses, and the range of the middle 80 % of members, over epochs: a panel for each setting.
+    """Draw the median loss, and the range of the middle 80 % of members, over epochs: a panel for each setting.
 
-    What is above ten times all losses at the start has left the picture.
+    Losses above ten times the highest loss at the start are not shown.
     """
     columns = min(len(results), _COLUMNS)
     rows = -(-len(results) // columns)
@@ -68,7 +68,7 @@ def losses(results: Sequence[SettingResult]) -> Figure:
             axes.fill_between(epochs, low, high, color=COLOURS[0], alpha=0.2, lw=0, label="10-90 %")
             axes.plot(epochs, median, "o-", ms=3, color=COLOURS[0], label="median")
             axes.set_title(result.setting.label.replace(", ", "\n"), fontsize=9)
-            axes.tick_params(labelbottom=True)  # the panel below may be a hidden one
+            axes.tick_params(labelbottom=True)  # the panel below may be hidden
         figure.axes[0].set_yscale("log")
         if highest > ceiling:
             figure.axes[0].set_ylim(top=ceiling)

@@ -1,4 +1,4 @@
-"""A sweep on disk: `plan.json`, and a file for each chunk that is done, written whole and verified on reading."""
+"""A sweep on disk: `plan.json`, and a file for each finished chunk, written completely and verified when read."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from .members import Member
 from .plan import FORMAT, Chunk, Plan
 
 _PLAN = "plan.json"
+_DELETE = "delete it, and run the command again to compute it"
 
 
 @dataclass(frozen=True)
 class Folder:
-    """Where the chunks of one plan are kept."""
+    """The folder with the chunks of one plan."""
 
     path: Path
     plan: Plan
 
     def claim(self) -> None:
-        """Write the plan down, or see that it is the one that is there.
+        """Write the plan, or check that the folder already has it.
 
         Raises:
-            InputError: another sweep is kept here.
+            InputError: the folder holds another sweep.
         """
-        place = self.path / _PLAN
-        if not place.exists():
+        path = self.path / _PLAN
+        if not path.exists():
             plan = self.plan
             record = {
                 "format": FORMAT,
@@ -45,13 +46,13 @@ class Folder:
             }
             replace_files(self.path, {_PLAN: as_json(record, indent=2)})
             return
-        if _read(place).get("fingerprint") != self.plan.fingerprint:
+        if _read(path).get("fingerprint") != self.plan.fingerprint:
             raise InputError(
                 f"'{self.path}' holds another sweep; choose another folder for this one"
             )
 
     def write(self, chunk: Chunk, members: Sequence[Member]) -> None:
-        """Keep a chunk's members."""
+        """Write a chunk's members."""
         body = {
             "plan": self.plan.fingerprint,
             "setting": chunk.setting,
@@ -60,36 +61,36 @@ class Folder:
         replace_files(self.path, {chunk.name: as_json({"sha256": _digest(body), "chunk": body})})
 
     def read(self, chunk: Chunk) -> list[Member] | None:
-        """A chunk's members; None where it is not done yet.
+        """Read a chunk's members; None if it is not done yet.
 
         Raises:
-            InputError: its file is damaged, or of another plan or chunk.
+            InputError: its file is damaged, or belongs to another plan or chunk.
         """
-        place = self.path / chunk.name
-        if not place.exists():
+        path = self.path / chunk.name
+        if not path.exists():
             return None
-        file = _read(place)
+        file = _read(path)
         body: Any = file.get("chunk")
         if file.get("sha256") != _digest(body):
-            raise InputError(f"'{place}' is damaged: delete it, and it is computed again")
+            raise InputError(f"'{path}' is damaged: {_DELETE}")
         seeds = [member["seed"] for member in body["members"]]
         found = (body["plan"], body["setting"], seeds)
         if found != (self.plan.fingerprint, chunk.setting, list(chunk.seeds)):
-            raise InputError(f"'{place}' is of another sweep: delete it, and it is computed again")
+            raise InputError(f"'{path}' belongs to another sweep: {_DELETE}")
         return [
             Member(**member | {"losses": tuple(member["losses"])}) for member in body["members"]
         ]
 
 
-def _read(place: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(place.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"cannot read '{place}': {error.strerror}") from None
+        raise InputError(f"cannot read '{path}': {error.strerror}") from None
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise InputError(f"'{place}' is damaged: delete it, and it is computed again")
+        raise InputError(f"'{path}' is damaged: {_DELETE}")
     return found
 
 
@@ -98,6 +99,6 @@ def _digest(body: Any) -> str:
 
 
 def as_json(value: Any, indent: int | None = None) -> bytes:
-    """The same bytes for the same value, whatever it passed through; what is not finite is refused."""
+    """Return JSON, always the same bytes for the same value; raise ValueError for a number that is not finite."""
     text = json.dumps(value, indent=indent, sort_keys=True, allow_nan=False, default=str)
     return f"{text}\n".encode()

@@ -1,4 +1,4 @@
-"""Which settings of an experiment vary: `--set learning_rate=0.5,1.05`, and what an experiment is with them."""
+"""Read the settings that vary, such as `--set learning_rate=0.5,1.05`, and change an experiment by them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from ..experiments.experiment import Experiment
 _SECTIONS = ("dataset", "network", "initial", "training")
 
 Grid = Mapping[str, Sequence[Any]]
-"""The values that each path of the experiment's file takes."""
+"""The values to try, by path in the experiment's file."""
 
 
 def parse(experiment: Experiment, options: Sequence[str]) -> Grid:
-    """Read options `path=value,value`; a path may be cut short in front, as long as it is the only one to end so.
+    """Read options `path=value,value`; the beginning of a path may be omitted if the rest is unambiguous.
 
-    Values are TOML's: numbers, true, "text", [3, 3], {name = "sgd", momentum = 0.9}; or bare text.
+    Values are written as in TOML: numbers, true, "text", [3, 3], {name = "sgd", momentum = 0.9}; or bare text.
 
     Raises:
-        InputError: an option is no such thing, or names no setting, or several, or one twice.
+        InputError: an option is malformed, or names no setting, several settings, or one that is already set.
     """
     grid: dict[str, list[Any]] = {}
     for option in options:
@@ -37,25 +37,25 @@ def parse(experiment: Experiment, options: Sequence[str]) -> Grid:
         if path in grid:
             raise InputError(f"--set {option}: {path} is set twice")
         if repeated := [value for at, value in enumerate(values) if value in values[:at]]:
-            raise InputError(f"--set {option}: {repeated[0]!r} is there twice")
+            raise InputError(f"--set {option}: {repeated[0]!r} is given twice")
         grid[path] = values
     return grid
 
 
 def change(experiment: Experiment, values: Mapping[str, Any]) -> Experiment:
-    """The experiment with these values at these paths; text in place of a table is the table's `name`.
+    """Return the experiment with these values at these paths; a text value for a table sets the table's `name`.
 
     Raises:
-        InputError: there is no such path, or the experiment has mistakes then.
+        InputError: there is no such path, or the changed experiment is invalid.
     """
     tree = experiment.model_dump(mode="json", exclude={"name"}, exclude_none=True)
     split = {path: re.findall(r"[^.\[\]]+", path) for path in values}
-    # A whole table before what is in it, whatever the order.
+    # A whole table is set before its entries, in any order of the options.
     for path, value in sorted(values.items(), key=lambda item: len(split[item[0]])):
         try:
             _put(tree, split[path], value)
         except (LookupError, TypeError, ValueError, AttributeError):
-            raise InputError(f"experiment '{experiment.name}' has no place for '{path}'") from None
+            raise InputError(f"experiment '{experiment.name}' cannot have '{path}'") from None
     given = ", ".join(f"{path} = {value!r}" for path, value in values.items())
     source = f"experiment '{experiment.name}' with {given}"
     return experiments.parse(tomli_w.dumps(tree), name=experiment.name, source=source)
@@ -81,16 +81,16 @@ def _resolve(experiment: Experiment, name: str) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise InputError(f"--set {name}: which one? {', '.join(found)}")
+        raise InputError(f"--set {name}: ambiguous; write one of {', '.join(found)}")
     if name.partition(".")[0] in _SECTIONS:
-        return name  # perhaps of another optimizer: the experiment knows
+        return name  # perhaps of another optimizer; `change` finds out
     raise InputError(
         f"--set {name}: experiment '{experiment.name}' has no such setting; it has {', '.join(known)}"
     )
 
 
 def _paths(tree: Any, prefix: str) -> Iterator[str]:
-    """Every path of the file, tables and lists as well as what is in them."""
+    """Yield every path of the file: tables and lists, and their entries."""
     if prefix:
         yield prefix
     if isinstance(tree, dict):
@@ -102,7 +102,7 @@ def _paths(tree: Any, prefix: str) -> Iterator[str]:
 
 
 def _split(text: str) -> list[str]:
-    """At the commas that are in no quotes and no brackets."""
+    """Split at the commas outside quotes and brackets."""
     parts, depth, quote = [""], 0, ""
     for char in text:
         if quote:

@@ -1,4 +1,4 @@
-"""The members of one chunk: trained at once, judged by the reference, and reduced to a few numbers each."""
+"""Train the members of one chunk at once, judge them by the reference, and keep a few numbers of each."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from ..reference.passes import evaluate
 
 _ROUND = (1000, 2000, 5000, 10_000)
 _STRIDE, _FEWEST, _MOST = 100, 20, 500
-_KEPT = 2**24  # numbers: of all check points of one chunk, so that memory stays bounded
-_JUDGED = 2**22  # numbers: of one layer, for the members judged at once
+_KEPT = 2**24  # numbers in all check points of one chunk, to limit memory
+_JUDGED = 2**22  # numbers in one layer, for the members that are judged at once
 
 
 @dataclass(frozen=True)
 class Job:
-    """All that one chunk needs; sent to whoever trains it.
+    """All that is needed to train one chunk; sent to the worker that does it.
 
     Attributes:
-        experiment: of the chunk's setting.
-        implementation: its name, or its path from wherever the training is done.
-        source: what `registry.source` tells of it.
-        seeds: of the members.
-        chunk_size: members of a whole chunk; this may be the rest.
+        experiment: the experiment in the chunk's setting.
+        implementation: the implementation's name, or its absolute path.
+        source: the implementation's `registry.source`.
+        seeds: the members' seeds.
+        chunk_size: members of a full chunk; the last one may have fewer.
         fresh_data: each member's dataset is drawn from its seed, too.
     """
 
@@ -50,14 +50,14 @@ class Job:
 
 @dataclass(frozen=True)
 class Member:
-    """What is left of one training run. Losses are those on all data, by the reference; None where not finite.
+    """The result of one training run. Losses are on all data, by the reference; None if not finite.
 
     Attributes:
         succeeded: at the end, every sample is within 0.1 of its label.
-        epochs_to_success: the first check point at which that is so.
+        epochs_to_success: the first checked epoch at which that is so; None if there is none.
         diverged: at the end, a weight or the loss is not finite.
-        dead: at the end, the outputs are the same for every sample, of which there are several.
-        losses: at the epochs `loss_epochs` of the setting's experiment.
+        dead: at the end, the outputs are the same for every sample; never set if there is only one sample.
+        losses: the losses at the epochs of `loss_epochs`.
     """
 
     seed: int
@@ -70,7 +70,7 @@ class Member:
 
 
 def loss_epochs(experiment: Experiment) -> tuple[int, ...]:
-    """The epochs whose losses are kept: `_ROUND` ones, the homework's or 8 evenly spaced; the start and the end."""
+    """Return the epochs whose losses are kept: start, end, `_ROUND`, and the assignment's or 7 at equal distances."""
     epochs = experiment.training.epochs
     table = experiment.homework.losses if experiment.homework else {}
     chosen = {int(epoch) for epoch in table if int(epoch) <= epochs}
@@ -79,9 +79,9 @@ def loss_epochs(experiment: Experiment) -> tuple[int, ...]:
 
 
 def check_epochs(experiment: Experiment, numbers: int) -> tuple[int, ...]:
-    """The epochs at which members are judged: every 100, but at least 20 times and at most 500.
+    """Return the epochs at which members are judged: every 100, but at least 20 times and at most 500.
 
-    Where `numbers`, those of weights and state of a whole chunk, are many, it is less often.
+    They are fewer if `numbers`, the count of weights and state numbers in a whole chunk, is large.
     """
     epochs = experiment.training.epochs
     most = min(max(_KEPT // numbers, _FEWEST), _MOST)
@@ -92,7 +92,7 @@ def check_epochs(experiment: Experiment, numbers: int) -> tuple[int, ...]:
 
 def train_chunk(job: Job) -> list[Member]:
     """Train and judge the members of one chunk, on one thread."""
-    target = _load(job)  # before threads are limited: it brings some of its own
+    target = _load(job)  # loaded before threads are limited, as its framework brings its own
     problem = _stacked(job)
     schedule = problem.schedule
     copies = (1 + len(schedule.optimizer.arrays)) * job.chunk_size
@@ -119,10 +119,10 @@ _loaded: dict[str, tuple[str, Guarded]] = {}
 
 
 def _load(job: Job) -> Guarded:
-    """The implementation, loaded once; a worker may live longer than its text stays the same.
+    """Load the implementation once; again if its file changes while the worker lives.
 
     Raises:
-        InputError: what there is here is another text than the job is for.
+        InputError: the implementation's source here is not that of the job.
     """
     name, source = job.implementation, job.source
     if name not in _loaded or (
@@ -132,13 +132,13 @@ def _load(job: Job) -> Guarded:
     found, target = _loaded[name]
     if found != source:
         raise InputError(
-            f"a worker has another version of '{name}' than this sweep is for: bring it up to date and restart it"
+            f"a worker has another version of '{name}' than this sweep: update it there, and restart the worker"
         )
     return target
 
 
 def _stacked(job: Job) -> Problem:
-    """The members' problems in one: params, and data if each has its own, with a member axis in front."""
+    """Combine the members' problems: params, and data if each member has its own, get a leading member axis."""
     one, initial = job.experiment.problem(), job.experiment.initial
     params = [
         initial_params(one.network, initial.scheme, seed, job.experiment.dtype, scale=initial.scale)
@@ -156,7 +156,7 @@ def _stacked(job: Job) -> Problem:
 
 
 class _Judged(NamedTuple):
-    """Of each member, `(members,)`, at one check point."""
+    """The judgement of each member at one epoch; all arrays are `(members,)`."""
 
     loss: np.ndarray
     succeeded: np.ndarray
@@ -165,7 +165,7 @@ class _Judged(NamedTuple):
 
 
 def _judge(problem: Problem, params: Params) -> _Judged:
-    """One and the same judge for all frameworks; as many members at once as memory allows."""
+    """Judge the members of any framework in the same way; as many at once as memory allows."""
     network, inputs, targets = problem.network, problem.inputs, problem.targets
     samples = problem.targets.shape[-2]
     at_once = max(_JUDGED // (samples * max(map(prod, network.shapes))), 1)

@@ -1,4 +1,4 @@
-"""What a sweep computes: members, by seed, in every setting, cut into chunks at fixed places."""
+"""The plan of a sweep: members, by seed, in every setting, cut into chunks in a fixed way."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .grid import Grid, change
 
 FORMAT = 1
 CHUNK = 128
-"""Members trained at once: enough to make little of the cost of a call, few enough to lose little when stopped."""
+"""Members trained at once: enough to make the cost of a call small, few enough to lose little when stopped."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +26,9 @@ class Setting:
     """One point of the grid.
 
     Attributes:
-        values: by path of the experiment's file.
-        experiment: with these values; its seed is not used.
-        label: what varies, such as "learning_rate=0.5, scheme=he"; the experiment's name where nothing does.
+        values: the values, by path in the experiment's file.
+        experiment: the experiment with these values; its seed is not used.
+        label: the values that vary, such as "learning_rate=0.5, scheme=he"; the experiment's name if none does.
     """
 
     values: Mapping[str, Any]
@@ -44,17 +44,17 @@ class Chunk(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Its file's."""
+        """The path of the chunk's file in the sweep's folder."""
         return f"chunks/{self.setting:04d}-{self.seeds.start:08d}.json"
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """All that decides about a sweep's results.
+    """All that determines a sweep's results.
 
     Attributes:
-        implementation: its name, or its path.
-        seeds: members with the seeds 0 … seeds - 1 in each setting.
+        implementation: the implementation's name or path.
+        seeds: members in each setting, with the seeds 0 … seeds - 1.
         fresh_data: each member's dataset is drawn from its seed, too.
         chunk_size: members trained at once; it may change the last bits.
     """
@@ -68,7 +68,7 @@ class Plan:
 
     @property
     def chunks(self) -> list[Chunk]:
-        """Every member once."""
+        """The chunks, in order; every member is in one of them."""
         every = range(self.seeds)
         return [
             Chunk(setting, every[first : first + self.chunk_size])
@@ -78,7 +78,7 @@ class Plan:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over all that determines the results: settings, data, the implementation's text, and versions."""
+        """SHA-256 over all that determines the results: settings, data, the implementation's source, and versions."""
         decides = [
             FORMAT,
             versions(),
@@ -101,17 +101,17 @@ def make_plan(
     fresh_data: bool = False,
     chunk_size: int = CHUNK,
 ) -> Plan:
-    """The plan of a sweep over `seeds` members in every setting of `grid`.
+    """Make the plan of a sweep over `seeds` members in every setting of `grid`.
 
     Raises:
-        InputError: a setting is none, or there is no data to be drawn afresh.
+        InputError: a setting is invalid, or `fresh_data` is requested for a dataset that is not drawn from a seed.
     """
     grid = grid or {}
     own = ["initial.seed"]
     if fresh_data:
         own.append("dataset.seed")
     if taken := [path for path in own if path in grid]:
-        raise InputError(f"{taken[0]} is each member's own: it cannot be set")
+        raise InputError(f"{taken[0]} differs for each member: it cannot be set")
     varying = {path: path.partition(".")[2] or path for path in grid if len(grid[path]) > 1}
     settings = []
     for values in product(*grid.values()):

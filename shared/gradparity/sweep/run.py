@@ -1,4 +1,4 @@
-"""Carry out a sweep, or go on with one that was stopped, and write down what came of it."""
+"""Run a sweep, or resume a stopped one, and write its results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .summary import SettingResult
 
 
 def default_folder(plan: Plan, parent: Path = SWEEPS) -> Path:
-    """A folder of the plan's own."""
+    """Return the folder named after the plan."""
     implementation = re.sub(r"[^\w.-]", "_", plan.implementation)
     return parent / f"{plan.experiment.name}-{implementation}-{plan.fingerprint[:8]}"
 
@@ -30,7 +30,7 @@ def sweep(
     engine: Engine = in_this_process,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[SettingResult]:
-    """`train` in a folder of the plan's own, if none is given; write results and figures beside the chunks."""
+    """Train a plan, by default in a folder named after it, and write results and figures next to the chunks."""
     folder = folder or default_folder(plan)
     results = train(plan, folder, engine, progress)
     replace_files(folder, _files(plan, results))
@@ -43,13 +43,13 @@ def train(
     engine: Engine = in_this_process,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[SettingResult]:
-    """Train what `folder` does not hold yet, keep it there, and return the settings in order.
+    """Train the chunks that `folder` does not have yet, keep them there, and return the settings' results in order.
 
     Args:
         plan: what to compute.
-        folder: where chunks are kept.
-        engine: who trains.
-        progress: called once at the beginning and once for every chunk that is done, with what comes next.
+        folder: the folder of the chunks.
+        engine: trains the chunks.
+        progress: called with a description at the beginning and after every chunk.
 
     Raises:
         InputError: the folder holds another sweep, or a damaged file.
@@ -90,7 +90,7 @@ def train(
 
 
 def _files(plan: Plan, results: Sequence[SettingResult]) -> dict[str, bytes]:
-    # Matplotlib would take a third of the time in which every command starts.
+    # Imported here, since Matplotlib would take a third of the time in which every command starts.
     from ..plotting import png
     from . import figures
 
@@ -118,7 +118,7 @@ def _files(plan: Plan, results: Sequence[SettingResult]) -> dict[str, bytes]:
 
 
 def _csv(results: Sequence[SettingResult]) -> str:
-    """A row for each member; settings may keep losses at different epochs."""
+    """Return a table with a row for each member; settings may keep losses at different epochs."""
     paths = list(results[0].setting.values)
     kept = [loss_epochs(one.setting.experiment) for one in results]
     epochs = sorted(set().union(*kept))

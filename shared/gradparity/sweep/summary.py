@@ -1,4 +1,4 @@
-"""How often a setting succeeds, and how soon: rates with Wilson's interval, quantiles over all members."""
+"""Sum up how often and how soon a setting succeeds: rates with Wilson's interval, quantiles over all members."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class SettingResult:
 
     @property
     def epochs_to_success(self) -> np.ndarray:
-        """Of each member; infinite where it never succeeded."""
+        """The epochs that each member needs to succeed; infinite if it never does."""
         found = [member.epochs_to_success for member in self.members]
         return np.array([math.inf if epochs is None else epochs for epochs in found])
 
     @property
     def losses(self) -> dict[int, np.ndarray]:
-        """Of each member, by epoch; infinite where not finite."""
+        """The losses of all members, by epoch; infinite if not finite."""
         columns = zip(*(member.losses for member in self.members), strict=True)
         return {
             epoch: np.array([math.inf if loss is None else loss for loss in column])
@@ -40,7 +40,7 @@ class SettingResult:
         }
 
     def summary(self) -> dict[str, Any]:
-        """For JSON. Quantiles are over all members: None where fewer got there."""
+        """Return the numbers for JSON. Quantiles are over all members: None if too few succeed."""
         members, successes = len(self.members), sum(one.succeeded for one in self.members)
         epochs = quantiles(self.epochs_to_success)
         medians = {str(epoch): quantiles(losses)[0.5] for epoch, losses in self.losses.items()}
@@ -58,7 +58,7 @@ class SettingResult:
 
 
 def wilson(successes: int, members: int) -> tuple[float, float]:
-    """The 95 % interval of a rate: every p for which so many successes are no surprise (Wilson 1927)."""
+    """Return the 95 % interval of a success rate (Wilson 1927)."""
     rate, z2 = successes / members, _Z**2 / members
     centre = rate + z2 / 2
     reach = math.sqrt(z2 * (rate * (1 - rate) + z2 / 4))
@@ -68,7 +68,7 @@ def wilson(successes: int, members: int) -> tuple[float, float]:
 
 
 def difference(one: tuple[int, int], other: tuple[int, int]) -> tuple[float, float]:
-    """The 95 % interval of the difference of two rates, each (successes, members) (Newcombe 1998, method 10)."""
+    """Return the 95 % interval of the difference of two rates, each (successes, members) (Newcombe 1998, method 10)."""
     p, q = (successes / members for successes, members in (one, other))
     (low_p, high_p), (low_q, high_q) = wilson(*one), wilson(*other)
     low = p - q - math.hypot(p - low_p, high_q - q)
@@ -77,7 +77,7 @@ def difference(one: tuple[int, int], other: tuple[int, int]) -> tuple[float, flo
 
 
 def quantiles(values: np.ndarray) -> dict[float, float | None]:
-    """The smallest value that such a share of `values` does not exceed; None where it is infinite."""
+    """Return the smallest value that is not exceeded by this share of `values`; None if it is infinite."""
     found = np.quantile(values, QUANTILES, method="inverted_cdf")
     return {
         q: float(value) if math.isfinite(value) else None
@@ -89,7 +89,7 @@ HEADINGS = ("setting", "succeeded", "rate (95 %)", "epochs 10/50/90 %", "loss", 
 
 
 def row(result: SettingResult) -> tuple[str, ...]:
-    """What a table shows of a setting, under `HEADINGS`."""
+    """Return a setting's row of the table with `HEADINGS`."""
     found = result.summary()
     low, high = found["interval_95"]
     epochs = ("-" if e is None else f"{e:.0f}" for e in found["epochs_to_success"].values())

@@ -1,7 +1,7 @@
-"""For the tests of other projects: `assert_parity`.
+"""`assert_parity`, for the tests of other projects.
 
-Every pytest run where gradparity is installed imports this package for its plugin, so nothing else is imported before
-it is needed.
+Every pytest run in an environment with gradparity imports this package for its plugin, so it imports everything else
+only when it is needed.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 
 def assert_parity(target: Any, *, adapter: Any = None, name: str = "") -> Report:
-    """Raise unless `target` is right by the verdict of `gradparity check`: a sigmoid MLP with MSE and SGD.
+    """Raise unless `gradparity check` finds `target` right: a sigmoid MLP with MSE and SGD.
 
     Args:
         target: a name or path, as on the command line; or the implementation itself: a module or object with functions
             of the contract, a `torch.nn.Module`, a JAX loss function.
-        adapter: wraps it; a path, or an object.
-        name: what to call it in messages.
+        adapter: the path of a file, or an object, with functions that call the target.
+        name: the target's name in messages.
 
     Raises:
         AssertionError: it is wrong, or could not be judged; the message names step, phase, tensor, index, difference
-            and bound, and the mistake where it is known.
-        InputError: there is no such target, or it offers nothing that can be checked.
+            and bound, and the mistake if it is known.
+        InputError: the target does not exist, or offers nothing that can be checked.
     """
     from ..check.examine import examine
     from ..check.loading import load, wrap
@@ -40,6 +40,6 @@ def assert_parity(target: Any, *, adapter: Any = None, name: str = "") -> Report
 
 
 def message(report: Report) -> str:
-    """A report that is no agreement, in a few lines."""
+    """Return a report that does not agree as a few lines of text."""
     lines = [report.title, *report.first_wrong, *report.diagnosis, *report.not_judged]
     return "\n".join(lines)

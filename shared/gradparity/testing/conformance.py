@@ -1,4 +1,4 @@
-"""The suite that `pytest --gradparity TARGET` runs: a test for each configuration, and one for the whole."""
+"""The suite that `pytest --gradparity TARGET` runs: a test for each configuration, and one for the whole verdict."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _load = cache(load)
 
 
 def pytest_generate_tests(metafunc: Any) -> None:
-    """Every target with every configuration that it can run."""
+    """Parametrize with every target and every configuration that it can run."""
     adapter = metafunc.config.getoption("gradparity_adapter")
     targets = metafunc.config.getoption("gradparity")
     if "case" not in metafunc.fixturenames:
@@ -36,7 +36,7 @@ def pytest_generate_tests(metafunc: Any) -> None:
 
 
 def test_step(target: Target, case: Any) -> None:
-    """Activations, loss, gradients and updates lie within the bound."""
+    """Activations, loss, gradients and updates are within the bound."""
     with one_quiet_thread():
         answered = answer(target, case)
         if isinstance(answered.error, TargetRaisedError):
@@ -54,7 +54,7 @@ def test_step(target: Target, case: Any) -> None:
 
 
 def test_verdict(target: str, adapter: str | None) -> None:
-    """The verdict of `gradparity check`: everything together, training runs too, with the diagnosis."""
+    """The verdict of `gradparity check` is agree; it includes training runs, and gives the diagnosis."""
     try:
         assert_parity(target, adapter=adapter)
     except AssertionError as error:

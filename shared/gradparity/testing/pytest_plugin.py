@@ -1,7 +1,7 @@
-"""`pytest --gradparity TARGET`: check an implementation by the conformance suite.
+"""`pytest --gradparity TARGET`: run the conformance suite on an implementation.
 
-Loaded by every pytest run where gradparity is installed, so it imports nothing but the standard library, and does
-nothing unless it is asked.
+Every pytest run in an environment with gradparity loads this plugin, so it imports only the standard library, and does
+nothing without the option.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--gradparity-adapter",
         metavar="FILE",
-        help="a file that wraps every target in the same way",
+        help="a .py file with functions that call the target; used for every target",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Run the suite in place of what would be collected by default, or beside what was named."""
+    """Run the suite instead of the tests collected by default, or in addition to tests that were named."""
     if config.getoption("gradparity"):
         suite = str(Path(__file__).with_name("conformance.py"))
         named = config.args_source is config.ArgsSource.ARGS
