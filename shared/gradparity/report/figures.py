@@ -30,8 +30,8 @@ def drawings(runs: Sequence[Run]) -> dict[str, Drawing]:
     problem = runs[0].problem
     if problem.network.input_shape == (2,) and problem.targets.shape[1] == 1:
         found["predictions"] = predictions(runs)
-        homework = runs[0].experiment.homework
-        if homework is not None and homework.losses:
+        assignment = runs[0].experiment.assignment
+        if assignment is not None and assignment.losses:
             found["boundaries"] = boundaries(runs)
     found["losses"] = losses(runs)
     if len(runs) > 1:

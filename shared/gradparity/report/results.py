@@ -24,7 +24,7 @@ from ..verdict.judge import Verdict, combine
 from ..verdict.kept_run import RunVerdict, judge_run, surroundings
 from .figures import drawings, epoch_losses
 
-SCHEMA = 1
+SCHEMA = 2
 DTYPES = ("float64", "float32")
 """Every experiment's steps are judged in both, whichever it trains in."""
 
@@ -82,7 +82,7 @@ def summarise(results: Sequence[Result], implementations: Sequence[str]) -> dict
 def _experiment(result: Result) -> dict[str, Any]:
     experiment, runs = result.experiment, result.runs
     problem = runs[0].problem
-    homework = experiment.homework
+    assignment = experiment.assignment
     return {
         "name": experiment.name,
         "title": experiment.title,
@@ -98,7 +98,7 @@ def _experiment(result: Result) -> dict[str, Any]:
             "epochs": experiment.training.epochs,
             "batch_size": experiment.training.batch_size,
         },
-        "homework": None if homework is None else homework.model_dump(mode="json"),
+        "assignment": None if assignment is None else assignment.model_dump(mode="json"),
         "verdict": result.verdict.value,
         "runs": [
             {
@@ -140,13 +140,13 @@ def _loss_table(result: Result) -> list[dict[str, Any]]:
     """A row for every 1000 epochs, or ten rows where there are fewer than 2000."""
     epochs = result.experiment.training.epochs
     stride = _TABLE_STRIDE if epochs >= 2 * _TABLE_STRIDE else max(epochs // 10, 1)
-    homework = result.experiment.homework
+    assignment = result.experiment.assignment
     curves = {run.implementation: epoch_losses(run)[1] for run in result.runs}
     return [
         {
             "epoch": epoch,
             "losses": {name: _digits(curve[epoch - 1]) for name, curve in curves.items()},
-            "homework": homework.losses.get(str(epoch)) if homework else None,
+            "assignment": assignment.losses.get(str(epoch)) if assignment else None,
         }
         for epoch in range(stride, epochs + 1, stride)
     ]

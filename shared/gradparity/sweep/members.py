@@ -70,9 +70,9 @@ class Member:
 
 
 def loss_epochs(experiment: Experiment) -> tuple[int, ...]:
-    """The epochs whose losses are kept: `_ROUND` ones, the homework's or 8 evenly spaced; the start and the end."""
+    """The epochs whose losses are kept: `_ROUND` ones, the assignment's or 8 evenly spaced; the start and the end."""
     epochs = experiment.training.epochs
-    table = experiment.homework.losses if experiment.homework else {}
+    table = experiment.assignment.losses if experiment.assignment else {}
     chosen = {int(epoch) for epoch in table if int(epoch) <= epochs}
     chosen = chosen or {epochs * part // 8 for part in range(1, 8)}
     return tuple(sorted({0, *chosen, *(epoch for epoch in _ROUND if epoch < epochs), epochs}))

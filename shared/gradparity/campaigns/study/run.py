@@ -19,7 +19,7 @@ from ...sweep.summary import SettingResult
 from .conventions import CONVENTIONS
 from .measurements import chaos, curves, dead_after_steps, digits, least_squares
 from .record import STUDY
-from .sweeps import HOMEWORK, SEEDS, TABLES, Row
+from .sweeps import ASSIGNMENT, SEEDS, TABLES, Row
 
 PARTS = 4
 _CURVE = 60
@@ -30,7 +30,7 @@ Progress = Callable[[str], None]
 
 def steps(targets: Sequence[str]) -> int:
     """How many steps a study with these implementations reports."""
-    return len(HOMEWORK) * len(targets) + sum(map(len, TABLES.values())) + PARTS
+    return len(ASSIGNMENT) * len(targets) + sum(map(len, TABLES.values())) + PARTS
 
 
 def study(
@@ -52,7 +52,7 @@ def study(
     def made(rows: Iterable[Row], of: Sequence[str]) -> list[dict[str, Any]]:
         return [_row(row, of, seeds, sweeps, progress) for row in rows]
 
-    tables = {"homework": made(HOMEWORK, targets)}
+    tables = {"assignment": made(ASSIGNMENT, targets)}
     tables |= {name: made(rows, targets[:1]) for name, rows in TABLES.items()}
     progress("ReLU networks that die")
     dead = {name: dead_after_steps(first, name, seeds) for name in ("linear", "xor")}
@@ -68,7 +68,7 @@ def study(
     ]
     limits = {
         row.experiment: least_squares(row.experiment, seeds, fresh_data=row.fresh_data)
-        for row in HOMEWORK[6:]
+        for row in ASSIGNMENT[6:]
     }
     chosen = "".join(f" --impl {target}" for target in targets)
     record = STUDY.record(

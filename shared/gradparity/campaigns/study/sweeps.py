@@ -52,7 +52,7 @@ def _losses(*values: float) -> dict[str, Any]:
     return dict(zip(("1000", "2000", "5000", "10000"), values, strict=True))
 
 
-HOMEWORK = (
+ASSIGNMENT = (
     Row(
         "linear, rate 0.1",
         "linear",

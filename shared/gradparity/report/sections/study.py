@@ -77,8 +77,8 @@ def _part(
 _CHECKED = ("1000", "2000", "5000", "10000")
 
 
-def _homework(study: Study) -> Part:
-    targets, rows = study["implementations"], study["tables"]["homework"][:6]
+def _learning_rates(study: Study) -> Part:
+    targets, rows = study["implementations"], study["tables"]["assignment"][:6]
     table: list[list[str]] = []
     differing: list[str] = []
     for row in rows:
@@ -114,7 +114,7 @@ def _homework(study: Study) -> Part:
 
 
 def _no_activation(study: Study) -> Part:
-    targets, rows = study["implementations"], study["tables"]["homework"][6:]
+    targets, rows = study["implementations"], study["tables"]["assignment"][6:]
     limits = study["least_squares"]
     diverged = {row["experiment"]: row["results"][targets[0]]["diverged"] for row in rows}
     table = [
@@ -322,7 +322,7 @@ def _chaos(study: Study) -> Part:
 
 _PARTS: tuple[Callable[[Study], Part], ...] = (
     _gradient,
-    _homework,
+    _learning_rates,
     _no_activation,
     _optimizers,
     _conventions,
