@@ -199,8 +199,8 @@ def _parted(study: Any) -> str:
     one, two = study["chaos"][0]["implementations"]
     told = ", ".join(f"{row['parted']['1000']:.0%} ({row['label']})" for row in study["chaos"])
     return (
-        f"the losses of {one} and {two} have come to differ by more than {spelled(PARTED)} within 1000 epochs for this "
-        f"share of {study['seeds']} seeds: {told}. The rates are the homework's."
+        f"the losses of {one} and {two} differ by more than {spelled(PARTED)} within 1000 epochs for this "
+        f"share of {study['seeds']} seeds: {told}. The rates are the original assignment's."
     )
 
 
