@@ -1,4 +1,4 @@
-"""Carry the study out, or go on where it was stopped, and store what came of it."""
+"""Run the study, or resume it, and store its result."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Progress = Callable[[str], None]
 
 
 def steps(targets: Sequence[str]) -> int:
-    """How many steps a study with these implementations reports."""
+    """Return the number of progress messages of a study with these implementations."""
     return len(ASSIGNMENT) * len(targets) + sum(map(len, TABLES.values())) + PARTS
 
 
@@ -42,12 +42,12 @@ def study(
 ) -> None:
     """Run every sweep and every other part, and store all of it as `study.json` in `folder`.
 
-    The homework's table is made in every one of `targets`, everything else in the first. Sweeps are kept in `sweeps`,
-    chunk by chunk, so that a study that was stopped goes on where it was.
+    The original assignment's table is computed in all `targets`, everything else in the first. Sweeps are kept in
+    `sweeps`, chunk by chunk, so that a stopped study resumes where it stopped.
     """
     begin = time.perf_counter()
     first = registry.load(targets[0])
-    datasets.digits(1, 0)  # what is missing for them is said before the work begins
+    datasets.digits(1, 0)  # report errors before the work begins
 
     def made(rows: Iterable[Row], of: Sequence[str]) -> list[dict[str, Any]]:
         return [_row(row, of, seeds, sweeps, progress) for row in rows]
@@ -58,7 +58,7 @@ def study(
     dead = {name: dead_after_steps(first, name, seeds) for name in ("linear", "xor")}
     progress("handwritten digits")
     images = digits(first, min(_DIGIT_SEEDS, seeds))
-    progress("how two correct implementations part ways")
+    progress("how two correct implementations diverge")
     pair = [registry.load(target) for target in targets[:2]]
     parted = chaos(pair, seeds) if len(pair) == 2 else []
     progress("where libraries' defaults differ")
@@ -107,7 +107,7 @@ def _row(
 
 
 def _summary(result: SettingResult) -> dict[str, Any]:
-    """What a sweep tells, and its success by epoch at a few dozen epochs."""
+    """Return a sweep's summary, and its success at a few dozen epochs."""
     epochs = result.setting.experiment.training.epochs
     points = np.unique(np.linspace(0, epochs, _CURVE + 1).round())
     reached = np.sort(result.epochs_to_success)

@@ -56,9 +56,9 @@ def _growth(curves: Curves) -> Part:
         costs = [f"{first:,}", _digits(cost), f"{last:,}", _digits(dearer)]
         rows.append([what, dtype, name, *costs, f"{exponent:.2f}"])
     caption = (
-        "µs a step (of one network, where seeds grow), on logarithmic axes. One quantity grows, the others stay those of "
-        "the tiny network. Where a line is flat, calls cost more than arithmetic. The exponent is the slope between the "
-        "last two points."
+        "µs a step (of one network, where seeds grow), on logarithmic axes. One quantity grows, the others stay those "
+        "of the tiny network. Where a line is flat, calls cost more than arithmetic. The exponent is the slope between "
+        "the last two points."
     )
     headings = ["what grows", "dtype", "", "from", "µs", "to", "µs", "exponent at the end"]
     return Part(
