@@ -10,7 +10,7 @@ from .attribution import ALL_BUT_ONE, CAUSES, ONE_BY_ONE
 
 Found = Mapping[str, Any]
 WORDS = {"sigmoid": "σ", "order": "order of sums", "fused": "multiply-adds"}
-ROUNDED = "rounded in one place: the exact variants"
+ROUNDED = "float64 rounded to float32: the exact variants"
 
 
 class Variant(NamedTuple):
@@ -91,7 +91,9 @@ def attribution_table(settings: Sequence[Found]) -> Table:
         for variant in (*one_by_one(setting), *each_alone(setting).values())
     ]
     pairs = settings[0]["variants"][0]["pairs"]
-    return Table(["experiment", "dtype", "alike", *(" – ".join(p["pair"]) for p in pairs)], rows)
+    return Table(
+        ["experiment", "dtype", "removed causes", *(" – ".join(p["pair"]) for p in pairs)], rows
+    )
 
 
 def _by_alike(setting: Found) -> dict[tuple[str, ...] | None, Sequence[Found]]:
@@ -102,7 +104,7 @@ def _by_alike(setting: Found) -> dict[tuple[str, ...] | None, Sequence[Found]]:
 
 
 def _words(alike: Sequence[str]) -> str:
-    return ", ".join(WORDS[cause] for cause in alike) or "nothing: the plain variants"
+    return ", ".join(WORDS[cause] for cause in alike) or "none: the plain variants"
 
 
 def _parted(pair: Found) -> str:

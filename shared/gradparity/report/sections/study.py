@@ -232,7 +232,7 @@ def _deaths(study: Study) -> Part:
     )
     return _part(
         "dead-relu", "5-2", "How fast ReLU networks die", text,
-        ["dataset", *(f"after {step} updates" for step in next(iter(dead.values())))],
+        ["dataset", *(f"after {step} update{'s' * (step != '1')}" for step in next(iter(dead.values())))],
         table,
         draw.deaths(dead),
         "The share of dead networks, by the number of updates.",
