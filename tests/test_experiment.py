@@ -26,8 +26,8 @@ from gradparity.experiments import datasets, experiment, initial
 
 from .helpers import SMALL, same_bits, small_experiment
 
-# The core. Name: hidden units, learning rate of the homework, epochs.
-HOMEWORK = {
+# The core. Name: hidden units, the original assignment's learning rate, epochs.
+CORE = {
     "linear": (4, 0.1, 10_000),
     "xor": (4, 0.1, 12_000),
     "linear-half-rate": (4, 0.05, 22_000),
@@ -37,13 +37,13 @@ HOMEWORK = {
 }
 
 
-def test_every_section_of_the_homework_has_its_experiments() -> None:
+def test_every_section_of_the_assignment_has_its_experiments() -> None:
     """From 3-1 on; those before are about what all experiments share, and 3-3 is a figure."""
-    assert set(experiment.names()) > set(HOMEWORK)
+    assert set(experiment.names()) > set(CORE)
     loaded = experiment.in_order()
     assert [one.name for one in loaded[:2]] == ["linear", "xor"]
     assert sorted(one.name for one in loaded) == experiment.names()
-    assert {one.homework.section for one in loaded if one.homework} >= {
+    assert {one.assignment.section for one in loaded if one.assignment} >= {
         *("3-1", "4-1", "4-2", "4-3", "5-1", "5-2", "5-3")
     }
     kinds = {layer.activation for one in loaded for layer in one.network.layers}
@@ -54,14 +54,14 @@ def test_every_section_of_the_homework_has_its_experiments() -> None:
     assert {one.training.decoupled for one in loaded if one.training.weight_decay} == {True, False}
 
 
-@pytest.mark.parametrize("name", HOMEWORK)
-def test_core_experiments_are_the_homeworks(name: str) -> None:
-    hidden, rate, epochs = HOMEWORK[name]
+@pytest.mark.parametrize("name", CORE)
+def test_core_experiments_are_the_original_assignments(name: str) -> None:
+    hidden, rate, epochs = CORE[name]
     problem = experiment.load(name).problem()
     assert str(problem.network) == f"2-{hidden}-{hidden}-1"
     assert len(tensors(problem.params)) == 3  # no biases
     assert problem.schedule.epochs == epochs
-    # The homework's step is N/2 times the true MSE's.
+    # The original assignment's step is N/2 times the true MSE's.
     assert problem.schedule.learning_rate == pytest.approx(
         rate * len(problem.inputs) / 2, rel=1e-15
     )
@@ -69,7 +69,7 @@ def test_core_experiments_are_the_homeworks(name: str) -> None:
     assert problem.inputs.dtype == np.float64
 
 
-@pytest.mark.parametrize("name", HOMEWORK)
+@pytest.mark.parametrize("name", CORE)
 def test_toml_out_is_toml_in(name: str) -> None:
     one = experiment.load(name)
     again = experiment.parse(one.to_toml(), name=name)
@@ -79,7 +79,7 @@ def test_toml_out_is_toml_in(name: str) -> None:
 
 def test_the_fingerprint_is_of_what_determines_the_numbers() -> None:
     one = experiment.load("xor")
-    same = one.model_copy(update={"title": "Another", "about": "", "homework": None, "name": "x"})
+    same = one.model_copy(update={"title": "Another", "about": "", "assignment": None, "name": "x"})
     assert same.fingerprint == one.fingerprint
     others = [
         one.model_copy(update={"dtype": "float32"}),

@@ -31,7 +31,7 @@ from .support.strategies import SEEDS, cases, plain_settings
 
 CORE = ("linear", "linear-half-rate", "linear-wide", "xor", "xor-half-rate", "xor-wide")
 DEAD = "xor-relu"
-"""With ReLU on every layer, its output and its gradient are zero: the experiment that shows why the homework failed."""
+"""With ReLU on every layer, its output and its gradient are zero: why ReLU failed in the original assignment."""
 
 LAYERS = [
     (name, layer)

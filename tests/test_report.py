@@ -25,6 +25,7 @@ from gradparity.report import page as page_module
 from gradparity.report import rendering
 from gradparity.report.constants import CONSTANTS
 from gradparity.report.page import build
+from gradparity.report.results import SCHEMA
 from gradparity.report.sections import SECTIONS
 from gradparity.report.sections.section import Content, Section, text_alone
 from gradparity.verdict.judge import Verdict
@@ -214,7 +215,7 @@ def test_the_same_results_give_the_same_bytes(out: Path, tmp_path: Path) -> None
 
 def test_results_are_json_for_everybody(out: Path) -> None:
     results = json.loads((out / "results.json").read_text(), parse_constant=pytest.fail)
-    assert results["schema"] == 1
+    assert results["schema"] == SCHEMA
     assert results["verdict"] == "agree"
     one = results["experiments"][0]
     assert [row["epoch"] for row in one["losses"]] == list(range(3, 31, 3))

@@ -90,7 +90,7 @@ def _lacks_a_field(folder: Path) -> None:
 
 
 def _other_format(folder: Path) -> None:
-    _set(folder, format=2)
+    _set(folder, format=1)
 
 
 def _other_fingerprint(folder: Path) -> None:
@@ -120,8 +120,11 @@ def _no_arrays(folder: Path) -> None:
             r"run.json' is damaged: it is not JSON .*; train it again with 'gradparity run'",
         ),
         (_lacks_a_field, "run.json' is damaged: kept: Field required"),
-        (_other_format, "has format 2; this version of gradparity reads format 1"),
-        (_other_fingerprint, "made from other data or initial weights"),
+        (
+            _other_format,
+            "has format 1; this version of gradparity reads format 2: train it again with 'gradparity run'",
+        ),
+        (_other_fingerprint, "was trained on other data or initial weights"),
         (_lacks_weights, "does not hold what its record says: .*kept/2"),
         (_no_arrays, r"cannot read .*arrays.npz': No such file"),
         (shutil.rmtree, "no run '"),

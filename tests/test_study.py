@@ -15,7 +15,7 @@ import pytest
 from gradparity.campaigns.study import conventions, run
 from gradparity.campaigns.study.measurements import Convention, curves, digits, least_squares
 from gradparity.campaigns.study.record import STUDY
-from gradparity.campaigns.study.sweeps import HOMEWORK, TABLES, Row
+from gradparity.campaigns.study.sweeps import ASSIGNMENT, TABLES, Row
 from gradparity.experiments import experiment
 from gradparity.reference.updates import zero_state
 from gradparity.report.sections.study import show
@@ -33,7 +33,7 @@ def short(row: Row) -> Row:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every row and curve, for few epochs."""
     monkeypatch.setattr(run, "curves", partial(curves, epochs=50))
-    monkeypatch.setattr(run, "HOMEWORK", tuple(map(short, HOMEWORK)))
+    monkeypatch.setattr(run, "ASSIGNMENT", tuple(map(short, ASSIGNMENT)))
     monkeypatch.setattr(run, "TABLES", {k: tuple(map(short, rows)) for k, rows in TABLES.items()})
     monkeypatch.setattr(run, "digits", partial(digits, epochs=1))
 
@@ -77,7 +77,7 @@ def test_the_stored_study_is_of_these_rows() -> None:
     """What is committed was made by this command: all rows, with their settings, and no others."""
     stored = STUDY.read(ROOT / "reports" / "campaigns")
     assert stored
-    tables = {"homework": HOMEWORK, **TABLES}
+    tables = {"assignment": ASSIGNMENT, **TABLES}
     assert list(stored["tables"]) == list(tables)
     for name, rows in tables.items():
         found = stored["tables"][name]

@@ -32,7 +32,7 @@ def test_they_are_registered_beside_the_plain_ones() -> None:
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_numpy_on_the_vetted_suites(dtype: str) -> None:
-    """Those of the homework, and what the plain implementation does for it."""
+    """The original assignment's networks, and others, which it leaves to the plain implementation."""
     agreement = judge_all(
         {"numpy-tuned": implementation("numpy-tuned")}, [*core_suite(dtype), *extended_suite(dtype)]
     )

@@ -1,4 +1,4 @@
-"""What every implementation is given: the arrays and the schedule of one training run."""
+"""The input of every implementation: the arrays and the schedule of one training run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .contract import Batch, Network, Params, Schedule
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A network, its initial weights, the data, and how to train."""
+    """A network, its initial weights, the data and the training schedule."""
 
     network: Network
     params: Params

@@ -1,1 +1,1 @@
-"""Long runs whose results the report shows."""
+"""Campaigns: long runs whose results are stored for the report."""

@@ -1,4 +1,4 @@
-"""A campaign: a long run whose result is kept in a file, for the report to show."""
+"""A campaign: a long run whose result is stored in a file, for the report."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Campaign:
     """A campaign and its file.
 
     Attributes:
-        name: the stem of its file; where a campaign has one file, its command's name, too.
-        title: in the report.
+        name: the stem of its file, and the name of its command if that has only one file.
+        title: the title in the report.
         format: the version of the file's format. It grows when a field is renamed, added or removed, or changes its
             meaning.
-        command: renews the file.
+        command: the command that renews the file.
         schema: the file's fields.
     """
 
@@ -56,26 +56,26 @@ class Campaign:
         return f"{self.name}.json"
 
     def record(self, begin: float, command: str, **result: Any) -> dict[str, Any]:
-        """A result as it is stored.
+        """Return the record that is stored for a result.
 
         Args:
-            begin: `time.perf_counter()` when it was begun.
-            command: the command that was given.
-            result: the fields that this campaign has beside those of `Record`.
+            begin: `time.perf_counter()` at its start.
+            command: the command that was run.
+            result: the campaign's own fields, in addition to those of `Record`.
         """
         minutes = round((time.perf_counter() - begin) / 60, 1)
         common = {"format": self.format} | stamp() | {"minutes": minutes, "command": command}
         return common | result
 
     def write(self, path: Path, record: dict[str, Any]) -> None:
-        """Store what `record` returned."""
+        """Store a result of `record`."""
         replace_files(path.parent, {path.name: (json.dumps(record, indent=1) + "\n").encode()})
 
     def read(self, folder: Path) -> dict[str, Any] | None:
-        """The result that is stored in this folder; None if there is none.
+        """Return the result that is stored in this folder; None if there is none.
 
         Raises:
-            InputError: it has another format, or is damaged.
+            InputError: the file has another format, or is damaged.
         """
         path = folder / self.file
         if not path.exists():

@@ -1,1 +1,1 @@
-"""Experiments: TOML files, their data and initial weights; runs: trained, stored, loaded."""
+"""Experiments (TOML files, data, initial weights) and runs (trained, stored, loaded)."""

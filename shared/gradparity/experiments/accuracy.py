@@ -1,4 +1,4 @@
-"""What a network's outputs say of the samples' classes, and whether that is right."""
+"""Turn a network's outputs into predictions, and measure how many are right."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ..reference.activations import sigmoid
 from ..reference.losses import softmax
 
 CLOSE = 0.1
-"""A prediction that is nearer than this to its label is right, by the homework's rule."""
+"""A prediction nearer than this to its label is right, by the original assignment's rule."""
 THRESHOLD = 0.5
-"""What separates the two classes of a single output."""
+"""The value that separates the two classes of a single output."""
 
 _LINKS: Mapping[str, Callable[[Batch], Batch]] = {
     "identity": lambda outputs: outputs,
@@ -23,15 +23,15 @@ _LINKS: Mapping[str, Callable[[Batch], Batch]] = {
 
 
 def predictions(network: Network, outputs: Batch) -> Batch:
-    """What is held against the targets: σ or softmax of the outputs under a cross-entropy, which takes logits."""
+    """Return the outputs, or under a cross-entropy, which takes logits, their σ or softmax."""
     return _LINKS[LOSS_KINDS[network.loss].link](outputs)
 
 
 def accuracy(predictions: Batch, targets: Batch) -> dict[str, float]:
-    """The share of samples classified rightly.
+    """Return the share of samples that are classified correctly, by two rules.
 
-    `within_0.1`: by the homework's |ŷ - y| < 0.1, in every output. `threshold_0.5`: on the right side of 0.5; of
-    several outputs, the largest is the right one.
+    `within_0.1`: |ŷ - y| < 0.1 in every output, the original assignment's rule. `threshold_0.5`: the right side of
+    0.5; with several outputs, the largest output is the right one.
     """
     if targets.shape[-1] == 1:
         right = (predictions > THRESHOLD)[..., 0] == (targets > THRESHOLD)[..., 0]
@@ -44,7 +44,7 @@ def accuracy(predictions: Batch, targets: Batch) -> dict[str, float]:
 
 
 def succeeded(predictions: Batch, targets: Batch) -> np.ndarray:
-    """Whether every sample is within 0.1 of its label; with a member axis in front, for each member."""
+    """Return True if every sample is within 0.1 of its label; with a leading member axis, one value for each member."""
     return np.all(_close(predictions, targets), axis=-1)
 
 

@@ -1,6 +1,6 @@
 """The datasets, in float64: inputs `(samples, …)`, targets `(samples, outputs)` of zeros and ones.
 
-The homework's two have points in the plane; the others are images `(height, width, channels)`.
+`linear` and `xor` are points in the plane; `bars` and `digits` are images `(height, width, channels)`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ Targets = Float64[np.ndarray, "samples outputs"]
 
 
 def linear(samples: int, seed: int) -> tuple[Inputs, Targets]:
-    """Points uniform in the unit square; 0 where x1 > x2, else 1."""
+    """Draw points uniformly from the unit square; the target is 0 where x1 > x2, else 1."""
     inputs = np.random.default_rng(seed).uniform(size=(samples, 2))
     targets = np.where(inputs[:, :1] > inputs[:, 1:], 0.0, 1.0)
     return inputs, targets
 
 
 def xor() -> tuple[Inputs, Targets]:
-    """21 points on the unit square's diagonals: 0 on the rising one, 1 on the falling one, whose middle is left out."""
+    """Return 21 points on the unit square's diagonals: 0 on the rising one, 1 on the falling one without its middle."""
     steps = np.arange(11) * 0.1
     rising = np.column_stack([steps, steps])
     falling = np.delete(np.column_stack([steps, 1.0 - steps]), 5, axis=0)
@@ -33,7 +33,7 @@ def xor() -> tuple[Inputs, Targets]:
 
 
 def bars(size: int) -> tuple[Inputs, Targets]:
-    """Every image of whole columns, 0, and every one of whole rows, 1; without the empty and the full one.
+    """Return every image of whole columns (0) and every image of whole rows (1), without the empty and the full one.
 
     Inputs `(samples, size, size, 1)`.
     """
@@ -44,19 +44,19 @@ def bars(size: int) -> tuple[Inputs, Targets]:
 
 
 DIGITS = 1797
-"""How many handwritten digits there are."""
+"""The number of handwritten digits."""
 
 
 Digits = tuple[Float64[np.ndarray, "_ 8 8 1"], Float64[np.ndarray, "_ 10"]]
 
 
 def digits(samples: int, seed: int) -> tuple[Digits, Digits]:
-    """scikit-learn's handwritten digits, `samples` of them drawn for training, and the rest (Alpaydin, Kaynak 1998).
+    """Draw `samples` of scikit-learn's handwritten digits; return them and the rest (Alpaydin, Kaynak 1998).
 
     Inputs `(…, 8, 8, 1)` between 0 and 1; targets `(…, 10)`, one for the digit.
 
     Raises:
-        InputError: scikit-learn, which brings the images, is not installed.
+        InputError: scikit-learn, which contains the images, is not installed.
     """
     images, numbers = _images()
     order = np.random.default_rng(seed).permutation(DIGITS)
@@ -67,7 +67,7 @@ def digits(samples: int, seed: int) -> tuple[Digits, Digits]:
 
 @cache
 def _images() -> tuple[np.ndarray, np.ndarray]:
-    """The images, `(1797, 8, 8)` from 0 to 16, and which digit each shows."""
+    """Return the images, `(1797, 8, 8)` from 0 to 16, and the digit that each shows."""
     try:
         from sklearn.datasets import load_digits
     except ImportError:

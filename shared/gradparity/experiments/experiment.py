@@ -19,9 +19,9 @@ from ..errors import InputError
 from ..problem import Problem
 from . import initial
 from .schema import (
+    AssignmentSection,
     ConvSection,
     Dataset,
-    HomeworkSection,
     InitialSection,
     NetworkSection,
     Section,
@@ -31,7 +31,7 @@ from .schema import (
 
 
 class Experiment(Section):
-    """One experiment, frozen and validated. `name` is the file's."""
+    """One experiment, frozen and validated. `name` is the stem of its file."""
 
     name: str
     title: str
@@ -41,7 +41,7 @@ class Experiment(Section):
     network: NetworkSection
     initial: InitialSection
     training: TrainingSection
-    homework: HomeworkSection | None = None
+    assignment: AssignmentSection | None = None
 
     @field_validator("network")
     @classmethod
@@ -89,7 +89,7 @@ class Experiment(Section):
 
     @property
     def architecture(self) -> Network:
-        """The network as the contract has it; no data are drawn for it."""
+        """The contract's `Network`; needs no data."""
         layers = tuple(layer.layer() for layer in self.network.layers)
         return Network(self.dataset.sizes[1], layers, self.network.loss)
 
@@ -116,16 +116,16 @@ class Experiment(Section):
 
     @property
     def fingerprint(self) -> str:
-        """See `fingerprint_of`."""
+        """The fingerprint of the experiment and the problem that it draws; see `fingerprint_of`."""
         return self.fingerprint_of(self.problem())
 
     def fingerprint_of(self, problem: Problem) -> str:
-        """SHA-256 over all that determines the numbers: the settings, and the arrays of the problem that they give.
+        """Return the SHA-256 of everything that determines the numbers: the settings, and the arrays of `problem`.
 
-        Title, text and the homework's figures do not count. The arrays do, so that a machine whose
-        generator drew other points is not taken for one that trained wrongly.
+        Title, text and the original assignment's figures do not count. The arrays do, so that a machine
+        whose generator drew other points is not mistaken for one that trained wrongly.
         """
-        settings = self.model_dump(mode="json", exclude={"name", "title", "about", "homework"})
+        settings = self.model_dump(mode="json", exclude={"name", "title", "about", "assignment"})
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         arrays = [problem.inputs, problem.targets, *tensors(problem.params)]
         arrays += [] if problem.schedule.order is None else [problem.schedule.order]
@@ -135,15 +135,15 @@ class Experiment(Section):
         return digest.hexdigest()
 
     def to_toml(self) -> str:
-        """The experiment as a file that `load` reads back to an equal experiment."""
+        """Return TOML text that `load` reads back to an equal experiment."""
         return tomli_w.dumps(self.model_dump(mode="json", exclude={"name"}, exclude_none=True))
 
 
 def load(name_or_path: str) -> Experiment:
-    """The experiment of that name, or the one in that `.toml` file.
+    """Load the experiment of that name, or the one in that `.toml` file.
 
     Raises:
-        InputError: there is none, or it has mistakes; every mistake is named with its path in the file.
+        InputError: there is none, or it has mistakes; the message lists every mistake with its path in the file.
     """
     if name_or_path.endswith(".toml"):
         path = Path(name_or_path)
@@ -163,7 +163,7 @@ def load(name_or_path: str) -> Experiment:
 
 
 def parse(text: str, *, name: str, source: str | None = None) -> Experiment:
-    """Read an experiment from TOML text; `source` is what error messages call it."""
+    """Read an experiment from TOML text; error messages call it `source`."""
     source = source or f"experiment '{name}'"
     try:
         table = tomllib.loads(text)
@@ -180,19 +180,20 @@ def parse(text: str, *, name: str, source: str | None = None) -> Experiment:
 
 
 def names() -> list[str]:
-    """The experiments that come with the package, in alphabetical order."""
+    """Return the names of the experiments that come with the package, in alphabetical order."""
     return sorted(
         Path(file.name).stem for file in _folder().iterdir() if file.name.endswith(".toml")
     )
 
 
 def in_order() -> list[Experiment]:
-    """The experiments that come with the package, in the order of the homework's sections; last what it has not."""
+    """Load the package's experiments in the order of the original assignment's sections; the others come last."""
 
-    def section(one: Experiment) -> tuple[bool, str, str]:
-        return one.homework is None, one.homework.section if one.homework else "", one.name
+    def position(one: Experiment) -> tuple[bool, str, str]:
+        section = one.assignment.section if one.assignment else ""
+        return one.assignment is None, section, one.name
 
-    return sorted(map(load, names()), key=section)
+    return sorted(map(load, names()), key=position)
 
 
 def _folder() -> Any:
@@ -200,7 +201,7 @@ def _folder() -> Any:
 
 
 def _describe(mistake: Mapping[str, Any], table: Any) -> str:
-    """One line for one mistake: its path as the file spells it, what is wrong, and what stands there."""
+    """Return a line for one mistake: its path in the file, the error, and the value found."""
     path, here = "", table
     for part in mistake["loc"]:
         if isinstance(part, int):

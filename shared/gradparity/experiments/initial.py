@@ -1,4 +1,4 @@
-"""Initial weights and batch order, drawn once from explicit seeds, for every framework the same."""
+"""Initial weights and batch order, drawn from explicit seeds, the same for every framework."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def initial_params(
     """Draw the initial weights, layer by layer, each weight before its bias, in float64; then round to `dtype`.
 
     `standard_normal`: N(0, 1); `uniform`: U(-1, 1); `torch_default`: U(-1/√fan_in, 1/√fan_in), as `nn.Linear`
-    does; in these three, biases are drawn as the weights are. `xavier`: U(±√(6/(fan_in + fan_out))), biases 0
+    does. In these three, biases are drawn like the weights. `xavier`: U(±√(6/(fan_in + fan_out))), biases 0
     (Glorot and Bengio 2010). `he`: N(0, 2 / fan_in), biases 0 (He et al. 2015). All are multiplied by `scale`.
-    A convolution's fans are its channels times the places of its kernel.
+    A convolution's fans are its channels times the size of its kernel.
     """
     rng = np.random.default_rng(seed)
 
@@ -35,8 +35,8 @@ def initial_params(
 
     params = []
     for layer, shape in zip(network.layers, network.weight_shapes, strict=True):
-        *places, channels_in, channels_out = shape
-        fan_in, fan_out = prod(places) * channels_in, prod(places) * channels_out
+        *kernel, channels_in, channels_out = shape
+        fan_in, fan_out = prod(kernel) * channels_in, prod(kernel) * channels_out
         schemes: dict[Scheme, tuple[Draw, Draw]] = {
             "standard_normal": (rng.standard_normal, rng.standard_normal),
             "uniform": (uniform(1.0), uniform(1.0)),
@@ -52,6 +52,6 @@ def initial_params(
 
 
 def batch_order(samples: int, epochs: int, seed: int) -> Int[np.ndarray, "epochs samples"]:
-    """A fresh permutation of the samples for every epoch."""
+    """Draw a new permutation of the samples for every epoch."""
     rows = np.tile(np.arange(samples, dtype=np.int32), (epochs, 1))
     return np.random.default_rng(seed).permuted(rows, axis=1)

@@ -19,13 +19,13 @@ _KEPT_PAIRS = 10
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One training run: what was trained, the result, and where.
+    """One training run: its experiment, its result, and the machine it ran on.
 
     Attributes:
-        problem: what `experiment` draws: data, initial weights, batches.
+        problem: the data, initial weights and batches that `experiment` draws.
         trajectory: losses, kept and final weights and state.
-        predictions: the implementation's own, on all data, with the final weights.
-        seconds: of wall time, `compile` and `train` apart.
+        predictions: the implementation's outputs on all data with the final weights.
+        seconds: wall time, `compile` and `train` separately.
         started: date and time in UTC, ISO 8601.
     """
 
@@ -41,10 +41,9 @@ class Run:
 
 
 def kept_updates(updates: int) -> tuple[int, ...]:
-    """Ten evenly spaced update counts, each with the next one, and the end.
+    """Return ten evenly spaced update counts, each followed by the next one, and the last.
 
-    From the weights at k and at k + 1 alone it can be judged whether step k was right, however far
-    the run has moved from another one.
+    The weights at k and at k + 1 suffice to judge step k, however far the run has moved from other runs.
     """
     stride = max(updates // _KEPT_PAIRS, 1)
     starts = range(0, updates, stride)
@@ -52,7 +51,7 @@ def kept_updates(updates: int) -> tuple[int, ...]:
 
 
 def run(implementation: Guarded, experiment: Experiment, problem: Problem | None = None) -> Run:
-    """Train `experiment` from its initial weights, on one thread; `problem` is its own, if that is drawn already."""
+    """Train `experiment` from its initial weights, on one thread; pass its `problem` if it is already drawn."""
     problem = problem or experiment.problem()
     schedule = replace(problem.schedule, keep=kept_updates(problem.schedule.updates))
     started = datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""The sections of an experiment's file, each validated by itself."""
+"""The sections of an experiment's file, each validated separately."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ Flag = Annotated[bool, Field(strict=True)]
 
 
 def invalid(path: str, message: str) -> PydanticCustomError:
-    """A mistake at this path of the file."""
+    """Return the error for a mistake at this path of the file."""
     return PydanticCustomError("mistake", "{message}", {"path": path, "message": message})
 
 
 class Section(BaseModel):
-    """Frozen; what it does not know is a mistake."""
+    """Base of all sections: frozen, and unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class _Dataset(Section):
     def load(self) -> tuple[datasets.Inputs, datasets.Targets]:
-        """Inputs and targets, in float64."""
+        """Return inputs and targets, in float64."""
         raise TypeError(type(self).__name__)
 
     @property
     def sizes(self) -> tuple[int, tuple[int, ...], int]:
-        """Samples, the shape of one, and the targets of one."""
+        """The number of samples, the shape of a sample, and the number of its targets."""
         inputs, targets = self.load()
         return len(inputs), inputs.shape[1:], targets.shape[1]
 
@@ -69,17 +69,17 @@ class LinearDataset(_Dataset):
     seed: Seed
 
     def load(self) -> tuple[datasets.Inputs, datasets.Targets]:
-        """Inputs and targets, in float64."""
+        """Return inputs and targets, in float64."""
         return datasets.linear(self.samples, self.seed)
 
 
 class XorDataset(_Dataset):
-    """The 21 points of the homework."""
+    """21 points on the diagonals of the unit square."""
 
     name: Literal["xor"]
 
     def load(self) -> tuple[datasets.Inputs, datasets.Targets]:
-        """Inputs and targets, in float64."""
+        """Return inputs and targets, in float64."""
         return datasets.xor()
 
 
@@ -90,24 +90,24 @@ class BarsDataset(_Dataset):
     size: Annotated[int, Field(strict=True, ge=2, le=8)] = 4
 
     def load(self) -> tuple[datasets.Inputs, datasets.Targets]:
-        """Inputs and targets, in float64."""
+        """Return inputs and targets, in float64."""
         return datasets.bars(self.size)
 
 
 class DigitsDataset(_Dataset):
-    """scikit-learn's handwritten digits; what is not drawn for training is left for a test."""
+    """scikit-learn's handwritten digits; those not drawn for training are left for a test."""
 
     name: Literal["digits"]
     samples: Annotated[int, Field(strict=True, ge=1, le=datasets.DIGITS)] = 1200
     seed: Seed = 0
 
     def load(self) -> tuple[datasets.Inputs, datasets.Targets]:
-        """Inputs and targets, in float64."""
+        """Return inputs and targets, in float64."""
         return datasets.digits(self.samples, self.seed)[0]
 
     @property
     def sizes(self) -> tuple[int, tuple[int, ...], int]:
-        """Samples, the shape of one, and the targets of one: known without scikit-learn, which brings the images."""
+        """The same numbers, known without scikit-learn, which contains the images."""
         return self.samples, (8, 8, 1), 10
 
 
@@ -122,7 +122,7 @@ class DenseSection(Section):
     bias: Flag = True
 
     def layer(self) -> Dense:
-        """As the contract has it."""
+        """Return the contract's `Dense`."""
         return Dense(self.units, self.activation, self.bias)
 
 
@@ -137,7 +137,7 @@ class ConvSection(Section):
     bias: Flag = True
 
     def layer(self) -> Conv:
-        """As the contract has it."""
+        """Return the contract's `Conv`."""
         return Conv(
             self.channels, self.kernel, self.stride, self.padding, self.activation, self.bias
         )
@@ -155,7 +155,7 @@ AnyLayer = Annotated[
 
 
 class NetworkSection(Section):
-    """The layers, output last."""
+    """The layers, output last, and the loss."""
 
     layers: tuple[AnyLayer, ...]
     loss: Loss = "mse"
@@ -184,7 +184,7 @@ class NetworkSection(Section):
 
 
 class InitialSection(Section):
-    """How the initial weights are drawn."""
+    """The random initial weights."""
 
     scheme: initial.Scheme = "standard_normal"
     scale: Positive = 1.0
@@ -192,7 +192,7 @@ class InitialSection(Section):
 
 
 class SGDSection(Section):
-    """Gradient descent, with momentum if that is not zero."""
+    """Gradient descent, with momentum if it is above 0."""
 
     name: Literal["sgd"]
     momentum: BelowOne = 0.0
@@ -206,7 +206,7 @@ class SGDSection(Section):
         return nesterov
 
     def optimizer(self) -> Optimizer:
-        """As the contract has it."""
+        """Return the contract's `SGD`."""
         return SGD(self.momentum, self.nesterov)
 
 
@@ -217,7 +217,7 @@ class AdagradSection(Section):
     epsilon: Positive = Adagrad.epsilon
 
     def optimizer(self) -> Optimizer:
-        """As the contract has it."""
+        """Return the contract's `Adagrad`."""
         return Adagrad(self.epsilon)
 
 
@@ -229,7 +229,7 @@ class RMSPropSection(Section):
     epsilon: Positive = RMSProp.epsilon
 
     def optimizer(self) -> Optimizer:
-        """As the contract has it."""
+        """Return the contract's `RMSProp`."""
         return RMSProp(self.decay, self.epsilon)
 
 
@@ -242,7 +242,7 @@ class AdamSection(Section):
     epsilon: Positive = Adam.epsilon
 
     def optimizer(self) -> Optimizer:
-        """As the contract has it."""
+        """Return the contract's `Adam`."""
         return Adam(self.beta1, self.beta2, self.epsilon)
 
 
@@ -267,8 +267,8 @@ class TrainingSection(Section):
     order_seed: Seed = 0
 
 
-class HomeworkSection(Section):
-    """What the homework's report says of this experiment; shown beside ours, never used in it."""
+class AssignmentSection(Section):
+    """The original assignment's figures for this experiment: shown next to the results, never used."""
 
     section: str
     learning_rate: Positive | None = None

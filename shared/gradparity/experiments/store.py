@@ -1,4 +1,4 @@
-"""Runs on disk: a folder with `run.json`, `arrays.npz` and `experiment.toml`, written whole, verified on reading."""
+"""Runs on disk: a folder with `run.json`, `arrays.npz` and `experiment.toml`, verified when it is read."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ..problem import Problem
 from . import experiment as experiments
 from .runner import Run
 
-_FORMAT = 1
+_FORMAT = 2
 _JSON, _ARRAYS, _EXPERIMENT = "run.json", "arrays.npz", "experiment.toml"
 
 
 class _Record(BaseModel):
-    """`run.json`."""
+    """The fields of `run.json`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -43,7 +43,7 @@ class _Record(BaseModel):
 
 
 def save(run: Run, folder: Path = RUNS) -> Path:
-    """Write `run` to a new folder in `folder`, and return that."""
+    """Write `run` to a new folder in `folder`, and return the new folder."""
     trajectory = run.trajectory
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **dict(_to_arrays(run)))
@@ -70,36 +70,35 @@ def load(path: str | Path, folder: Path = RUNS) -> Run:
     """Read the run in the folder `path`, or of that name in `folder`.
 
     Raises:
-        InputError: there is none, it is damaged, or it was made from other data than its experiment gives here.
+        InputError: there is none, it has another format, it is damaged, or it was trained on other data than this
+            machine draws for its experiment.
     """
-    place = Path(path)
-    if not place.is_dir() and (folder / place).is_dir():
-        place = folder / place
-    if not place.is_dir():
+    run = Path(path)
+    if not run.is_dir() and (folder / run).is_dir():
+        run = folder / run
+    if not run.is_dir():
         raise InputError(f"no run '{path}'; give the folder of a run, or its name in {folder}/")
-    found = read_record(place / _JSON, _Record, _FORMAT, "train it again with 'gradparity run'")
+    found = read_record(run / _JSON, _Record, _FORMAT, "train it again with 'gradparity run'")
     record = _Record(**found)
-    contents = {name: _read(place / name) for name in (_ARRAYS, _EXPERIMENT)}
+    contents = {name: _read(run / name) for name in (_ARRAYS, _EXPERIMENT)}
     for name, content in contents.items():
         if hashlib.sha256(content).hexdigest() != record.sha256.get(name):
-            raise InputError(f"'{place / name}' is damaged: its SHA-256 is not the recorded one")
+            raise InputError(f"'{run / name}' is damaged: its SHA-256 is not the recorded one")
     experiment = experiments.parse(
-        contents[_EXPERIMENT].decode(), name=record.experiment, source=str(place / _EXPERIMENT)
+        contents[_EXPERIMENT].decode(), name=record.experiment, source=str(run / _EXPERIMENT)
     )
     problem = experiment.problem()
     if experiment.fingerprint_of(problem) != record.fingerprint:
         raise InputError(
-            f"'{place}' was made from other data or initial weights than its experiment gives here: another "
-            "version of NumPy's generators, or of gradparity's datasets; it cannot be judged on this machine"
+            f"'{run}' was trained on other data or initial weights than this machine draws for the same experiment "
+            "(NumPy's generators or gradparity's datasets changed); it cannot be judged here"
         )
     try:
         with np.load(io.BytesIO(contents[_ARRAYS]), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         return _from_arrays(arrays, record, experiment, problem)
     except (KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"'{place / _ARRAYS}' does not hold what its record says: {error}"
-        ) from None
+        raise InputError(f"'{run / _ARRAYS}' does not hold what its record says: {error}") from None
 
 
 def _read(path: Path) -> bytes:
@@ -114,7 +113,7 @@ def _to_arrays(run: Run) -> Iterator[tuple[str, Any]]:
     yield "final_loss", np.float64(run.trajectory.final_loss)
     yield "predictions", run.predictions
     snapshots = {f"kept/{count}": kept for count, kept in run.trajectory.kept.items()}
-    for place, snapshot in {**snapshots, "final": run.trajectory.final}.items():
+    for when, snapshot in {**snapshots, "final": run.trajectory.final}.items():
         groups = {"params": snapshot.params} | {
             f"state/{name}": value for name, value in snapshot.state.arrays.items()
         }
@@ -122,7 +121,7 @@ def _to_arrays(run: Run) -> Iterator[tuple[str, Any]]:
             for index, layer in enumerate(params):
                 for tensor, array in zip(Layer._fields, layer, strict=True):
                     if array is not None:
-                        yield f"{place}/{group}/{index}/{tensor}", array
+                        yield f"{when}/{group}/{index}/{tensor}", array
 
 
 def _from_arrays(
@@ -142,13 +141,13 @@ def _from_arrays(
             for index, layer in enumerate(problem.params)
         )
 
-    def snapshot(place: str, updates: int) -> Snapshot:
-        prefix = f"{place}/state/"
+    def snapshot(when: str, updates: int) -> Snapshot:
+        prefix = f"{when}/state/"
         names = sorted(
             {key[len(prefix) :].split("/")[0] for key in arrays if key.startswith(prefix)}
         )
         state = State(updates, {name: params(f"{prefix}{name}") for name in names})
-        return Snapshot(params(f"{place}/params"), state)
+        return Snapshot(params(f"{when}/params"), state)
 
     losses = _expect(arrays, "losses", np.empty(problem.schedule.updates))
     return Run(

@@ -1,4 +1,4 @@
-"""Line up sequences that say the same in different words, such as the lines of one function in three frameworks."""
+"""Align similar sequences, such as the lines of one function in three frameworks."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ T = TypeVar("T")
 def align(
     columns: Sequence[Sequence[T]], likeness: Callable[[T, T], float]
 ) -> list[list[T | None]]:
-    """Rows with an entry of each column, or None; every column keeps its order.
+    """Return rows with an entry of each column, or None; every column keeps its order.
 
-    Columns join one after the other, each in the way that has the greatest sum of likenesses with the rows so far
-    (Needleman and Wunsch, 1970). `likeness` is 0 for what may not stand side by side.
+    Columns are added one after the other, each so that the sum of its likenesses to the rows so far is greatest
+    (Needleman and Wunsch, 1970). `likeness` is 0 for entries that must not share a row.
     """
     rows: list[list[T | None]] = [[entry] for entry in columns[0]]
     for number, column in enumerate(columns[1:], start=1):
@@ -45,7 +45,7 @@ def _table(
 
 
 def _partners(alike: np.ndarray) -> list[int | None]:
-    """For each row its column, increasing, or None: what has the greatest sum."""
+    """Return for each row its column, increasing, or None, so that the sum is greatest."""
     best = np.zeros((alike.shape[0] + 1, alike.shape[1] + 1))
     for i, j in np.ndindex(alike.shape):
         paired = best[i, j] + alike[i, j] if alike[i, j] > 0 else 0.0

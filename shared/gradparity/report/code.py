@@ -1,4 +1,4 @@
-"""The implementations' source, side by side: functions by their names, lines by what they say."""
+"""The implementations' source, side by side: functions aligned by name, lines by similarity."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ _SECTIONS = {
 """The sections in reading order: each shows the files that define this function, or the files of this name."""
 
 _HEADS = 0.3
-"""How much two first lines are alike, whatever they say: what has one name begins in one row."""
+"""The likeness of two first lines with different text: definitions of one name begin in one row."""
 
 _BLANK = 0.05
-"""How much two empty lines are alike: they stand side by side where nothing else is said by it."""
+"""The likeness of two empty lines: they share a row where nothing else decides."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ class Line:
     """A line of source.
 
     Attributes:
-        html: highlighted.
-        indent: its leading spaces.
-        equation: the one of `EQUATIONS` that it carries out, as MathML; empty if there is none.
-        first: of its function.
+        html: the line, highlighted.
+        indent: the number of leading spaces.
+        equation: the equation of `EQUATIONS` that it computes, as MathML; empty if there is none.
+        first: True for the first line of a definition.
     """
 
     html: Markup
@@ -66,12 +66,12 @@ class Line:
 
 @dataclass(frozen=True)
 class Exhibit:
-    """One file of each implementation, lined up.
+    """One file of each implementation, aligned.
 
     Attributes:
-        name: of the section.
-        files: their names, by implementation.
-        columns: by implementation, with as many entries each: a line, or None where it has no counterpart.
+        name: the section's name.
+        files: the files' names, by implementation.
+        columns: the entries by implementation, equally many: a line, or None where there is no counterpart.
     """
 
     name: str
@@ -81,12 +81,12 @@ class Exhibit:
 
     @property
     def lines(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return len(next(iter(self.columns.values())))
 
     @property
     def explained(self) -> set[str]:
-        """The implementations some of whose lines have equations."""
+        """The implementations that have lines with equations."""
         return {
             key
             for key, lines in self.columns.items()
@@ -95,7 +95,7 @@ class Exhibit:
 
 
 def exhibits(implementations: Sequence[Guarded]) -> list[Exhibit]:
-    """The files of the implementations by section, each shown once; functions without source are left out."""
+    """Return the implementations' files by section, each file once; functions without source are left out."""
     shown: set[Path] = set()
     found = []
     for name, title in _SECTIONS.items():
@@ -108,14 +108,14 @@ def exhibits(implementations: Sequence[Guarded]) -> list[Exhibit]:
 
 
 def _file_of(implementation: Guarded, section: str) -> Path | None:
-    """The file that defines this function; for another section the file of its name in the package of `forward`."""
+    """Return the file that defines this function; for other sections, the file of that name in `forward`'s package."""
     if section in _FUNCTIONS:
         return _source_file(inspect.unwrap(getattr(implementation.implementation, section)))
     forward = inspect.unwrap(implementation.implementation.forward)
     module = sys.modules.get(getattr(forward, "__module__", None) or "")
     package = module.__package__ if module else None
-    beside = sys.modules.get(f"{package}.{section}")  # imported with it, not just lying there
-    return _source_file(beside) if package and beside else None
+    other = sys.modules.get(f"{package}.{section}")  # only if it was imported, too
+    return _source_file(other) if package and other else None
 
 
 def _source_file(defined: Any) -> Path | None:
@@ -139,17 +139,17 @@ def _exhibit(name: str, title: str, files: Mapping[str, Path]) -> Exhibit:
 
 
 def _shown_as(file: Path) -> str:
-    """The file's name; that of a package's own file with the package."""
+    """Return the file's name; for `__init__.py`, with its package."""
     return f"{file.parent.name}/{file.name}" if file.name == "__init__.py" else file.name
 
 
 def _read(file: Path) -> str:
-    with tokenize.open(file) as opened:  # in the encoding that the file itself states
+    with tokenize.open(file) as opened:  # in the encoding that the file declares
         return opened.read()
 
 
 def _blocks(file: Path) -> dict[str, list[Line]]:
-    """The lines of each top-level definition, with the comments above it, by its name in lower case."""
+    """Return the lines of each top-level definition, with the comments above it, by its name in lower case."""
     source = _read(file)
     lines = source.rstrip().split("\n")
     html = highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)).split("\n")
@@ -175,7 +175,7 @@ def _blocks(file: Path) -> dict[str, list[Line]]:
 
 
 def _equations(file: Path, source: str) -> dict[int, str]:
-    """The equations of its lines, in LaTeX, by the line's row; of another package's file there are none."""
+    """Return the equations of the file's lines, in LaTeX, by row; none for files outside of `PACKAGE`."""
     if file.parent.name != PACKAGE:
         return {}
     return {
@@ -185,7 +185,7 @@ def _equations(file: Path, source: str) -> dict[int, str]:
 
 
 def _name(node: ast.stmt) -> str:
-    """The name that it is lined up by: of its definition, in lower case; all imports have one."""
+    """Return the name that aligns a statement: its definition's, in lower case; all imports share one."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         return "import"
     return defined_name(node).lower() or type(node).__name__
@@ -197,7 +197,7 @@ def _line(text: str, html: str, latex: str, *, first: bool) -> Line:
 
 
 def _likeness(a: Line, b: Line) -> float:
-    """From 0 to 1; longer lines count more. Alike are lines that begin alike, or share half of their words."""
+    """Return 0 to 1, more for longer lines; 0 unless the lines begin alike or share half of their words."""
     words_a, words_b = _words(a.text), _words(b.text)
     if not words_a or not words_b:
         return _BLANK if words_a == words_b else 0.0

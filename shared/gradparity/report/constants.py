@@ -1,4 +1,4 @@
-"""The constants of the judgement, as the report's texts quote them."""
+"""The constants of the judgement, for the report's texts."""
 
 from __future__ import annotations
 
@@ -43,5 +43,5 @@ _WORDS = {
 
 
 def spelled(value: float) -> str:
-    """A number as a sentence has it: such as "eight", "a hundredth" or "12"."""
+    """Return a number as a word where there is one, such as "eight" or "a hundredth", else in digits."""
     return _WORDS.get(value, f"{value:g}")

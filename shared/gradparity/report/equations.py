@@ -1,4 +1,4 @@
-"""The equations that lines of `impl_numpy` carry out: by file, by function or table, and by the line's marker.
+"""The equations that lines of `impl_numpy` compute: by file, by function or table, and by the line's marker.
 
 The sample is i, the output or class k; N samples, m outputs; σ any activation; ⊙ is elementwise.
 """

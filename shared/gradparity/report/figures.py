@@ -1,4 +1,4 @@
-"""The report's figures, drawn without a display and the same to the byte for the same results."""
+"""The report's figures, drawn without a display; the same results give the same bytes."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from ..reference.passes import evaluate
 from ..verdict.compare_runs import loss_differences
 
 _CLASS_COLOURS, _CLASS_MARKERS = ("#D55E00", "#0072B2"), ("o", "s")
-# Not quite black and white, which turn with light and dark in the page: these lie on colours.
+# Not quite black and white: those two become the page's colours, and these must not.
 _LINE, _EDGE = "#010101", "#fefefe"
 _POINTS = 400
 _GRID = 81
 
 
 def drawings(runs: Sequence[Run]) -> dict[str, Drawing]:
-    """The figures of one experiment, by kind."""
+    """Draw the figures of one experiment, by kind."""
     found = {}
     problem = runs[0].problem
     if problem.network.input_shape == (2,) and problem.targets.shape[1] == 1:
         found["predictions"] = predictions(runs)
-        homework = runs[0].experiment.homework
-        if homework is not None and homework.losses:
+        assignment = runs[0].experiment.assignment
+        if assignment is not None and assignment.losses:
             found["boundaries"] = boundaries(runs)
     found["losses"] = losses(runs)
     if len(runs) > 1:
@@ -40,9 +40,9 @@ def drawings(runs: Sequence[Run]) -> dict[str, Drawing]:
 
 
 def predictions(runs: Sequence[Run]) -> Figure:
-    """Ground truth beside each implementation's prediction (a point is of the class on its side of 0.5).
+    """Draw the ground truth next to each implementation's prediction: the class on whose side of 0.5 the output lies.
 
-    A point further than 0.1 from its label has a ring around it. Only for two inputs and one output.
+    A ring marks a point whose output is further than 0.1 from its label. Only for two inputs and one output.
     """
     problem = runs[0].problem
     panels: list[tuple[str, np.ndarray, np.ndarray | None]] = [
@@ -72,7 +72,7 @@ def predictions(runs: Sequence[Run]) -> Figure:
 
 
 def boundaries(runs: Sequence[Run]) -> Figure:
-    """The output over the plane as training goes on: a row for each of a few epochs, a column for each framework.
+    """Draw the output over the plane during training: a row for each of a few epochs, a column for each implementation.
 
     Computed by the reference from the weights that each run kept. Only for two inputs and one output.
     """
@@ -129,7 +129,7 @@ def _scatter(axes: mpl.axes.Axes, inputs: np.ndarray, values: np.ndarray, size: 
 
 
 def losses(runs: Sequence[Run]) -> Figure:
-    """The learning curves over each other: the first is drawn widest, so that the others show on top of it."""
+    """Draw the learning curves over each other, the first one widest, so that the others show on top of it."""
     loss = runs[0].experiment.network.loss
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5, 3.2), layout="constrained")
@@ -154,7 +154,7 @@ def losses(runs: Sequence[Run]) -> Figure:
 
 
 def differences(runs: Sequence[Run]) -> Figure:
-    """|a - b| / |b| of the losses of every two runs. Equal losses are drawn at the lower edge, u / 10."""
+    """Draw |a - b| / |b| of the losses of every two runs. Equal losses are drawn at the lower edge, u / 10."""
     u = float(np.finfo(runs[0].experiment.dtype).eps) / 2
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5, 3.2), layout="constrained")
@@ -182,7 +182,7 @@ def differences(runs: Sequence[Run]) -> Figure:
 
 
 def epoch_losses(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """Epoch numbers from 1, and the mean of the losses recorded in each."""
+    """Return epoch numbers from 1, and the mean of the losses recorded in each epoch."""
     values = run.trajectory.losses.reshape(run.experiment.training.epochs, -1).mean(axis=1)
     return np.arange(1, len(values) + 1), values
 

@@ -1,4 +1,4 @@
-"""Matplotlib's SVG as a part of the page: in the page's colours, light or dark, and less than half as long."""
+"""Turn Matplotlib's SVG into a part of the page: in the page's colours, light or dark, and less than half as long."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from markupsafe import Markup
 _SVG, _LINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}href"
 _DROPPED = ("metadata", "style")
 _ROUNDED = ("d", "x", "y", "width", "height", "transform")
-# What Matplotlib draws in black or white is text, axes and background; data have colours.
+# Matplotlib draws text, axes and background in black or white, and data in colours.
 _COLOURS = {"#000000": "currentColor", "#ffffff": "var(--page)"}
 _SMALLEST = 0.9
-"""CSS pixels for a point of the drawing, so that its letters can be read; where the window is narrower, it scrolls."""
+"""CSS pixels for a point of the drawing, so that its letters are readable; in a narrower window it scrolls."""
 
 
 def inline(svg: bytes, name: str, label: str) -> Markup:
-    """The drawing as an element of the page.
+    """Return the drawing as an element of the page.
 
     Args:
-        svg: as Matplotlib saves it, with text as text.
-        name: keeps its ids apart from those of other figures.
-        label: what it shows, for those who do not see it.
+        svg: the drawing as Matplotlib saves it, with text as text.
+        name: the prefix of its ids, different for every figure.
+        label: a description for screen readers.
     """
     root = ET.fromstring(svg)
     box = root.attrib["viewBox"]
@@ -83,7 +83,7 @@ def _attributes(given: Mapping[str, str], prefix: str, used: set[str]) -> Mappin
 
 
 def _style(text: str) -> str:
-    """Without the fonts, which are the page's."""
+    """Return the style without fonts; the page sets them."""
     kept = []
     for part in text.split(";"):
         key, _, value = part.strip().partition(": ")

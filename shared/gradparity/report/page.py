@@ -33,11 +33,11 @@ def build(
 
     Args:
         experiments: in the order in which the report shows them.
-        targets: names or paths of implementations, as the registry knows them.
+        targets: names or paths of implementations, as the registry accepts them.
         out: the folder of the report.
         campaigns: the folder of the campaigns' files.
-        progress: called with what is done, once at the beginning, once for each experiment, once at the end.
-        executor: makes the pool that experiments are trained and figures drawn in.
+        progress: called with a message at the beginning, after each experiment, and at the end.
+        executor: makes the pool that trains the experiments and draws the figures.
 
     Raises:
         InputError: a campaign's file cannot be used, or `out` cannot be written to.
@@ -76,7 +76,7 @@ def _stored(folder: Path) -> Iterator[tuple[Campaign, dict[str, Any]]]:
 def _shown(
     trained: Trained, drawing: Mapping[Section, Future[Content | None]]
 ) -> Iterator[tuple[Section, Content]]:
-    """The sections that have anything to show."""
+    """Yield the sections that have content."""
     for section in SECTIONS:
         if not section.campaigns:
             content = section.show(trained)
@@ -92,7 +92,7 @@ def _work_out_all(
     targets: Sequence[str],
     progress: Callable[[str], None],
 ) -> list[Result]:
-    """Every experiment by itself; those that train longest begin first."""
+    """Train and judge every experiment; those that train longest start first."""
     longest = sorted(experiments, key=lambda one: -one.training.epochs)
     futures = {pool.submit(work_out, one, tuple(targets)): one.name for one in longest}
     found = {}
@@ -103,7 +103,7 @@ def _work_out_all(
 
 
 def _commands(experiments: Sequence[Experiment], targets: Sequence[str]) -> dict[str, str]:
-    """The command that makes the figures of each experiment again, by its name; and of the whole, as `page`."""
+    """Return the command that reproduces each experiment's figures, by its name, and the whole page, as `page`."""
     chosen = [] if tuple(targets) == registry.PLAIN else [f"--impl={target}" for target in targets]
     known = names()
     given = [e.name if e.name in known else f"{e.name}.toml" for e in experiments]

@@ -1,4 +1,4 @@
-"""The report's files, rendered from the contents of its sections."""
+"""Render the report's files from the contents of its sections."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .sections.section import Content, Section
 def render(
     shown: Sequence[tuple[Section, Content]], summary: Mapping[str, Any]
 ) -> dict[str, bytes]:
-    """`index.html`, `README.md` with its figures, and the sections' further files."""
+    """Return `index.html`, `README.md` with its figures, and the sections' further files."""
     templates = _environment()
     drawn = {name: one for _, content in shown for name, one in content.drawings.items()}
     common = {
@@ -63,12 +63,12 @@ def _draw(drawn: Mapping[str, Drawing], name: str, label: str) -> Markup:
 
 
 def _plain(text: str) -> Markup:
-    """Text that Markdown shows as it is, in a table too; quotes need no escape outside an attribute."""
+    """Escape text so that Markdown shows it literally, in a table too; quotes need no escape outside attributes."""
     return Markup("".join(f"&#{ord(c)};" if c in "|*_`[]~<>&" else c for c in text))
 
 
 def _environment() -> Environment:
-    # Markdown is escaped as HTML too: a name such as <script> is shown as text in either edition.
+    # Markdown is escaped like HTML: a name such as <script> is shown as text in both editions.
     environment = Environment(
         loader=PackageLoader(__package__),
         autoescape=True,

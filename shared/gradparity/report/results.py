@@ -1,4 +1,4 @@
-"""What the report says, as plain numbers: one dictionary for the page, the Markdown edition and `results.json`."""
+"""The report's results as plain numbers: one dictionary for the page, the Markdown edition and `results.json`."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from ..verdict.judge import Verdict, combine
 from ..verdict.kept_run import RunVerdict, judge_run, surroundings
 from .figures import drawings, epoch_losses
 
-SCHEMA = 1
+SCHEMA = 2
 DTYPES = ("float64", "float32")
-"""Every experiment's steps are judged in both, whichever it trains in."""
+"""Every experiment's steps are judged in both dtypes, also in the one that it does not train in."""
 
 _TABLE_STRIDE = 1000
 
@@ -43,7 +43,7 @@ class Result:
 
     @property
     def verdict(self) -> Verdict:
-        """Of the steps from the reference's weights, and of the runs by their own."""
+        """The verdict on the steps from the reference's weights and on those from each run's own weights."""
         return combine([self.agreement.verdict, *(one.verdict for one in self.run_verdicts)])
 
 
@@ -51,7 +51,7 @@ _load = cache(registry.load)
 
 
 def work_out(experiment: Experiment, targets: Sequence[str]) -> Result:
-    """Train `experiment` in each implementation, and judge."""
+    """Train `experiment` in each implementation, and judge the steps and the runs."""
     implementations = {target.name: target for target in map(_load, targets)}
     dtypes = sorted(DTYPES, key=lambda dtype: dtype != experiment.dtype)
     problems = [experiment.model_copy(update={"dtype": dtype}).problem() for dtype in dtypes]
@@ -68,7 +68,7 @@ def work_out(experiment: Experiment, targets: Sequence[str]) -> Result:
 
 
 def summarise(results: Sequence[Result], implementations: Sequence[str]) -> dict[str, Any]:
-    """Everything that is the same on every machine but for rounding. Losses have six digits."""
+    """Return everything that is the same on every machine apart from rounding. Losses have six digits."""
     return {
         "schema": SCHEMA,
         "gradparity": __version__,
@@ -82,7 +82,7 @@ def summarise(results: Sequence[Result], implementations: Sequence[str]) -> dict
 def _experiment(result: Result) -> dict[str, Any]:
     experiment, runs = result.experiment, result.runs
     problem = runs[0].problem
-    homework = experiment.homework
+    assignment = experiment.assignment
     return {
         "name": experiment.name,
         "title": experiment.title,
@@ -98,7 +98,7 @@ def _experiment(result: Result) -> dict[str, Any]:
             "epochs": experiment.training.epochs,
             "batch_size": experiment.training.batch_size,
         },
-        "homework": None if homework is None else homework.model_dump(mode="json"),
+        "assignment": None if assignment is None else assignment.model_dump(mode="json"),
         "verdict": result.verdict.value,
         "runs": [
             {
@@ -125,7 +125,7 @@ def _experiment(result: Result) -> dict[str, Any]:
 
 
 def _rule(training: TrainingSection) -> str:
-    """Optimizer and weight decay in words: such as "sgd (momentum 0.9), weight decay 0.01, decoupled"."""
+    """Return optimizer and weight decay in words, such as "adam, decoupled weight decay 0.01"."""
     optimizer = training.optimizer
     given = optimizer.model_dump(exclude={"name"}, exclude_defaults=True)
     words = [name if value is True else f"{name} {value:g}" for name, value in given.items()]
@@ -137,23 +137,23 @@ def _rule(training: TrainingSection) -> str:
 
 
 def _loss_table(result: Result) -> list[dict[str, Any]]:
-    """A row for every 1000 epochs, or ten rows where there are fewer than 2000."""
+    """Return a row for every 1000 epochs, or ten rows if there are fewer than 2000."""
     epochs = result.experiment.training.epochs
     stride = _TABLE_STRIDE if epochs >= 2 * _TABLE_STRIDE else max(epochs // 10, 1)
-    homework = result.experiment.homework
+    assignment = result.experiment.assignment
     curves = {run.implementation: epoch_losses(run)[1] for run in result.runs}
     return [
         {
             "epoch": epoch,
             "losses": {name: _digits(curve[epoch - 1]) for name, curve in curves.items()},
-            "homework": homework.losses.get(str(epoch)) if homework else None,
+            "assignment": assignment.losses.get(str(epoch)) if assignment else None,
         }
         for epoch in range(stride, epochs + 1, stride)
     ]
 
 
 def _apart(a: Run, b: Run) -> dict[str, Any]:
-    """How far two free runs move from each other."""
+    """Return the differences between two free runs."""
     differences = loss_differences(a, b)
     differing, parted = np.flatnonzero(differences != 0), np.flatnonzero(differences > PARTED)
     u = float(np.finfo(a.experiment.dtype).eps) / 2
@@ -167,7 +167,7 @@ def _apart(a: Run, b: Run) -> dict[str, Any]:
 
 
 def _largest_shares(results: Sequence[Result]) -> dict[str, dict[str, float | None]]:
-    """Of the bound, against the oracle and between implementations, over all experiments: by dtype and phase."""
+    """Return the largest share of the bound over all experiments and comparisons, by dtype and phase."""
     largest: dict[str, dict[str, float]] = {}
     for result in results:
         for (_, _, dtype), phases in result.agreement.tallies.items():
@@ -181,5 +181,5 @@ def _largest_shares(results: Sequence[Result]) -> dict[str, dict[str, float | No
 
 
 def _digits(value: float, digits: int = 6) -> float | None:
-    """Rounded to so many significant digits; None, as JSON has no other word for it, where it is not finite."""
+    """Round to so many significant digits; return None for what is not finite, which JSON cannot express."""
     return float(f"{value:.{digits}g}") if np.isfinite(value) else None

@@ -72,7 +72,7 @@ class Member:
 def loss_epochs(experiment: Experiment) -> tuple[int, ...]:
     """Return the epochs whose losses are kept: start, end, `_ROUND`, and the assignment's or 7 at equal distances."""
     epochs = experiment.training.epochs
-    table = experiment.homework.losses if experiment.homework else {}
+    table = experiment.assignment.losses if experiment.assignment else {}
     chosen = {int(epoch) for epoch in table if int(epoch) <= epochs}
     chosen = chosen or {epochs * part // 8 for part in range(1, 8)}
     return tuple(sorted({0, *chosen, *(epoch for epoch in _ROUND if epoch < epochs), epochs}))

@@ -1,1 +1,1 @@
-"""How fast each implementation goes, beside others and beside the limit: `gradparity bench`."""
+"""Time each implementation against common ways to write it and against a C loop: `gradparity bench`."""

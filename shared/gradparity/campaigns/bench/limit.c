@@ -1,8 +1,8 @@
-/* The homework's network, 2-4-4-1 without biases, full batch, MSE, plain gradient descent: what the arithmetic costs.
+/* The network 2-4-4-1 without biases, full batch, MSE, plain gradient descent: a lower bound on the time.
  *
- * Plain loops over feature-major arrays, as a compiler vectorises them: gcc -O3 -march=native -ffast-math.
- * REAL is float or double, N the number of samples. The steps are those of every implementation; only sums are
- * taken in another order.
+ * Plain loops over feature-major arrays, which a compiler can vectorise: gcc -O3 -march=native -ffast-math.
+ * REAL is float or double, N the number of samples. It does the same steps as every implementation, with sums in
+ * another order.
  */
 #include <math.h>
 #ifndef REAL

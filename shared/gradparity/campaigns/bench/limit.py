@@ -1,4 +1,4 @@
-"""The limit: the arithmetic alone, without a framework around it."""
+"""The lower limit of the time: the arithmetic alone, without a framework."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FLAGS = ("-O3", "-march=native", "-ffast-math", "-shared", "-fPIC")
 
 
 def c_loop(workload: Workload) -> Run | None:
-    """The tiny network in C, compiled on the spot; None for any other, or without a compiler."""
+    """Compile the tiny network's training in C; None for any other network, or without a compiler."""
     compiler = shutil.which(os.environ.get("CC", "gcc"))
     if compiler is None or workload.widths != TINY.widths or workload.members is not None:
         return None
@@ -54,7 +54,7 @@ def c_loop(workload: Workload) -> Run | None:
 def matmuls(
     workload: Workload, multiply: Callable[[Any, Any], Any], array: Any, wait: Callable[[Any], Any]
 ) -> Run:
-    """The matrix products of training alone, by a library's `multiply` of its own `array`s; `wait` for the last."""
+    """Return the matrix products of training alone: a library's `multiply` of its `array`s, and `wait` for the last."""
     rng = np.random.default_rng(0)
     pairs = []
     for at, (fan_in, units) in enumerate(zip(workload.widths, workload.widths[1:], strict=False)):

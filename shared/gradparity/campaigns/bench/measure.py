@@ -1,4 +1,4 @@
-"""The process in which one workload is timed, on one core. Run by `run`; see there."""
+"""The process that times one workload on one core; started by `run`."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from .workloads import TINY, Workload
 C_LOOP = "C, gcc -O3 -march=native -ffast-math"
 MATMULS = "the matrix products alone"
 _SAME = 50
-"""The updates whose losses are compared: after them, rounding may have grown."""
+"""The number of updates whose losses are compared; after more of them, rounding may have grown."""
 
 
 def candidates(
     workload: Workload, targets: Sequence[str], keras: str | None = None
 ) -> dict[str, Run]:
-    """What is timed, by name; the limits first. With a backend of Keras, it is the only peer."""
+    """Return what is timed, by name, the lower limits first. With a backend of Keras, Keras is the only peer."""
     found: dict[str, Run] = {}
     alone = replace(workload, members=None, updates=workload.steps)
     if (loop := c_loop(alone)) is not None:
@@ -80,7 +80,9 @@ def measure(
         begin = time.perf_counter()
         losses = run()
         row: dict[str, Any] = {"candidate": name, "first": time.perf_counter() - begin}
-        if np.ndim(losses) == (1 if workload.members is None else 2):  # the limit of many is one
+        if np.ndim(losses) == (
+            1 if workload.members is None else 2
+        ):  # the limit trains one network
             losses = np.asarray(losses, np.float64)[..., :_SAME]
             expected = losses if expected is None else expected
             row["deviation"] = float(np.max(np.abs(losses - expected) / expected))
@@ -95,17 +97,17 @@ def measure(
 
 
 def start_up(target: str) -> dict[str, float]:
-    """Peak memory in MB of a process that imports an implementation and trains the tiny network a little."""
+    """Return the peak memory in MB of this process after it trains the tiny network for ten updates."""
     _training(registry.find(target), replace(TINY, updates=10))()
     status = Path("/proc/self/status")
-    if status.exists():  # ru_maxrss begins with what the process was before it became this one
+    if status.exists():  # ru_maxrss includes the process before it became this one
         (peak,) = (n.split()[1] for n in status.read_text().splitlines() if n.startswith("VmHWM:"))
         return {"peak_mb": int(peak) / 1024}
     return {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}  # macOS: bytes
 
 
 def kernels() -> list[str]:
-    """The BLAS libraries that are loaded, and for which processor each computes."""
+    """Return the loaded BLAS libraries, each with the processor that it computes for."""
     return [
         f"{pool['internal_api']} {pool['version']} ({pool['architecture']})"
         for pool in threadpool_info()
@@ -114,7 +116,7 @@ def kernels() -> list[str]:
 
 
 def work(asked: dict[str, Any]) -> Any:
-    """The start-up cost of an implementation, or the times of all candidates on a workload, as asked."""
+    """Return the start-up cost of an implementation, or the times of all candidates on a workload."""
     if hasattr(os, "sched_setaffinity"):  # Linux
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     if asked["device"] != CPU:

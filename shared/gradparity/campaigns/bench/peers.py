@@ -1,4 +1,4 @@
-"""How others do the same training: what a newcomer writes, and what each framework's users usually do."""
+"""Common ways to write the same training: a newcomer's, and those usual with each framework."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .workloads import Workload
 
 
 def newcomer(workload: Workload) -> Run:
-    """NumPy as in a first course: a list of activations, a loss that is printed, an update for each weight."""
+    """Train in NumPy as in a first course: a list of activations, a loss for every step, an update for each weight."""
     _, params, inputs, targets, schedule = workload.problem()
 
     def run() -> np.ndarray:
@@ -43,7 +43,7 @@ def newcomer(workload: Workload) -> Run:
 
 
 def sequential(workload: Workload) -> Run:
-    """`nn.Sequential` and `optim.SGD`, in eager mode."""
+    """Train with `nn.Sequential` and `optim.SGD`, in eager mode."""
     import torch
     from torch import nn
 
@@ -75,7 +75,7 @@ def sequential(workload: Workload) -> Run:
 
 
 def jitted_step(workload: Workload) -> Run:
-    """A `jit`ted step in a Python loop."""
+    """Train with a `jit`ted step in a Python loop."""
     import jax
     import jax.numpy as jnp
 
@@ -105,7 +105,7 @@ def jitted_step(workload: Workload) -> Run:
 
 
 def regressor(workload: Workload) -> Run:
-    """scikit-learn's `MLPRegressor`: not the same training, as its output is linear and every layer has biases."""
+    """Train scikit-learn's `MLPRegressor`; not the same training: its output is linear, and every layer has biases."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPRegressor
 
@@ -136,7 +136,7 @@ def regressor(workload: Workload) -> Run:
 
 
 def keras_fit(workload: Workload) -> Run:
-    """Keras 3, `model.fit`, on the backend of the environment's KERAS_BACKEND."""
+    """Train with `model.fit` of Keras 3, on the backend that the environment's KERAS_BACKEND names."""
     import keras
 
     _, params, inputs, targets, schedule = workload.problem()
@@ -170,12 +170,12 @@ PEERS: dict[str, tuple[str, Callable[[Workload], Run]]] = {
     "jitted step, Python loop": ("jax", jitted_step),
     "scikit-learn, MLPRegressor, linear output": ("sklearn", regressor),
 }
-"""By name: the package that it needs, and what it does."""
+"""By name: the package that it needs, and the function that trains."""
 
 KERAS = ("torch", "jax")
-"""Backends of Keras. A process has one of them: each is timed in one of its own, beside the limit."""
+"""Backends of Keras. A process can have only one, so each is timed in its own process, with the lower limit."""
 
 
 def there(package: str) -> bool:
-    """Whether it is installed."""
+    """Return True if the package is installed."""
     return importlib.util.find_spec(package) is not None

@@ -1,4 +1,4 @@
-"""Time all workloads, each in a process of its own, and sum up."""
+"""Time all workloads, each in its own process, and sum up."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .record import BENCH
 from .workloads import with_keras, workloads
 
 TARGETS = ("numpy", "numpy-tuned", "torch", "torch-tuned", "jax", "jax-tuned")
-"""What is timed unless told otherwise; the bit-for-bit variants are not about speed."""
+"""The implementations that are timed by default; the exact variants are not made for speed."""
 
 _WORKER = "gradparity.campaigns.bench.measure"
 
 
 def steps(targets: Sequence[str], *, quick: bool) -> int:
-    """How many steps a benchmark of these implementations reports."""
+    """Return the number of progress messages of a benchmark of these implementations."""
     return len(targets) + len(list(workloads(quick=quick)))
 
 
@@ -35,7 +35,7 @@ def bench(
     device: str = CPU,
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Time `targets`, their peers and the limit on every workload, on one thread of one core, or on a device."""
+    """Time `targets`, their peers and the lower limit on every workload, on one thread of one core, or on a device."""
     on = "CPU, one core" if device == CPU else use_device(device)
     begin = time.perf_counter()
     start_up = {}
@@ -79,9 +79,9 @@ def bench(
 
 
 def summary(rows: Sequence[dict[str, Any]], steps: int) -> list[dict[str, Any]]:
-    """Of each candidate: µs a step, median and quartiles, and the median ratio to the limit in the same round.
+    """Return for each candidate µs a step, median and quartiles, and the median ratio to the limit in the same round.
 
-    The limit is the C loop, or the matrix products by whichever library is faster.
+    The limit is the C loop, or the matrix products of the library that is faster in that round.
     """
     limits = [row for row in rows if row["candidate"].startswith((C_LOOP, MATMULS))]
     limit = np.min([row["wall"] for row in limits], axis=0) if limits else None

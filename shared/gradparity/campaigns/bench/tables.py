@@ -1,4 +1,4 @@
-"""The benchmark's figures in rows of words, for the terminal."""
+"""The benchmark's results as tables for the terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Found = Mapping[str, Any]
 
 
 def tables(found: Found) -> Iterator[Table]:
-    """One for each workload with many candidates; last, the cost of starting each implementation."""
+    """Yield a table for each detailed workload; last, the cost of starting each implementation."""
     yield from (_workload(one) for one in found["workloads"] if one["detailed"])
     rows = [
         (name, f"{cost['seconds']:.2f}", f"{cost['peak_mb']:.0f}")
@@ -22,7 +22,7 @@ def tables(found: Found) -> Iterator[Table]:
 
 def _workload(found: Found) -> Table:
     title = f"{found['size']}, {found['dtype']}"
-    headings = ("first, s", "µs a step", "CPU", "× limit", title)
+    headings = ("first, s", "µs a step", "CPU", "× lower limit", title)
     return Table(headings, [_candidate(row) for row in found["rows"]])
 
 

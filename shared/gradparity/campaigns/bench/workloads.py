@@ -1,4 +1,4 @@
-"""What is timed: networks of several sizes, on random data, in both dtypes."""
+"""The workloads that are timed: networks of several sizes, on random data, in both dtypes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ...reference.passes import cast
 
 @dataclass(frozen=True)
 class Workload:
-    """A network to be trained for a number of updates on the full batch.
+    """A network and the number of full-batch updates to train it for.
 
     Attributes:
         widths: inputs, then the units of each layer.
-        samples: in the batch.
-        updates: of one timed run.
-        dtype: of all arrays.
-        biases: the layers have some.
-        members: of an ensemble, trained at once; None for a single network.
-        detailed: beside the implementations, others are timed, and there is a table; else it is a point of a curve.
+        samples: the number of samples in the batch.
+        updates: the number of updates in one timed run.
+        dtype: the dtype of all arrays.
+        biases: True if the layers have biases.
+        members: the number of networks trained at once; None for a single network.
+        detailed: True if peers are timed, too, and the report has a table; else the workload is a point of a curve.
     """
 
     widths: tuple[int, ...]
@@ -46,29 +46,29 @@ class Workload:
 
     @property
     def network(self) -> Network:
-        """Sigmoids and the MSE."""
+        """The network: sigmoids and the MSE."""
         layers = tuple(Dense(units, bias=self.biases) for units in self.widths[1:])
         return Network(self.widths[:1], layers)
 
     @property
     def curves(self) -> dict[str, int]:
-        """By what grows: where this workload lies on that curve. Depth counts hidden layers."""
-        places = {
+        """The workload's position on each of its curves, by the growing quantity. Depth counts hidden layers."""
+        positions = {
             "width": self.widths[1],
             "depth": len(self.widths) - 2,
             "samples": self.samples,
             "seeds": self.members or 0,
         }
         at_any = replace(self, dtype=TINY.dtype)
-        return {name: at for name, at in places.items() if at_any in GROWTH[name]}
+        return {name: at for name, at in positions.items() if at_any in GROWTH[name]}
 
     @property
     def steps(self) -> int:
-        """Updates of one network in a timed run."""
+        """The number of updates of single networks in a timed run."""
         return self.updates * (self.members or 1)
 
     def problem(self) -> tuple[Network, Params, Batch, Batch, Schedule]:
-        """What is trained: arguments of `train`, or of `train_ensemble` where there are several members."""
+        """Return the arguments of `train`, or of `train_ensemble` if there are members."""
         rng = np.random.default_rng(0)
         inputs = rng.uniform(size=(self.samples, self.widths[0])).astype(self.dtype)
         targets = rng.uniform(size=(self.samples, self.widths[-1])).astype(self.dtype)
@@ -107,18 +107,18 @@ GROWTH = {
     ),
     "seeds": SEEDS,
 }
-"""By what grows: the workloads along a curve."""
+"""The workloads along each curve, by the growing quantity."""
 
 
 def with_keras(workload: Workload) -> Workload | None:
-    """What Keras does of it: a fifth of the tiny network's updates, as one takes it a millisecond."""
+    """Return the workload for Keras: a fifth of the tiny network's updates, because one takes a millisecond."""
     if workload.widths == TINY.widths and workload.updates == TINY.updates:
         return replace(workload, updates=workload.updates // 5)
     return workload if workload.widths == MEDIUM.widths else None
 
 
 def workloads(*, quick: bool) -> Iterator[Workload]:
-    """All of them; for a first look the tiny network alone."""
+    """Yield all workloads; if `quick`, only the tiny network."""
     points = (point for curve in GROWTH.values() for point in curve)
     for size in (TINY,) if quick else dict.fromkeys((*SIZES, *points)):
         for dtype in ("float32", "float64"):

@@ -1,4 +1,4 @@
-"""Which cause has which difference: the causes are removed one after the other, and all but each one."""
+"""Attribute differences to causes: remove the causes one after another, and all but one."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ ONE_BY_ONE: tuple[tuple[Cause, ...], ...] = tuple(
 ALL_BUT_ONE: tuple[tuple[Cause, ...], ...] = tuple(
     tuple(cause for cause in CAUSES if cause != left) for left in CAUSES
 )
-"""The causes that are removed where a single one is left, in the order of `CAUSES`."""
+"""The causes that are removed so that a single one is left, in the order of `CAUSES`."""
 
 VARIANTS: tuple[tuple[Cause, ...] | None, ...] = (
     *dict.fromkeys((*ONE_BY_ONE, *ALL_BUT_ONE)),
     None,
 )
-"""The arithmetic that is compared, by the causes that are removed from it; None: the exact variants."""
+"""The variants that are compared, as the causes that are removed; None: the exact variants."""
 
 
 def attribute(
@@ -38,7 +38,7 @@ def attribute(
 ) -> list[dict[str, Any]]:
     """Train each experiment in both dtypes and every variant, and compare every two frameworks.
 
-    For each pair: where they first differ, and how far apart they end.
+    For each pair, record the first difference and the final distance.
     """
     results: list[dict[str, Any]] = []
     for one in experiments:
@@ -56,7 +56,7 @@ def attribute(
             progress(f"{one.name} in {dtype}: is it chaotic?")
     described = {one.name: one.model_dump(mode="json") for one in experiments}
     for alike in VARIANTS:
-        # The exact variants know no other dtype.
+        # The exact variants exist in float32 only.
         able = [r for r in results if alike is not None or r["dtype"] == "float32"]
         wanted = [described[r["experiment"]] | {"dtype": r["dtype"]} for r in able]
         found = {name: _trained(name, alike, wanted, progress) for name in PLAIN}
@@ -79,7 +79,7 @@ def _trained(
     experiments: Sequence[dict[str, Any]],
     progress: Callable[[str], None],
 ) -> list[Recording]:
-    """Every update of each experiment: by the plain implementation where no cause is removed."""
+    """Record every update of each experiment; without removed causes, by the plain implementation."""
     target = f"{framework}-exact" if alike is None else framework
     tasks = [
         Task(target, one, tuple(range(one["training"]["epochs"] + 1)), alike or None)

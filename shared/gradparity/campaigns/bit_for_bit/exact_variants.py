@@ -1,4 +1,4 @@
-"""The exact variants on many seeds: the same bits? If not, where first?"""
+"""Compare the exact variants bit for bit on many seeds, and locate the first difference."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _POINTS = 10
 
 
 def in_float32(experiment: Experiment, seed: int) -> dict[str, Any]:
-    """The experiment as JSON, in float32 and from this initial seed."""
+    """Return the experiment as JSON, in float32 and with this initial seed."""
     described = experiment.model_dump(mode="json") | {"dtype": "float32"}
     return described | {"initial": described["initial"] | {"seed": seed}}
 
@@ -28,7 +28,7 @@ def compare_exact(
     targets: Sequence[str] = EXACT,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
-    """Train every experiment from every seed in every target; hashes of it all, and the first differing bits."""
+    """Train every experiment from every seed in every target; return the hashes and the first differing bits."""
     runs = [(one, seed, _points(one)) for one in experiments for seed in range(seeds)]
     found = {}
     for target in targets:
@@ -67,16 +67,16 @@ def _points(experiment: Experiment) -> tuple[int, ...]:
 def _locate(
     experiment: dict[str, Any], pair: Sequence[str], trained: Sequence[Recording]
 ) -> dict[str, Any] | None:
-    """The first difference, found by training the two again with every step kept where it lies."""
-    seen = first_difference(*trained)
-    if seen is None:
+    """Return the first difference; find it by training both again, and keeping every step in its range."""
+    found = first_difference(*trained)
+    if found is None:
         return None
     points = trained[0].points
-    before = max(int(point) for point in points if point < max(seen["update"], 1))
-    keep = tuple(range(before, min(seen["update"] + 1, int(points[-1])) + 1))
+    before = max(int(point) for point in points if point < max(found["update"], 1))
+    keep = tuple(range(before, min(found["update"] + 1, int(points[-1])) + 1))
     again = []
     for target in pair:
         with TemporaryDirectory(prefix="gradparity-") as folder:
             ((recording, _),) = record([Task(target, experiment, keep)], Path(folder))
             again.append(recording)
-    return first_difference(*again) or seen | {"after": before}
+    return first_difference(*again) or found | {"after": before}

@@ -18,8 +18,8 @@ class Recording:
     """Losses and weights along a run.
 
     Attributes:
-        losses: before each update, `(updates,)`.
-        points: the update counts at which there are weights, `(points,)`.
+        losses: the loss before each update, `(updates,)`.
+        points: the update counts at which weights were kept, `(points,)`.
         tensors: by layer and name, such as `"0.weight"`: the values at each point, `(points, …)`.
     """
 
@@ -29,7 +29,7 @@ class Recording:
 
     @classmethod
     def of(cls, run: Trajectory) -> Recording:
-        """Record a run that kept weights."""
+        """Return the recording of a run that kept weights."""
         tensors = {
             f"{at}.{name}": np.stack([getattr(kept.params[at], name) for kept in run.kept.values()])
             for at, layer in enumerate(run.final.params)
@@ -39,18 +39,18 @@ class Recording:
         return cls(run.losses, np.array(list(run.kept)), tensors)
 
     def save(self, path: Path) -> None:
-        """Write it as npz."""
+        """Write the recording as npz."""
         np.savez(path, losses=self.losses, points=self.points, allow_pickle=False, **self.tensors)
 
     @classmethod
     def load(cls, path: Path) -> Recording:
-        """Read what `save` wrote."""
+        """Read a recording that `save` wrote."""
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
         return cls(arrays.pop("losses"), arrays.pop("points"), arrays)
 
     def digests(self) -> dict[str, Any]:
-        """SHA-256 of the losses, and of all weights together at each point."""
+        """Return the SHA-256 of the losses, and of all weights together at each point."""
         return {
             "losses": _sha256([self.losses]),
             "weights": {
@@ -61,9 +61,9 @@ class Recording:
 
 
 def first_difference(a: Recording, b: Recording) -> dict[str, Any] | None:
-    """The first update count at which a bit differs, of a weight or of a loss, and there the first entry.
+    """Return the first update count at which a bit of a weight or a loss differs, and the first entry there.
 
-    The loss at an update count is that of the weights there. None if all bits are the same.
+    The loss at an update count is that of the weights at that count. None if all bits are the same.
     """
     if not np.array_equal(a.points, b.points) or len(a.losses) != len(b.losses):
         raise ValueError("recordings of different runs")
@@ -71,7 +71,7 @@ def first_difference(a: Recording, b: Recording) -> dict[str, Any] | None:
 
 
 def _differences(a: Recording, b: Recording) -> Iterator[dict[str, Any]]:
-    """The first one of each tensor, and of the losses."""
+    """Yield the first difference of each tensor, and of the losses."""
     pairs = [(name, a.points, tensor, b.tensors[name]) for name, tensor in a.tensors.items()]
     pairs += [("loss", np.arange(len(a.losses)), a.losses, b.losses)]
     for name, points, ours, theirs in pairs:
@@ -83,7 +83,7 @@ def _differences(a: Recording, b: Recording) -> Iterator[dict[str, Any]]:
 
 
 def distance(a: Recording, b: Recording) -> float:
-    """‖w_a - w_b‖ / ‖w_b‖ over all weights after the last update."""
+    """Return ‖w_a - w_b‖ / ‖w_b‖ over all weights after the last update."""
     ours, theirs = (
         np.concatenate([tensor[-1].ravel() for tensor in one.tensors.values()], dtype=np.float64)
         for one in (a, b)

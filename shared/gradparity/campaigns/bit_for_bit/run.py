@@ -1,4 +1,4 @@
-"""Compare the exact variants bit for bit, attribute what differs between the plain ones, and store both."""
+"""Compare the exact variants bit for bit, attribute the plain ones' differences to causes, and store both."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ATTRIBUTED = ("xor-half-rate", "linear")
 
 
 def steps(seeds: int, core: Sequence[str] = CORE, attributed: Sequence[str] = ATTRIBUTED) -> int:
-    """How many steps `bit_for_bit` reports."""
+    """Return the number of progress messages of `bit_for_bit`."""
     settings = len(attributed) * len(get_args(DType))
     exact = len(attributed)  # in float32 only
     per_framework = len(core) * seeds + settings * (len(VARIANTS) - 1) + exact
@@ -40,7 +40,7 @@ def bit_for_bit(
         InputError: a framework is missing.
     """
     for target in EXACT:
-        registry.load(target)  # what is missing is said before the work begins
+        registry.load(target)  # report errors before the work begins
     begin = time.perf_counter()
     record = BIT_FOR_BIT.record(
         begin,

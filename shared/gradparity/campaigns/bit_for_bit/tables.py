@@ -1,4 +1,4 @@
-"""The results in rows of words, for the terminal and the report."""
+"""The results as tables, for the terminal and the report."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from .attribution import ALL_BUT_ONE, CAUSES, ONE_BY_ONE
 
 Found = Mapping[str, Any]
 WORDS = {"sigmoid": "σ", "order": "order of sums", "fused": "multiply-adds"}
-ROUNDED = "rounded in one place: the exact variants"
+ROUNDED = "float64 rounded to float32: the exact variants"
 
 
 class Variant(NamedTuple):
-    """The causes that were removed, as such and in words, and the result for every two frameworks."""
+    """The causes that were removed, their description, and the result for every two frameworks."""
 
     alike: Sequence[str] | None
     label: str
@@ -22,12 +22,12 @@ class Variant(NamedTuple):
 
 
 def tables(found: Found) -> tuple[Table, Table]:
-    """The exact variants, and the attribution."""
+    """Return the table of the exact variants and that of the attribution."""
     return exact_table(found["exact"]), attribution_table(found["attribution"])
 
 
 def exact_table(runs: Sequence[Found]) -> Table:
-    """A row for each experiment: how many seeds end the same to the last bit, and how long a run takes."""
+    """Return a row for each experiment: how many seeds end the same to the last bit, and how long a run takes."""
     targets = list(runs[0]["sha256"])
     rows = []
     for name in dict.fromkeys(run["experiment"] for run in runs):
@@ -52,14 +52,14 @@ def exact_table(runs: Sequence[Found]) -> Table:
 
 
 def differences(runs: Sequence[Found]) -> Iterator[str]:
-    """A sentence for every two exact variants that differ: where first, and by what."""
+    """Yield a sentence for every two exact variants that differ: the first difference and its values."""
     for run in runs:
         for one in run["differences"]:
             yield f"{run['experiment']}, seed {run['seed']}: {' and '.join(one['pair'])} {where(one)}"
 
 
 def where(difference: Found) -> str:
-    """The first differing bit, in words."""
+    """Describe the first differing bit."""
     values = " and ".join(difference["values"])
     layer, _, name = difference["tensor"].rpartition(".")
     entry = f"layer {layer} {name}{difference['index']}" if layer else name
@@ -68,14 +68,14 @@ def where(difference: Found) -> str:
 
 
 def one_by_one(setting: Found) -> list[Variant]:
-    """The variants of one experiment in one dtype, a cause fewer in each; last the exact ones, if there are any."""
+    """Return the variants of an experiment, each with one cause fewer; last the exact variants, if there are any."""
     known = _by_alike(setting)
     variants = [Variant(alike, _words(alike), known[alike]) for alike in ONE_BY_ONE]
     return variants if None not in known else [*variants, Variant(None, ROUNDED, known[None])]
 
 
 def each_alone(setting: Found) -> dict[str, Variant]:
-    """The variants in which a single cause is left, by that cause."""
+    """Return the variants with a single cause left, by that cause."""
     known = _by_alike(setting)
     return {
         cause: Variant(alike, f"all but {WORDS[cause]}", known[alike])
@@ -84,14 +84,16 @@ def each_alone(setting: Found) -> dict[str, Variant]:
 
 
 def attribution_table(settings: Sequence[Found]) -> Table:
-    """A row for each variant of an experiment in a dtype: where every two frameworks first differ, how far they end."""
+    """Return a row for each variant: the first difference and the final distance of every two frameworks."""
     rows = [
         [setting["experiment"], setting["dtype"], variant.label, *map(_parted, variant.pairs)]
         for setting in settings
         for variant in (*one_by_one(setting), *each_alone(setting).values())
     ]
     pairs = settings[0]["variants"][0]["pairs"]
-    return Table(["experiment", "dtype", "alike", *(" – ".join(p["pair"]) for p in pairs)], rows)
+    return Table(
+        ["experiment", "dtype", "removed causes", *(" – ".join(p["pair"]) for p in pairs)], rows
+    )
 
 
 def _by_alike(setting: Found) -> dict[tuple[str, ...] | None, Sequence[Found]]:
@@ -102,7 +104,7 @@ def _by_alike(setting: Found) -> dict[tuple[str, ...] | None, Sequence[Found]]:
 
 
 def _words(alike: Sequence[str]) -> str:
-    return ", ".join(WORDS[cause] for cause in alike) or "nothing: the plain variants"
+    return ", ".join(WORDS[cause] for cause in alike) or "none: the plain variants"
 
 
 def _parted(pair: Found) -> str:

@@ -1,4 +1,4 @@
-"""Trainings in a process of their own: a flag says for a whole process what XLA may fuse."""
+"""Train in a separate process: the flag for what XLA may fuse holds for a whole process."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from ...processes import answer, ask, one_quiet_thread
 from .recording import Recording
 
 Cause = Literal["sigmoid", "order", "fused"]
-"""Why frameworks differ in the last digit: their σ, the order of their sums, multiply-adds that are rounded once."""
+"""The causes of differences in the last digit: σ, the order of sums, multiply-adds that are rounded once."""
 
 GROUP = "gradparity.causes"
-"""Entry points of modules with `train(alike, network, …)`: `alike` are the causes to be taken away."""
+"""The entry points of modules with `train(alike, network, …)`: `alike` lists the causes to remove."""
 
 _NOT_FUSED = {"XLA_FLAGS": "--xla_cpu_max_isa=AVX"}
 
 
 @dataclass(frozen=True)
 class Task:
-    """One training.
+    """One training run.
 
     Attributes:
         target: an implementation's name.
-        experiment: as JSON.
-        keep: the update counts at which weights are wanted; training ends with the last.
-        alike: the causes that are removed from its arithmetic; None: the implementation as it is.
+        experiment: the experiment as JSON.
+        keep: the update counts at which weights are kept; training ends with the last.
+        alike: the causes that are removed from its arithmetic; None: the unchanged implementation.
     """
 
     target: str
@@ -42,7 +42,7 @@ class Task:
     alike: Sequence[Cause] | None = None
 
     def recording(self) -> Recording:
-        """Train, and record it."""
+        """Train, and return the recording."""
         problem = Experiment(**self.experiment).problem()
         data = problem.network, problem.params, problem.inputs, problem.targets
         schedule = problem.schedule.until(*self.keep)
@@ -57,10 +57,10 @@ class Task:
 def record(
     tasks: Sequence[Task], folder: Path, progress: Callable[[str], None] = lambda _: None
 ) -> list[tuple[Recording, float]]:
-    """Train all `tasks`, in one process, by way of files in `folder`; with the seconds that each took.
+    """Train all `tasks` in one process that writes to `folder`; return each recording with its seconds.
 
     Raises:
-        InputError: the process ended before it was done.
+        InputError: the process failed.
     """
     fused = not any("fused" in (task.alike or ()) for task in tasks)
     question = {"folder": str(folder), "tasks": [asdict(task) for task in tasks]}
@@ -69,7 +69,7 @@ def record(
 
 
 def train(question: dict[str, Any]) -> list[float]:
-    """Train the tasks, save their recordings in the folder, and print a line for each; returns the seconds of each."""
+    """Train the tasks, save their recordings, print a line for each, and return the seconds of each."""
     seconds = []
     with one_quiet_thread():
         for at, fields in enumerate(question["tasks"]):

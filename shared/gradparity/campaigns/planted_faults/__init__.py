@@ -1,1 +1,1 @@
-"""Planted faults: known mistakes written into a correct implementation; is each caught, and named rightly?"""
+"""Plant known mistakes in a correct implementation, and count which are caught and named correctly."""

@@ -1,4 +1,4 @@
-"""Programs with a fault, ready to be judged."""
+"""Write programs with a fault, ready to be judged."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ...markers import find_line
 from .faults.base import LINE, Fault, Patch
 
 CHAIN_RULE = "gradients"
-"""The file that goes through the layers by their numbers, and knows nothing else of them."""
+"""The file that loops over the layers; it knows their numbers, but not their kinds."""
 
 TABLES = {"layers": "LAYERS", "activations": "ACTIVATIONS"}
-"""By file: the table in which the chain rule looks up a layer's functions, or its activation."""
+"""By file: the table in which the chain rule looks up a layer's functions or its activation."""
 
 NUMBER = {"forward": "len(activations)", "value_and_grad": "k"}
-"""By function of the chain rule: the number of the layer that it is at."""
+"""By function of the chain rule: the expression for the current layer's number."""
 
 
 class Plant:
-    """A folder of faulty programs: copies of the NumPy implementation with lines changed. Use it in a `with`."""
+    """A folder of faulty programs: copies of the NumPy implementation with changed lines. A context manager."""
 
     def __enter__(self) -> Plant:
         self._folder = TemporaryDirectory(prefix="gradparity_fault_")
@@ -49,14 +49,14 @@ class Plant:
 
     @property
     def _prefix(self) -> str:
-        """What the names of this folder's programs begin with, and no other's."""
+        """The prefix of the names of this folder's programs, and of no others."""
         return Path(self._folder.name).name
 
     def plant(self, fault: Fault) -> Guarded:
-        """The implementation with this fault.
+        """Write and import the implementation with this fault.
 
         Raises:
-            ValueError: a line to be changed is not there, or not only once.
+            ValueError: a line to be changed is missing, or is there more than once.
         """
         self._number += 1
         name = f"{self._prefix}_{self._number}"
@@ -69,13 +69,13 @@ class Plant:
 
 
 def faulty_sources(sources: dict[str, str], fault: Fault) -> dict[str, str]:
-    """The source of each file of the implementation, with this fault.
+    """Return the source of each file of the implementation, with this fault.
 
-    A fault in one layer changes copies of `layers` and `activations`, which the chain rule takes for that layer, and
-    its lines in the chain rule itself are under that condition.
+    A fault in one layer changes copies of `layers` and `activations`, which the chain rule uses for that layer only;
+    lines of the chain rule itself are changed under the condition that it is at that layer.
 
     Raises:
-        ValueError: a line to be changed is not there, or not only once.
+        ValueError: a line to be changed is missing, or is there more than once.
     """
     changed = dict(sources)
     if fault.layer is None:
@@ -98,7 +98,7 @@ def faulty_sources(sources: dict[str, str], fault: Fault) -> dict[str, str]:
 
 
 def _replaced(source: str, patch: Patch, new: str) -> str:
-    """The source with other code in the patch's line."""
+    """Return the source with the patch's line replaced."""
     line = find_line(patch.file, source, patch.definition, patch.marker)
     lines = source.split("\n")
     old = lines[line.row]
@@ -107,12 +107,12 @@ def _replaced(source: str, patch: Patch, new: str) -> str:
 
 
 def _is_layer(layer: int, number: str) -> str:
-    """The condition that this is the layer's number; negative layers count from the output."""
+    """Return the condition that the number is this layer's; negative layers count from the output."""
     return f"{number} == {layer if layer >= 0 else f'len(params) - {-layer}'}"
 
 
 def _choosing(source: str, file: str, table: str, layer: int) -> str:
-    """The chain rule, with a look-up in the faulty copy of a file's table where it is at this layer."""
+    """Return the chain rule with this layer looked up in the faulty copy of a file's table."""
     lines = source.split("\n")
     for node in ast.parse(source).body:
         if isinstance(node, ast.FunctionDef) and node.name in NUMBER:

@@ -1,4 +1,4 @@
-"""Plant every fault, and store whether it was caught and named rightly, for the report."""
+"""Plant every fault, and store for the report whether it was caught and named correctly."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def planted_faults(
     progress: Callable[[str], None] = lambda _: None,
     executor: Callable[[], Executor] = spawned_for_each,
 ) -> Verdict:
-    """Plant every fault, on the vetted suites and on random networks, and store what was caught and how it was named.
+    """Plant every fault, on the vetted suites and on random networks; store which were caught and how they were named.
 
-    Agree: on the suites every fault was caught, and nowhere was one called by a wrong name.
+    Returns agree if every fault was caught on the suites, and none was called by a wrong name anywhere.
     """
     begin = time.perf_counter()
     suites: dict[str, dict[str, Score]] = {"single": {}, "pairs": {}, "features": {}}
@@ -64,7 +64,7 @@ def planted_faults(
 
 
 def all_faults() -> list[tuple[str, Fault]]:
-    """All faults that are planted on a suite: single ones and pairs on the homework's, those of all else on theirs."""
+    """Return all faults for a suite: single ones and pairs for the core suite, features for the extended suite."""
     return [
         *(("single", fault) for fault in FAULTS),
         *(("pairs", fault) for fault in pairs()),
@@ -73,21 +73,21 @@ def all_faults() -> list[tuple[str, Fault]]:
 
 
 def on_suites(numbers: Sequence[int]) -> dict[str, dict[str, Score]]:
-    """Score the faults of these numbers on the vetted suite that is theirs, in float64."""
+    """Score the faults of these numbers on their vetted suite, in float64."""
     found: dict[str, dict[str, Score]] = {}
-    homework, beyond = (
+    core, extended = (
         [case for _, case in cases("float64")] for cases in (core_suite, extended_suite)
     )
     with Plant() as plant:
         for kind, fault in [all_faults()[number] for number in numbers]:
-            cases = beyond if kind == "features" else homework
+            cases = extended if kind == "features" else core
             one = score(fault, plant.plant(fault), cases, visibility=False)
             found.setdefault(kind, {})[str(fault)] = one
     return found
 
 
 def on_random_networks(seed: int, numbers: Sequence[int]) -> dict[str, dict[str, Score]]:
-    """Score every single fault on the random networks of these numbers, in float64, each network by itself."""
+    """Score every single fault on the random networks of these numbers, in float64, each network separately."""
     found: dict[str, dict[str, Score]] = {"random": {}, "random_features": {}}
     with Plant() as plant:
         for table, drawn, faults in (

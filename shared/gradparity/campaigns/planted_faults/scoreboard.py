@@ -1,4 +1,4 @@
-"""Plant every fault, see whether it is caught, and what it is called."""
+"""Judge planted faults: was each caught, and what was it called?"""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from .faults import Fault
 
 
 class Outcome(StrEnum):
-    """What became of a planted fault that was caught."""
+    """The diagnosis of a planted fault that was caught, compared with the fault."""
 
     NAMED = "named"
     SYNONYM = "synonym"
@@ -45,14 +45,15 @@ class Outcome(StrEnum):
 
 @dataclass
 class Score:
-    """Of one fault over a number of networks.
+    """The results of one fault over a number of networks.
 
     Attributes:
-        planted: networks it was planted in.
-        visible: of these, where its effect, in the oracle's precision, is larger than rounding can be.
-        caught: where the verdict was "disagree"; `missed` are visible and not caught.
-        outcomes: of those caught.
-        examples: of what it was called when it was not named rightly.
+        planted: the number of networks it was planted in.
+        visible: the number of these in which its effect, in the oracle's precision, is larger than rounding can be.
+        caught: the number in which the verdict was "disagree".
+        missed: the number in which it was visible and not caught.
+        outcomes: the diagnoses of those caught.
+        examples: some names that it was given when it was not named correctly.
     """
 
     planted: int = 0
@@ -63,7 +64,7 @@ class Score:
     examples: list[str] = field(default_factory=list)
 
     def merge(self, other: Score) -> None:
-        """Count another score of the same fault."""
+        """Add another score of the same fault."""
         self.planted += other.planted
         self.visible += other.visible
         self.caught += other.caught
@@ -72,7 +73,7 @@ class Score:
         self.examples = (self.examples + other.examples)[:3]
 
     def summary(self) -> dict[str, Any]:
-        """In plain numbers."""
+        """Return plain numbers."""
         return {
             "planted": self.planted,
             "visible": self.visible,
@@ -90,10 +91,14 @@ def score(fault: Fault, faulty: Guarded, cases: Sequence[Case], *, visibility: b
     """
     found = Score(planted=1)
     with one_quiet_thread():
-        seen = visible(faulty, cases) if visibility else True
+        shows = visible(faulty, cases) if visibility else True
         observations = observe(faulty, cases)
         caught = any(o.wrong(*PHASES) for o in observations)
-        found.visible, found.caught, found.missed = int(seen), int(caught), int(seen and not caught)
+        found.visible, found.caught, found.missed = (
+            int(shows),
+            int(caught),
+            int(shows and not caught),
+        )
         if caught:
             diagnosis = diagnose(observations, lambda case: case.observe(faulty))
             outcome = classify(fault, diagnosis, observations)
@@ -104,18 +109,20 @@ def score(fault: Fault, faulty: Guarded, cases: Sequence[Case], *, visibility: b
 
 
 def observe(target: Guarded, cases: Iterable[Case]) -> list[Observation]:
-    """Two updates of each case that the target can run."""
+    """Observe two updates of each case that the target can run."""
     found = []
     for case in cases:
         try:
             found += [Observation(*pair) for pair in case.observe_steps(target)]
-        except ContractError:  # a transposed weight that does not fit, say: nothing to see here
+        except (
+            ContractError
+        ):  # for example, a transposed weight that does not fit: nothing to observe
             continue
     return found
 
 
 def visible(faulty: Guarded, cases: Sequence[Case]) -> bool:
-    """Whether the faulty program, run in the oracle's precision, is outside the bound anywhere."""
+    """Return True if the faulty program, run in the oracle's precision, is outside the bound anywhere."""
     for case in cases:
         try:
             pairs = case.widened().observe_steps(faulty)
@@ -161,7 +168,7 @@ def _outside(step: StepValues, expected: StepValues, bound: StepValues) -> bool:
 
 
 def classify(fault: Fault, diagnosis: Diagnosis, observations: Sequence[Observation]) -> Outcome:
-    """Hold what a fault was called against what it is."""
+    """Compare the names in the diagnosis with the fault."""
     catalogue = {mistake.name: mistake for mistake in (*GRADIENT, *UPDATE)}
     if diagnosis.phase == "gradient":
         observations = [o for o in observations if o.seen.grads is not None]
@@ -175,7 +182,7 @@ def classify(fault: Fault, diagnosis: Diagnosis, observations: Sequence[Observat
     else:
         right = [_is(name, fault, observations) for name in diagnosis.gradient]
     if fault.reduced or not names:
-        if diagnosis.reduced:  # the class that has no algebra; a fault that has one is none of it
+        if diagnosis.reduced:  # only a fault without algebra belongs to this class
             return Outcome.CLASS if fault.reduced else Outcome.MISNAMED
         return _unless_named(diagnosis)
     if right[0]:
@@ -194,7 +201,7 @@ def _is_forward(name: ForwardName, fault: Fault, observations: Sequence[Observat
 
 
 def planted(fault: Fault, depth: int) -> Layers:
-    """The layers of a network of this depth that the fault is made in."""
+    """Return the layers of a network of this depth that have the fault."""
     if fault.layer is None:
         return frozenset(range(depth))
     layer = fault.layer if fault.layer >= 0 else depth + fault.layer
@@ -207,7 +214,7 @@ def _there(
     fault: Fault,
     observations: Sequence[Observation],
 ) -> bool:
-    """Whether the name is of the layers that the fault is in, of those where its mistake can be made."""
+    """Return True if the name has the fault's layers, among those in which its mistake is possible."""
     kinds = [layers_where(o.case.network, mistake.applies) for o in observations]
     return all(
         name.layers(o.depth) & kind == planted(fault, o.depth) & kind
@@ -230,6 +237,6 @@ def _unless_named(diagnosis: Diagnosis) -> Outcome:
 
 
 def in_words(diagnosis: Diagnosis) -> str:
-    """All names that were found, in one line."""
+    """Return all names of the diagnosis, in one line."""
     names = [*diagnosis.forward, *diagnosis.gradient, *diagnosis.loss, diagnosis.reduced]
     return " | ".join(str(name) for name in names if str(name)) or "unknown"

@@ -1,1 +1,1 @@
-"""The implementations judged on random networks."""
+"""Judge the implementations on random networks: `gradparity random-networks`."""

@@ -1,4 +1,4 @@
-"""The files of random networks: one for the homework's, one for those of any kind."""
+"""The files of random networks: one for the core (sigmoid, MSE, gradient descent), one for all kinds."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ class _RandomNetworks(Record):
 
 CORE = Campaign(
     "random-networks-core",
-    "Random networks of the homework’s kind",
+    "Random networks: core",
     1,
     "gradparity random-networks --kind core",
     _RandomNetworks,
 )
 FULL = Campaign(
     "random-networks-full",
-    "Random networks of any kind",
+    "Random networks: full",
     1,
     "gradparity random-networks --kind full",
     _RandomNetworks,

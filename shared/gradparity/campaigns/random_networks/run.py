@@ -26,10 +26,10 @@ KINDS: dict[Kind, tuple[Campaign, Callable[[np.random.Generator], Setting]]] = {
     "core": (CORE, random_setting),
     "full": (FULL, random_setting_of_any_kind),
 }
-"""Where the result is stored, and the networks that are drawn."""
+"""By kind: the campaign, and the function that draws a network."""
 
 DRAWS = 3
-"""Draws of weights and data for each random network."""
+"""The number of draws of weights and data for each random network."""
 
 DTYPES = ("float64", "float32")
 
@@ -45,8 +45,8 @@ def random_networks(
 ) -> Verdict:
     """Judge implementations on random networks, each with several draws in both dtypes, and store the result.
 
-    `targets` are names or paths, as the registry knows them. The networks are the same for the same seed, however many
-    processes share them.
+    `targets` are names or paths, as the registry accepts them. The same seed gives the same networks, for any number of
+    processes.
     """
     found, features = Agreement(), Features()
     begin = time.perf_counter()
@@ -92,12 +92,12 @@ def judge_networks(
 
 @dataclass
 class Features:
-    """What was found of the networks that have a feature, such as an activation, against the oracle.
+    """The results against the oracle on the networks that have a feature, such as an activation.
 
     Attributes:
-        configurations: judged, by feature.
-        alarms: of these, where an implementation disagrees with the oracle.
-        largest: share of the bound, by feature, dtype and phase.
+        configurations: the number of judged configurations, by feature.
+        alarms: the number of these on which an implementation disagrees with the oracle.
+        largest: the largest share of the bound, by feature, dtype and phase.
     """
 
     configurations: Counter[str] = field(default_factory=Counter)
@@ -105,7 +105,7 @@ class Features:
     largest: dict[tuple[str, str, str], float] = field(default_factory=dict)
 
     def add(self, features: Iterable[str], found: Agreement) -> None:
-        """Count what was found on one configuration that has these features."""
+        """Count the result on one configuration that has these features."""
         judged = {key: phases for key, phases in found.tallies.items() if key[1] == ORACLE}
         alarm = any(subject for subject, other in found.first if other == ORACLE)
         for feature in features:
@@ -116,7 +116,7 @@ class Features:
                     self._raise((feature, dtype, phase), max(tally.shares, default=0.0))
 
     def merge(self, other: Features) -> None:
-        """Take in what was found on further configurations."""
+        """Add the results on further configurations."""
         self.configurations += other.configurations
         self.alarms += other.alarms
         for key, share in other.largest.items():
@@ -126,7 +126,7 @@ class Features:
         self.largest[key] = max(self.largest.get(key, 0.0), share)
 
     def summary(self) -> list[dict[str, Any]]:
-        """In plain numbers, for JSON; an infinite share is None."""
+        """Return plain numbers for JSON; an infinite share is None."""
         return [
             {
                 "feature": feature,

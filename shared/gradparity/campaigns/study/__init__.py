@@ -1,1 +1,1 @@
-"""What the homework did and what it left blank, over many initial seeds: `gradparity study`."""
+"""Repeat the original assignment, and fill its blank sections, over many initial seeds: `gradparity study`."""

@@ -1,4 +1,4 @@
-"""Where the libraries' defaults differ: each row is the contract's convention, and another that is somebody's default.
+"""Differences between the libraries' defaults: each row is the contract's convention and another one that is in use.
 
 Sources: the documentation of torch.optim 2.13 and of optax 0.2.8.
 """
@@ -16,7 +16,7 @@ from ...reference.updates import Update, update_tensor
 from .measurements import Convention
 
 _HALF = 500
-"""The update from which on the learning rate is a tenth, where a convention shows only then."""
+"""The learning rate falls to a tenth after this update, for the convention that shows only then."""
 
 
 def _dampened(s: Schedule, w: Array, g: Array, arrays: tuple[Array, ...], t: int) -> Update:
@@ -116,10 +116,10 @@ CONVENTIONS = (
     ),
     Convention(
         "Adam: weight decay 0.01",
-        "decoupled: beside the step (AdamW in torch and optax)",
+        "decoupled: separate from the step (AdamW in torch and optax)",
         "coupled: added to the gradient (torch's Adam with weight_decay)",
         _rule(0.01, name="adam") | {"training.weight_decay": 0.01, "training.decoupled": True},
         _coupled,
     ),
 )
-"""The first convention of each row is what all three implementations follow."""
+"""All three implementations follow the first convention of each row."""

@@ -1,4 +1,4 @@
-"""The parts of the study that are no sweeps: limits, deaths, digits, chaos, and how libraries' defaults differ."""
+"""The parts of the study that are not sweeps: limits, dead networks, digits, chaos and libraries' defaults."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _CHAOS_EPOCHS = (200, 500, 1000)
 
 
 def least_squares(name: str, seeds: int, *, fresh_data: bool) -> float:
-    """The smallest MSE that any linear map without a bias can reach on an experiment's data.
+    """Return the smallest MSE that any linear map without a bias can reach on an experiment's data.
 
-    With `fresh_data`, the median over the points of each seed.
+    With `fresh_data`, return the median over the seeds, each with its own points.
     """
     problem = _members(experiment.load(name), seeds, fresh_data=fresh_data)
     inputs, targets = problem.inputs, problem.targets
@@ -37,7 +37,7 @@ def least_squares(name: str, seeds: int, *, fresh_data: bool) -> float:
 
 
 def _members(one: Experiment, seeds: int, *, fresh_data: bool = False) -> Problem:
-    """The problem with a member for each initial seed, and data of its own if `fresh_data`."""
+    """Return the problem with a member for each initial seed; with `fresh_data`, each member has its own data."""
     problem, initial = one.problem(), one.initial
     drawn = [
         initial_params(problem.network, initial.scheme, seed, one.dtype, scale=initial.scale)
@@ -52,7 +52,7 @@ def _members(one: Experiment, seeds: int, *, fresh_data: bool = False) -> Proble
 
 
 def dead_after_steps(implementation: Guarded, name: str, seeds: int) -> dict[str, float]:
-    """The share of ReLU networks whose output and gradient are exactly zero, by the number of updates done."""
+    """Return the share of ReLU networks whose output and gradient are exactly zero, by the number of updates."""
     layers = {f"network.layers[{k}].activation": "relu" for k in range(3)}
     one = change(experiment.load(name), layers | {"training.epochs": max(_STEPS)})
     problem = _members(one, seeds, fresh_data=name == "linear")
@@ -75,7 +75,7 @@ def _dead(problem: Problem, params: Params) -> float:
 
 
 def digits(implementation: Guarded, seeds: int, epochs: int = 300) -> list[dict[str, Any]]:
-    """Test accuracy on handwritten digits: convolution and MLP, with cross-entropy, and with MSE; full batch."""
+    """Return the test accuracy on handwritten digits: convolution and MLP, cross-entropy and MSE; full batch."""
     conv, dense = (
         [{"channels": 8, "kernel": [3, 3], "stride": 2, "activation": "relu"}],
         [{"units": 20, "activation": "relu"}],
@@ -127,7 +127,7 @@ def _test_accuracy(implementation: Guarded, one: Experiment, seed: int) -> float
 
 
 def chaos(pair: Sequence[Guarded], seeds: int) -> list[dict[str, Any]]:
-    """The share of seeds whose losses in two correct implementations have come to differ by more than 1e-3."""
+    """Return the share of seeds whose losses differ by more than 1e-3 between two correct implementations."""
     rows = []
     for label, name, rate in (
         ("linear, rate 0.1", "linear", 5.0),
@@ -163,7 +163,7 @@ def chaos(pair: Sequence[Guarded], seeds: int) -> list[dict[str, Any]]:
 
 
 def _example(a: np.ndarray, b: np.ndarray, parted: np.ndarray) -> dict[str, Any]:
-    """The member that parts first, or else the first: the relative difference of its losses, at some epochs."""
+    """Return the relative difference of losses, at some epochs, for the member that diverges first."""
     member = int(np.argmax(parted.sum(axis=1)))
     epochs = np.unique(np.geomspace(1, a.shape[1], 120).astype(int))
     difference = (np.abs(a - b) / np.abs(b))[member, epochs - 1]
@@ -176,15 +176,15 @@ def _example(a: np.ndarray, b: np.ndarray, parted: np.ndarray) -> dict[str, Any]
 
 @dataclass(frozen=True)
 class Convention:
-    """A place where libraries' defaults differ, and what either makes of the same start.
+    """A difference between libraries' defaults, as two updates that train from the same start.
 
     Attributes:
-        subject: what differs.
-        ours: the contract's convention, and who has it as the default.
-        theirs: the other, and who has that.
-        values: what the experiment is changed to, so that the difference shows.
+        subject: the difference.
+        ours: the contract's convention, and the libraries that use it by default.
+        theirs: the other convention, and the libraries that use it.
+        values: changes to the experiment that make the difference show.
         update: the other convention, as an update of one tensor.
-        plain: ours.
+        plain: the contract's convention, as an update of one tensor.
     """
 
     subject: str
@@ -196,7 +196,7 @@ class Convention:
 
 
 def curves(convention: Convention, epochs: int = 1000) -> dict[str, Any]:
-    """The losses on XOR under both conventions, from the same start, by the reference."""
+    """Return the reference's losses on XOR under both conventions, from the same start."""
     one = change(experiment.load("xor"), convention.values | {"training.epochs": epochs})
     problem = one.problem()
     chosen = np.unique(np.geomspace(1, epochs, 100).astype(int))

@@ -39,7 +39,7 @@ class _Row(Stored):
 
 
 class _Tables(Stored):
-    homework: tuple[_Row, ...]
+    assignment: tuple[_Row, ...]
     optimizers: tuple[_Row, ...]
     initial_scale: tuple[_Row, ...]
     gradient: tuple[_Row, ...]
@@ -100,4 +100,4 @@ class _Study(Record):
     conventions: tuple[_Convention, ...]
 
 
-STUDY = Campaign("study", "The study", 1, "gradparity study", _Study)
+STUDY = Campaign("study", "The study", 2, "gradparity study", _Study)

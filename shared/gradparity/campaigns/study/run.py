@@ -1,4 +1,4 @@
-"""Carry the study out, or go on where it was stopped, and store what came of it."""
+"""Run the study, or resume it, and store its result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ...sweep.summary import SettingResult
 from .conventions import CONVENTIONS
 from .measurements import chaos, curves, dead_after_steps, digits, least_squares
 from .record import STUDY
-from .sweeps import HOMEWORK, SEEDS, TABLES, Row
+from .sweeps import ASSIGNMENT, SEEDS, TABLES, Row
 
 PARTS = 4
 _CURVE = 60
@@ -29,8 +29,8 @@ Progress = Callable[[str], None]
 
 
 def steps(targets: Sequence[str]) -> int:
-    """How many steps a study with these implementations reports."""
-    return len(HOMEWORK) * len(targets) + sum(map(len, TABLES.values())) + PARTS
+    """Return the number of progress messages of a study with these implementations."""
+    return len(ASSIGNMENT) * len(targets) + sum(map(len, TABLES.values())) + PARTS
 
 
 def study(
@@ -42,23 +42,23 @@ def study(
 ) -> None:
     """Run every sweep and every other part, and store all of it as `study.json` in `folder`.
 
-    The homework's table is made in every one of `targets`, everything else in the first. Sweeps are kept in `sweeps`,
-    chunk by chunk, so that a study that was stopped goes on where it was.
+    The original assignment's table is computed in all `targets`, everything else in the first. Sweeps are kept in
+    `sweeps`, chunk by chunk, so that a stopped study resumes where it stopped.
     """
     begin = time.perf_counter()
     first = registry.load(targets[0])
-    datasets.digits(1, 0)  # what is missing for them is said before the work begins
+    datasets.digits(1, 0)  # report errors before the work begins
 
     def made(rows: Iterable[Row], of: Sequence[str]) -> list[dict[str, Any]]:
         return [_row(row, of, seeds, sweeps, progress) for row in rows]
 
-    tables = {"homework": made(HOMEWORK, targets)}
+    tables = {"assignment": made(ASSIGNMENT, targets)}
     tables |= {name: made(rows, targets[:1]) for name, rows in TABLES.items()}
     progress("ReLU networks that die")
     dead = {name: dead_after_steps(first, name, seeds) for name in ("linear", "xor")}
     progress("handwritten digits")
     images = digits(first, min(_DIGIT_SEEDS, seeds))
-    progress("how two correct implementations part ways")
+    progress("how two correct implementations diverge")
     pair = [registry.load(target) for target in targets[:2]]
     parted = chaos(pair, seeds) if len(pair) == 2 else []
     progress("where libraries' defaults differ")
@@ -68,7 +68,7 @@ def study(
     ]
     limits = {
         row.experiment: least_squares(row.experiment, seeds, fresh_data=row.fresh_data)
-        for row in HOMEWORK[6:]
+        for row in ASSIGNMENT[6:]
     }
     chosen = "".join(f" --impl {target}" for target in targets)
     record = STUDY.record(
@@ -107,7 +107,7 @@ def _row(
 
 
 def _summary(result: SettingResult) -> dict[str, Any]:
-    """What a sweep tells, and its success by epoch at a few dozen epochs."""
+    """Return a sweep's summary, and its success at a few dozen epochs."""
     epochs = result.setting.experiment.training.epochs
     points = np.unique(np.linspace(0, epochs, _CURVE + 1).round())
     reached = np.sort(result.epochs_to_success)

@@ -1,4 +1,4 @@
-"""Which sweeps the study is made of."""
+"""The sweeps of the study."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...sweep.plan import Plan, make_plan
 
 SEEDS = 512
 FEW = 64
-"""Members of the one row that needs half a million epochs."""
+"""The number of members of the one row that needs half a million epochs."""
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,13 @@ class Row:
     """One setting of one experiment, in many members.
 
     Attributes:
-        label: in words.
-        experiment: by name.
-        values: what is changed in it, by path of its file.
-        fresh_data: each member has points of its own.
-        seeds: fewer members than the study's others; None for as many.
-        known: what was measured before this program was written: `success`, `losses` by epoch, `epochs`, the median
-            to success.
+        label: the setting in words.
+        experiment: the experiment's name.
+        values: the changes to it, by path in its file.
+        fresh_data: True if each member has its own points.
+        seeds: a smaller number of members than in the other rows; None for the same number.
+        known: earlier measurements, from before this program: `success`, `losses` by epoch, `epochs` (the median
+            to success).
     """
 
     label: str
@@ -52,7 +52,7 @@ def _losses(*values: float) -> dict[str, Any]:
     return dict(zip(("1000", "2000", "5000", "10000"), values, strict=True))
 
 
-HOMEWORK = (
+ASSIGNMENT = (
     Row(
         "linear, rate 0.1",
         "linear",
@@ -178,7 +178,7 @@ SCALES = (
         for scale in (0.25, 0.5, 2.0, 4.0)
     ),
 )
-"""How large the initial weights are."""
+"""The size of the initial weights."""
 
 GRADIENT = (
     Row("XOR, N/2 times the true gradient, rate 0.1", "xor"),
@@ -198,7 +198,7 @@ GRADIENT = (
         {"epochs": 348500},
     ),
 )
-"""What leaving the mean's 2/N out does to the same learning rate."""
+"""The effect of leaving out the factor 2/N of the mean, at the same learning rate."""
 
 _OUTPUT = {"network.layers[2].activation": "sigmoid"}
 _BIASES = {f"network.layers[{k}].bias": True for k in range(3)}
@@ -223,7 +223,7 @@ RELU = (
     Row("the same with leaky ReLU", "xor-leaky-relu", {"training.epochs": 4000}),
     Row("tanh, sigmoid on the output, biases, width 4", "xor-tanh", {"training.epochs": 4000}),
 )
-"""Section 5-2: one thing mended after the other."""
+"""Section 5-2: one thing fixed after another."""
 
 TABLES: Mapping[str, Sequence[Row]] = {
     "optimizers": OPTIMIZERS,
@@ -231,4 +231,4 @@ TABLES: Mapping[str, Sequence[Row]] = {
     "gradient": GRADIENT,
     "relu": RELU,
 }
-"""Each in one implementation, the first."""
+"""The tables that are computed in the first implementation only."""

@@ -1,4 +1,4 @@
-"""The benchmark: for each size a table, and bars of times the limit; and how cost grows."""
+"""The benchmark: for each size a table and bars relative to the lower limit; and the growth of the cost."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from .study_figures import line_style
 
 Curves = dict[tuple[str, str, str], list[tuple[int, float]]]
 
-_HEADINGS = ["", "dtype", "first call, s", "µs a step (quartiles)", "CPU, µs", "× limit"]
+_HEADINGS = ["", "dtype", "first call, s", "µs a step (quartiles)", "CPU, µs", "× lower limit"]
 
 
 def show(bench: Mapping[str, Any]) -> Content:
-    """A part for each size, its dtypes together, and one for the growth of cost."""
+    """Return a part for each size, its dtypes together, and one for the growth of the cost."""
     found = parts(bench)
     return Content({"parts": found, "stored": bench}, drawings(found))
 
 
 def parts(bench: Mapping[str, Any]) -> list[Part]:
-    """A part for each size, its dtypes together, and one for the growth of cost."""
+    """Return a part for each size, its dtypes together, and one for the growth of the cost."""
     sizes: dict[str, list[Any]] = {}
     for workload in bench["workloads"]:
         if workload["detailed"]:
@@ -37,7 +37,7 @@ def parts(bench: Mapping[str, Any]) -> list[Part]:
 
 
 def _curves(workloads: Sequence[Mapping[str, Any]]) -> Curves:
-    """By what grows, the dtype and the implementation: (where, µs a step) along the curve."""
+    """Return by growing quantity, dtype and implementation: (value, µs a step) along the curve."""
     curves: Curves = {}
     for workload in workloads:
         for what, at in workload["curves"].items():
@@ -56,13 +56,20 @@ def _growth(curves: Curves) -> Part:
         costs = [f"{first:,}", _digits(cost), f"{last:,}", _digits(dearer)]
         rows.append([what, dtype, name, *costs, f"{exponent:.2f}"])
     caption = (
-        "µs a step (of one network, where seeds grow), on logarithmic axes, as one thing grows and all else stays as "
-        "in the tiny network: where a line is flat, calls cost more than arithmetic. The exponent is the slope between "
-        "its last two points."
+        "µs a step (of one network, where seeds grow), on logarithmic axes. One quantity grows, the others stay those "
+        "of the tiny network. Where a line is flat, calls cost more than arithmetic. The exponent is the slope between "
+        "the last two points."
     )
     headings = ["what grows", "dtype", "", "from", "µs", "to", "µs", "exponent at the end"]
     return Part(
-        "bench-growth", "", "As it grows", "", headings, rows, Drawing.of(_lines(curves)), caption
+        "bench-growth",
+        "",
+        "How the cost grows",
+        "",
+        headings,
+        rows,
+        Drawing.of(_lines(curves)),
+        caption,
     )
 
 
@@ -99,8 +106,8 @@ def _part(number: int, size: str, workloads: Sequence[Mapping[str, Any]]) -> Par
         for row in workload["rows"]
     ]
     caption = (
-        "Times the limit, on a logarithmic axis: the median over rounds of the ratio in one round. "
-        "The limit is the arithmetic alone, in C or as matrix products."
+        "The time relative to the lower limit, on a logarithmic axis: the median over rounds of the ratio within a "
+        "round. The lower limit is the time of the arithmetic alone, in C or as matrix products."
     )
     return Part(
         f"bench-{number}", "", size, "", _HEADINGS, rows, Drawing.of(_bars(workloads)), caption
@@ -119,7 +126,7 @@ def _figures(row: Mapping[str, Any]) -> list[str]:
 
 
 def _digits(value: float) -> str:
-    """Three of them, and no powers of ten."""
+    """Format a number with three digits and without powers of ten."""
     return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
@@ -141,7 +148,7 @@ def _bars(workloads: Sequence[Mapping[str, Any]]) -> Figure:
                     va="center",
                     fontsize=8,
                 )
-            axes.set(title=workload["dtype"], xscale="log", xlabel="× limit")
+            axes.set(title=workload["dtype"], xscale="log", xlabel="× lower limit")
             axes.minorticks_off()
             axes.set_xlim(0.8, max(ratios) * 4)
             axes.axvline(1, color="black", lw=0.8)

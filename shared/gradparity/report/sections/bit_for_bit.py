@@ -1,4 +1,4 @@
-"""Bit for bit: the exact variants compared, and what differs between the plain ones attributed to causes."""
+"""Bit for bit: the exact variants compared, and the differences of the plain ones attributed to their causes."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from .section import Content, Part, drawings
 Found = Mapping[str, Any]
 _MARKERS = ("o", "s", "^")
 _CAPTION = (
-    "How far the weights of every two frameworks are apart at the end, ‖w − w′‖ / ‖w′‖, on a logarithmic axis. "
+    "The distance of the final weights of every two frameworks, ‖w − w′‖ / ‖w′‖, on a logarithmic axis. "
     "Hollow, at the left edge: not a bit differs."
 )
 
 
 def show(found: Found) -> Content:
-    """The exact variants compared, and the attribution to causes."""
+    """Return the comparison of the exact variants, and the attribution to causes."""
     runs, settings = found["exact"], found["attribution"]
     table = attribution_table(settings)
     part = Part(
@@ -55,18 +55,18 @@ def show(found: Found) -> Content:
 
 
 def summary(runs: Sequence[Found]) -> str:
-    """How many runs of the exact variants are the same to the last bit, in a sentence."""
+    """Return a sentence: how many runs of the exact variants are the same to the last bit."""
     same = sum(run["identical"] for run in runs)
     targets = ", ".join(runs[0]["sha256"])
     updates = sum(run["updates"] for run in runs)
     return (
         f"{same} of {len(runs)} runs, {updates} updates together, are the same to the last bit in {targets}: "
-        "every loss, and the weights wherever they were kept and at the end."
+        "every loss, and all weights that were kept."
     )
 
 
 def _shares(settings: Sequence[Found]) -> Table:
-    """How far the plain variants end, and with each cause alone left in, the furthest two frameworks of each."""
+    """Return the final distance of the two furthest frameworks: plain, and with only one cause left."""
     rows = []
     for setting in settings:
         chaotic = setting["chaotic_from_update"]
@@ -85,7 +85,7 @@ def _shares(settings: Sequence[Found]) -> Table:
 
 
 def _outcome(settings: Sequence[Found]) -> str:
-    """Whether anything is left when all causes are taken away."""
+    """Return the text on what is left when all causes are removed."""
     parted = [
         f"{setting['experiment']} in {setting['dtype']}: {' and '.join(pair['pair'])} "
         f"{where(pair['first_difference'])}."
@@ -94,10 +94,10 @@ def _outcome(settings: Sequence[Found]) -> str:
         if pair["first_difference"]
     ]
     if not parted:
-        found = "With all three alike not a bit differs, in either dtype, from the first update to the last."
+        found = "With all three causes removed not a bit differs, in either dtype, from the first update to the last."
     else:
-        found = " ".join(["With all three alike there is more that differs.", *parted])
-    return f"{found} In the table: the epoch of the first differing bit, and how far apart the weights end."
+        found = " ".join(["With all three causes removed something still differs.", *parted])
+    return f"{found} The table shows the epoch of the first differing bit and the distance of the final weights."
 
 
 def _furthest(pairs: Sequence[Found]) -> float:

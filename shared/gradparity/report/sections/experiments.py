@@ -6,7 +6,7 @@ from .section import Content, Trained
 
 
 def show(trained: Trained) -> Content:
-    """A part for each experiment."""
+    """Return a part for each experiment."""
     return Content(
         {"commands": trained.commands},
         drawings={

@@ -1,4 +1,4 @@
-"""What was run, where, by which commands, and how long it took."""
+"""The machine, the commands and the times."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .section import Content, Trained
 
 
 def show(trained: Trained) -> Content:
-    """The machine, the command of each section, and the seconds of each run: what is kept apart from the results."""
+    """Return what `results.json` lacks: the machine, the command of each section, and the seconds of each run."""
     seconds = [
         {
             "experiment": result.experiment.name,

@@ -11,19 +11,19 @@ from .section import Content
 _CALLED = ("named", "synonym", "class", "unknown", "misnamed")
 _COUNTS = ("planted", "visible", "caught", "missed", *_CALLED)
 SUITE_COUNTS = ("planted", "caught", "named", "class", "unknown")
-"""What is shown of the vetted suite: all of it is visible there, and no two mistakes are alike."""
+"""The counts shown for the vetted suite: every fault is visible there, and no two mistakes are alike."""
 RANDOM_COUNTS = ("planted", "visible", "caught", *_CALLED)
-"""What is shown of random networks."""
+"""The counts shown for random networks."""
 
 
 _BOARDS = (
-    ("The homework’s networks: sigmoid, MSE, gradient descent", "single", "random"),
+    ("Sigmoid, MSE and gradient descent", "single", "random"),
     ("Activations, losses, optimizers, convolutions", "features", "random_features"),
 )
 
 
 def show(stored: Mapping[str, Any]) -> Content:
-    """A board for each kind of networks, and the faults that have a wrong factor on top."""
+    """Return a board for each kind of network, and the sum of the faults with a wrong factor on top."""
     return Content(
         {
             "stored": stored,
@@ -36,7 +36,7 @@ def show(stored: Mapping[str, Any]) -> Content:
 
 
 def boards(campaign: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """For each kind of networks the rows by fault, on the vetted suite and on random networks, and their sums."""
+    """Return for each kind of network a row for each fault, on the suite and on random networks, and the sums."""
     found = []
     for title, on_suite, on_random in _BOARDS:
         suite, random = (_by_name(campaign[table]) for table in (on_suite, on_random))

@@ -1,4 +1,4 @@
-"""Random networks: the homework's, and those of any kind."""
+"""Random networks: of the original assignment's kind (core), and of any kind (full)."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ Stored = Mapping[str, Any] | None
 
 
 def show(core: Stored, full: Stored) -> Content:
-    """The results of either, as far as there are any."""
+    """Return the results of both campaigns; None for one that has no file."""
     return Content({"core": core, "full": full})

@@ -1,4 +1,4 @@
-"""What a section of the report is, and what it is made from."""
+"""The parts of a report: its sections, their input and their content."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ..results import Result
 
 @dataclass(frozen=True)
 class Trained:
-    """The experiments, trained and judged for this report; with the results of campaigns that it shows.
+    """The experiments, trained and judged for this report, and the stored campaigns that it shows.
 
     Attributes:
         implementations: in the order in which they were given.
         results: one for each experiment.
-        summary: the same in plain numbers, as in `results.json`.
-        commands: what makes each experiment's figures again, by its name; and the whole page, as `page`.
-        campaigns: with the file of each.
+        summary: the same as plain numbers, as in `results.json`.
+        commands: the command that reproduces each experiment's figures, by its name; for the whole page, `page`.
+        campaigns: each with the content of its file.
     """
 
     implementations: Sequence[Guarded]
@@ -34,11 +34,11 @@ class Trained:
 
 @dataclass(frozen=True)
 class Content:
-    """What a section shows.
+    """The content of a section.
 
     Attributes:
         values: the variables of its templates.
-        drawings: by name; the Markdown edition has them in `figures/`.
+        drawings: figures by name; the Markdown edition has them in `figures/`.
         parts: id and title of each part that is listed in the contents.
         files: further files of the report, each with its template.
     """
@@ -56,10 +56,10 @@ class Section:
     Attributes:
         name: its id in the page.
         title: its heading.
-        show: returns its content, or None if there is nothing to show; given `Trained`, or, where the section shows
-            campaigns, the file of each, None if there is none.
-        campaigns: those that it shows; it is left out if none has a file.
-        markdown: it is in the Markdown edition.
+        show: returns the content, or None if there is nothing to show. Its argument is `Trained`; for a section with
+            campaigns, its arguments are the contents of their files, None for one that has no file.
+        campaigns: the campaigns that it shows; the section is left out if none has a file.
+        markdown: True if the section is in the Markdown edition.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Section:
 
     @property
     def anchor(self) -> str:
-        """The id that GitHub gives its heading in the Markdown edition."""
+        """The id that GitHub gives to its heading in the Markdown edition."""
         return re.sub(r"[^\w -]", "", self.title.lower()).replace(" ", "-")
 
     @property
@@ -80,20 +80,20 @@ class Section:
 
 
 def text_alone(_: Trained) -> Content:
-    """The content of a section whose templates need nothing but the summary and the constants, which all have."""
+    """Return the content of a section whose templates need only the summary and the constants."""
     return Content({})
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a section that consists of a text, a figure and a table.
+    """A part of a section: a text, a figure and a table.
 
     Attributes:
         name: its id in the page.
-        number: the homework's section; empty where it has none.
-        text: a few sentences on it.
-        headings: of the table.
-        caption: the figure's.
+        number: the section of the original assignment; empty if there is none.
+        text: a few sentences.
+        headings: the table's headings.
+        caption: the figure's caption.
     """
 
     name: str
@@ -107,5 +107,5 @@ class Part:
 
 
 def drawings(parts: Sequence[Part]) -> dict[str, Drawing]:
-    """The figures of some parts, by name."""
+    """Return the figures of these parts, by name."""
     return {part.name: part.drawing for part in parts}

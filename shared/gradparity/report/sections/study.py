@@ -1,4 +1,4 @@
-"""The study as the report shows it: for each section a few sentences, a table and a figure."""
+"""The study: for each section a few sentences, a table and a figure."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Study = Mapping[str, Any]
 
 
 def show(study: Study) -> Content:
-    """A part for each section of the homework, in its order, and for what was measured beside it."""
-    # Two implementations diverge, one does not.
+    """Return a part for each section of the original assignment, in its order, and for each further measurement."""
+    # The part on chaos needs two implementations.
     parts = [make(study) for make in _PARTS if make is not _chaos or study["chaos"]]
     listed = [(part.name, part.title) for part in parts]
     return Content({"parts": parts, "stored": study}, drawings(parts), listed)
@@ -33,7 +33,7 @@ def _rate(result: Mapping[str, Any]) -> str:
     return f"{_percent(result['success_rate'])} ({100 * low:.0f}–{100 * high:.0f})"
 
 
-def _of_before(rate: float) -> str:
+def _rate_before(rate: float) -> str:
     low, high = wilson(round(rate * _BEFORE), _BEFORE)
     return f"{_percent(rate)} ({100 * low:.0f}–{100 * high:.0f})"
 
@@ -51,7 +51,7 @@ def _epochs(result: Mapping[str, Any]) -> str:
 
 
 _BEFORE = 512
-"""Seeds of what was measured before this program was written; other seeds than here."""
+"""The number of seeds in the earlier measurements; they are other seeds than the study's."""
 
 
 def _differs(result: Mapping[str, Any], known: float) -> bool:
@@ -77,8 +77,8 @@ def _part(
 _CHECKED = ("1000", "2000", "5000", "10000")
 
 
-def _homework(study: Study) -> Part:
-    targets, rows = study["implementations"], study["tables"]["homework"][:6]
+def _learning_rates(study: Study) -> Part:
+    targets, rows = study["implementations"], study["tables"]["assignment"][:6]
     table: list[list[str]] = []
     differing: list[str] = []
     for row in rows:
@@ -91,17 +91,17 @@ def _homework(study: Study) -> Part:
                 [row["label"], target, _rate(result), _epochs(result), " / ".join(medians)]
             )
         before = " / ".join(_loss(known["losses"][epoch]) for epoch in _CHECKED)
-        table.append([row["label"], "measured before", _of_before(known["success"]), "", before])
+        table.append([row["label"], "measured before", _rate_before(known["success"]), "", before])
     results = {row["label"]: row["results"][targets[0]] for row in rows}
     text = (
-        f"Each row is {study['seeds']} initial seeds; linear's points are drawn anew for each. At the homework's learning "
+        f"Each row is {study['seeds']} initial seeds; for linear, each seed also draws new points. At the original assignment's learning "
         f"rate 0.1, {_percent(results['XOR, rate 0.1']['success_rate'])} of the seeds solve XOR and "
-        f"{_percent(results['linear, rate 0.1']['success_rate'])} solve linear, the easier-looking problem, as its points may "
-        "lie as near to the diagonal as chance has it. Half the rate takes about twice the epochs, and is given more than that: "
+        f"{_percent(results['linear, rate 0.1']['success_rate'])} solve linear, which looks easier: by chance its points may "
+        "lie very near to the diagonal. Half the rate takes about twice the epochs, and the runs get more than that: "
         f"{_percent(results['XOR, rate 0.05']['success_rate'])} and {_percent(results['linear, rate 0.05']['success_rate'])}. Ten "
-        f"hidden units in place of four bring {_percent(results['XOR, 10/10 hidden units']['success_rate'])} and "
+        f"hidden units instead of four reach {_percent(results['XOR, 10/10 hidden units']['success_rate'])} and "
         f"{_percent(results['linear, 10/10 hidden units']['success_rate'])}. The same was measured before this program was written, "
-        f"with {_BEFORE} other seeds: of the {len(rows) * len(targets)} rates here, {len(differing) or 'none'} differ from those by more than "
+        f"with {_BEFORE} other seeds: of the {len(rows) * len(targets)} rates here, {len(differing) or 'none'} differ from the earlier ones by more than "
         f"chance (95 % interval of the difference of two rates){': ' if differing else ''}{', '.join(dict.fromkeys(differing))}."
     )
     return _part(
@@ -109,12 +109,12 @@ def _homework(study: Study) -> Part:
         ["setting", "", "success (95 %)", "epochs to success, 10 / 50 / 90 %", "median loss at 1000 / 2000 / 5000 / 10000"],
         table,
         draw.success(rows, targets[0]),
-        f"The share of seeds that have come within 0.1 of every label, by epoch ({targets[0]}).",
+        f"The share of seeds whose outputs are all within 0.1 of their labels, by epoch ({targets[0]}).",
     )  # fmt: skip
 
 
 def _no_activation(study: Study) -> Part:
-    targets, rows = study["implementations"], study["tables"]["homework"][6:]
+    targets, rows = study["implementations"], study["tables"]["assignment"][6:]
     limits = study["least_squares"]
     diverged = {row["experiment"]: row["results"][targets[0]]["diverged"] for row in rows}
     table = [
@@ -123,14 +123,14 @@ def _no_activation(study: Study) -> Part:
         for target in targets
     ]  # fmt: skip
     text = (
-        "Without activations the three layers are one linear map, and no training can do better than least squares: on XOR "
-        f"{limits['xor-no-activation']:.3f}, more than the constant ½ would cost (0.25), as without biases not even that can be said; on linear "
-        f"{limits['linear-no-activation']:.3f} (the median over the seeds' points), which splits them only roughly. No seed succeeds, and "
+        "Without activations the three layers are one linear map, and no training can do better than least squares. The least-squares loss on XOR is "
+        f"{limits['xor-no-activation']:.3f}, more than the loss of the constant output ½ (0.25), which a network without biases cannot produce. On linear it is "
+        f"{limits['linear-no-activation']:.3f} (the median over the seeds' points), which splits the points only roughly. No seed succeeds, and "
         f"the learning rate is still too large for some: {diverged['linear-no-activation']} of linear's and "
-        f"{diverged['xor-no-activation']} of XOR's {rows[0]['results'][targets[0]]['members']} diverge; the medians count them as infinite."
+        f"{diverged['xor-no-activation']} of XOR's {rows[0]['results'][targets[0]]['members']} diverge; in the medians they count as infinite."
     )
     return _part(
-        "no-activation", "4-3", "No activation, and its limit", text,
+        "no-activation", "4-3", "No activation: least squares at best", text,
         ["setting", "", "success (95 %)", *(f"median loss at {epoch}" for epoch in _CHECKED), "least squares"],
         table,
         draw.losses_and_limits(rows, targets[0], limits),
@@ -143,7 +143,7 @@ def _loss3(value: float | None) -> str:
 
 
 def _table(rows: Sequence[Mapping[str, Any]], target: str, known: str) -> list[list[str]]:
-    """Label, success, epochs to success, median final loss, and what was measured before."""
+    """Return rows of label, success, epochs to success, median final loss, and the earlier measurement."""
     table = []
     for row in rows:
         result, before = row["results"][target], row["known"].get(known)
@@ -162,10 +162,10 @@ def _optimizers(study: Study) -> Part:
     reached = sorted((epochs, label) for label, epochs in found.items() if epochs is not None)
     fastest = "".join(f" The fastest is {label}, with {_number(n)}." for n, label in reached[:1])
     text = (
-        "XOR with the true gradient of the MSE, in six optimizers. Half of the seeds have succeeded after "
-        f"{_number(found['gradient descent, rate 1'])} epochs of gradient descent at rate 1; momentum 0.9 gets there in "
-        f"{_number(found['momentum 0.9, rate 1'])} at the same rate, and in {_number(found['momentum 0.9, rate 0.1'])} at a tenth "
-        f"of it, as its steps add up to ten times the gradient.{fastest}"
+        "XOR with the gradient of the MSE and six optimizers. Half of the seeds have succeeded after "
+        f"{_number(found['gradient descent, rate 1'])} epochs of gradient descent at rate 1; momentum 0.9 needs "
+        f"{_number(found['momentum 0.9, rate 1'])} at the same rate, and {_number(found['momentum 0.9, rate 0.1'])} at a tenth "
+        f"of it, because its steps add up to ten times the gradient.{fastest}"
     )
     return _part(
         "optimizers", "5-1", "Optimizers", text,
@@ -183,9 +183,9 @@ def _conventions(study: Study) -> Part:
         for row in rows
     ]  # fmt: skip
     text = (
-        "One name, several formulas. All three implementations follow the first convention of each row, which is torch's; "
-        "optax is set to it, and where it cannot be (Adagrad) the transformation is written out. A port that takes the other "
-        "library's default trains another way, from the same start and with the same gradients."
+        "Libraries use one name for several formulas. All three implementations follow the first convention of each row, which is torch's; "
+        "optax is configured to match it, and for Adagrad, where that is impossible, the transformation is written out. A port that keeps the other "
+        "library's default trains differently, although its start and its gradients are the same."
     )
     return _part(
         "conventions", "5-1", "Where the libraries' defaults differ", text,
@@ -199,25 +199,25 @@ def _conventions(study: Study) -> Part:
 def _relu(study: Study) -> Part:
     rows, target = study["tables"]["relu"], study["implementations"][0]
     results = {row["label"]: row["results"][target] for row in rows}
-    dead, mended = study["dead"], "all of these and He's initial weights"
+    dead, fixed = study["dead"], "all of these and He's initial weights"
     text = (
         f"With ReLU on every layer, {_percent(dead['xor']['0'])} of the XOR networks and {_percent(dead['linear']['0'])} of linear's "
-        "begin with an output and a gradient of exactly zero, and the first steps overshoot: after five updates "
-        f"{_percent(dead['linear']['5'])} of linear's are dead, after one already {_percent(dead['linear']['1'])}. Nor can the rest "
-        "succeed on linear: without biases f(t·x) = t·f(x), so the network cannot say 1 at every distance along a ray. On XOR "
-        f"{_percent(results[rows[0]['label']]['success_rate'])} do; He's initial weights or a smaller rate alone mend little "
+        "start with an output and a gradient of exactly zero, and the first steps overshoot: after five updates "
+        f"{_percent(dead['linear']['5'])} of linear's are dead, {_percent(dead['linear']['1'])} already after one. The others cannot "
+        "succeed on linear either: without biases f(t·x) = t·f(x), so the output cannot be 1 along a whole ray. On XOR "
+        f"{_percent(results[rows[0]['label']]['success_rate'])} succeed; He's initial weights or a smaller rate alone help little "
         f"({_percent(results[rows[1]['label']]['success_rate'])}, {_percent(results['rate 0.01']['success_rate'])}), and a sigmoid on the "
-        "output alone nothing, as without biases it says ½ at the origin, which is one of XOR's points "
-        f"({_percent(results['sigmoid on the output']['success_rate'])}). With biases and ten units it is "
-        f"{_percent(results['sigmoid on the output, biases, width 10']['success_rate'])}, and with He's initial weights on top "
-        f"{_percent(results[mended]['success_rate'])} of the seeds succeed."
+        "output alone does not help, because without biases its output at the origin, one of XOR's points, is ½ "
+        f"({_percent(results['sigmoid on the output']['success_rate'])}). With biases and ten units the rate is "
+        f"{_percent(results['sigmoid on the output, biases, width 10']['success_rate'])}, and with He's initial weights in addition "
+        f"{_percent(results[fixed]['success_rate'])} of the seeds succeed."
     )
     return _part(
-        "relu", "5-2", "Why ReLU failed, and what mends it", text,
+        "relu", "5-2", "Why ReLU failed, and how to fix it", text,
         [*_HEADINGS, "success measured before"],
         _table(rows, target, "success"),
         draw.rates(rows, target),
-        f"Success on XOR with its 95 % interval, one thing mended after the other ({target}).",
+        f"Success on XOR with its 95 % interval, one thing fixed after another ({target}).",
     )  # fmt: skip
 
 
@@ -227,15 +227,15 @@ def _deaths(study: Study) -> Part:
         [name, *(_percent(share) for share in shares.values())] for name, shares in dead.items()
     ]
     text = (
-        "ReLU on every layer, the homework's network and learning rate: the share of seeds whose output is zero on every sample "
-        "and whose gradient is exactly zero, so that nothing will ever change."
+        "ReLU on every layer, with the original assignment's network and learning rate: the share of seeds whose output is zero on "
+        "every sample and whose gradient is exactly zero, so that the weights never change again."
     )
     return _part(
         "dead-relu", "5-2", "How fast ReLU networks die", text,
-        ["dataset", *(f"after {step} updates" for step in next(iter(dead.values())))],
+        ["dataset", *(f"after {step} update{'s' * (step != '1')}" for step in next(iter(dead.values())))],
         table,
         draw.deaths(dead),
-        "Dead networks by the number of updates done.",
+        "The share of dead networks, by the number of updates.",
     )  # fmt: skip
 
 
@@ -248,17 +248,17 @@ def _digits(study: Study) -> Part:
     ]  # fmt: skip
     text = (
         f"scikit-learn's 8 × 8 digits, 1200 to train on and 597 to test, 300 full-batch epochs of gradient descent, "
-        f"{len(rows[0]['accuracy'])} initial seeds. A convolution with 810 parameters reads {_percent(found['convolution, cross-entropy'])} "
-        f"of the unseen digits, an MLP with nearly twice as many {_percent(found['MLP, cross-entropy'])}; with the MSE in place of the "
-        f"cross-entropy it is {_percent(found['convolution, MSE'])} and {_percent(found['MLP, MSE'])}. What it is here for is parity: a "
-        "layer whose layout differs between the frameworks. What was measured before does not tell its optimizer, rate or initial weights."
+        f"{len(rows[0]['accuracy'])} initial seeds. A convolution with 810 parameters classifies {_percent(found['convolution, cross-entropy'])} "
+        f"of the test digits correctly, an MLP with nearly twice as many {_percent(found['MLP, cross-entropy'])}; with the MSE instead of the "
+        f"cross-entropy the shares are {_percent(found['convolution, MSE'])} and {_percent(found['MLP, MSE'])}. The purpose of this part is parity: "
+        "the layout of this layer differs between the frameworks. The earlier measurements do not state their optimizer, rate or initial weights."
     )
     return _part(
         "convolution", "5-3", "Convolution", text,
         ["network and loss", "parameters", "learning rate", "median test accuracy", "range over seeds", "measured before"],
         table,
         draw.accuracies(rows),
-        "Test accuracy of each initial seed (circles) and the median (bar).",
+        "The test accuracy of each initial seed (circles) and their median (bar).",
     )  # fmt: skip
 
 
@@ -267,10 +267,10 @@ def _gradient(study: Study) -> Part:
     results = [row["results"][target] for row in rows]
     found = [result["epochs_to_success"]["50%"] for result in results]
     text = (
-        "The homework left the mean's 2/N out of its gradient, so its learning rate 0.1 is 1.05 on XOR's 21 points and 5 on linear's "
-        f"100 in units of the true gradient. With the true gradient at 0.1, half of the seeds need {_number(found[1])} epochs in place of "
-        f"{_number(found[0])} on XOR, and {_number(found[3])} in place of {_number(found[2])} on linear, of {results[3]['members']} seeds and of "
-        f"{results[2]['members']}: about the factor by which the rate is smaller, 10.5 and 50."
+        "The original assignment left the factor 2/N of the mean out of its gradient. Its learning rate 0.1 therefore equals 1.05 on XOR's 21 "
+        "points, and 5 on linear's 100 points, with the true gradient. At the rate 0.1 with the true gradient, half of the seeds need "
+        f"{_number(found[1])} epochs instead of {_number(found[0])} on XOR, and {_number(found[3])} instead of {_number(found[2])} on linear "
+        f"({results[3]['members']} and {results[2]['members']} seeds). The ratios are about those of the rates, 10.5 and 50."
     )
     return _part(
         "gradient", "2-3", "N/2 times the gradient, and the true one", text,
@@ -285,13 +285,13 @@ def _scale(study: Study) -> Part:
     rows, target = study["tables"]["initial_scale"], study["implementations"][0]
     results = {row["label"]: row["results"][target] for row in rows}
     text = (
-        f"XOR begins on a plateau, and small initial weights stay on it for long: standard-normal ones succeed in "
-        f"{_percent(results['standard normal']['success_rate'])} of the seeds within 12,000 epochs, PyTorch's default in "
-        f"{_percent(results['torch default']['success_rate'])}, standard-normal ones of a quarter the size in "
+        f"Training on XOR starts on a plateau, and small initial weights stay on it for long. Standard-normal weights succeed for "
+        f"{_percent(results['standard normal']['success_rate'])} of the seeds within 12,000 epochs, PyTorch's default for "
+        f"{_percent(results['torch default']['success_rate'])}, and standard-normal weights of a quarter of the size for "
         f"{_percent(results['standard normal × 0.25']['success_rate'])}."
     )
     return _part(
-        "initial-scale", "", "How large the initial weights are", text,
+        "initial-scale", "", "The size of the initial weights", text,
         [*_HEADINGS, "success measured before"],
         _table(rows, target, "success"),
         draw.rates(rows, target),
@@ -305,24 +305,24 @@ def _chaos(study: Study) -> Part:
     table = [[row["label"], *(_percent(row["parted"][epoch]) for epoch in epochs)] for row in rows]
     pair = " and ".join(rows[0]["implementations"])
     text = (
-        f"The same weights, points and formulas in {pair}: on linear at rate 0.1 the losses of {_percent(rows[0]['parted']['1000'])} of the "
-        "seeds have come to differ by more than a thousandth within 1000 epochs, though every single step of both lies within "
-        f"what rounding can do. At rate 0.02 it is {_percent(rows[2]['parted']['1000'])}, on XOR {_percent(rows[3]['parted']['1000'])}: the "
-        "learning rate is so large there that training is chaotic, and doubles a difference every few epochs. No tolerance for a free run "
-        "could tell this from a mistake."
+        f"{pair} train with the same weights, points and formulas. On linear at rate 0.1 the losses of {_percent(rows[0]['parted']['1000'])} of the "
+        "seeds differ by more than a thousandth within 1000 epochs, although every single step of both lies within "
+        f"what rounding can do; at rate 0.02 the share is {_percent(rows[2]['parted']['1000'])}, on XOR {_percent(rows[3]['parted']['1000'])}. At "
+        "rate 0.1 training on linear is chaotic: it doubles a difference every few epochs. No tolerance for a free run "
+        "could distinguish this from a mistake."
     )
     return _part(
-        "chaos", "", "How two correct implementations part ways", text,
-        ["setting", *(f"parted by epoch {epoch}" for epoch in epochs)],
+        "chaos", "", "How two correct implementations diverge", text,
+        ["setting", *(f"diverged by epoch {epoch}" for epoch in epochs)],
         table,
         draw.parting(rows),
-        "Relative difference of the two implementations' losses, of the seed that parts first; the line is a thousandth.",
+        "The relative difference of the two implementations' losses, for the seed that diverges first; the line marks a thousandth.",
     )  # fmt: skip
 
 
 _PARTS: tuple[Callable[[Study], Part], ...] = (
     _gradient,
-    _homework,
+    _learning_rates,
     _no_activation,
     _optimizers,
     _conventions,

@@ -15,7 +15,7 @@ Row = Mapping[str, Any]
 
 
 def line_style(index: int) -> dict[str, Any]:
-    """Colour and dashes of the line of this number: no two alike."""
+    """Return colour and dashes of the line of this number; no two are alike."""
     turn = index // len(COLOURS)
     return {
         "color": COLOURS[index % len(COLOURS)],
@@ -29,7 +29,7 @@ def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]
 
 
 def success(rows: Sequence[Row], target: str, *, log: bool = False) -> Figure:
-    """The share of members that have succeeded by each epoch: a line for each row."""
+    """Draw the share of members that have succeeded by each epoch: a line for each row."""
     with mpl.rc_context(STYLE):
         figure, (axes,) = _figure(7.2, 3.4)
         for index, row in enumerate(rows):
@@ -47,7 +47,7 @@ def success(rows: Sequence[Row], target: str, *, log: bool = False) -> Figure:
 
 
 def losses_and_limits(rows: Sequence[Row], target: str, limits: Mapping[str, float]) -> Figure:
-    """The median loss of each row by epoch, and the limit of its experiment."""
+    """Draw the median loss of each row by epoch, and the least-squares limit of its experiment."""
     with mpl.rc_context(STYLE):
         figure, (axes,) = _figure(6.2, 3.0)
         for index, row in enumerate(rows):
@@ -64,7 +64,7 @@ def losses_and_limits(rows: Sequence[Row], target: str, limits: Mapping[str, flo
 
 
 def rates(rows: Sequence[Row], target: str) -> Figure:
-    """The success rate of each row with its 95 % interval."""
+    """Draw the success rate of each row with its 95 % interval."""
     with mpl.rc_context(STYLE):
         figure, (axes,) = _figure(6.2, 0.32 * len(rows) + 0.9)
         for at, row in enumerate(rows):
@@ -88,7 +88,7 @@ def rates(rows: Sequence[Row], target: str) -> Figure:
 
 
 def deaths(dead: Mapping[str, Mapping[str, float]]) -> Figure:
-    """The share of dead networks by the number of updates done."""
+    """Draw the share of dead networks by the number of updates."""
     with mpl.rc_context(STYLE):
         figure, (axes,) = _figure(5.2, 2.8)
         for index, (name, shares) in enumerate(dead.items()):
@@ -106,7 +106,7 @@ def deaths(dead: Mapping[str, Mapping[str, float]]) -> Figure:
 
 
 def accuracies(rows: Sequence[Row]) -> Figure:
-    """The test accuracy of each seed, a row for each network."""
+    """Draw the test accuracy of each seed, a row for each network."""
     with mpl.rc_context(STYLE):
         figure, (axes,) = _figure(6.2, 0.36 * len(rows) + 0.9)
         for at, row in enumerate(rows):
@@ -116,13 +116,13 @@ def accuracies(rows: Sequence[Row]) -> Figure:
             axes.plot(np.median(row["accuracy"]), at, "|", ms=16, mew=2, color="black")
         axes.set_yticks(range(len(rows)), [row["label"] for row in rows])
         axes.set_ylim(len(rows) - 0.5, -0.5)
-        axes.set_xlabel("accuracy on digits that were not trained on")
+        axes.set_xlabel("accuracy on the test digits")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     return figure
 
 
 def parting(rows: Sequence[Row]) -> Figure:
-    """The relative difference of two implementations' losses: of the seed that parts first, in each row."""
+    """Draw the relative difference of two implementations' losses, in each row for the seed that diverges first."""
     with mpl.rc_context(STYLE):
         figure, (axes,) = _figure(7.2, 3.2)
         for index, row in enumerate(rows):
@@ -137,7 +137,7 @@ def parting(rows: Sequence[Row]) -> Figure:
 
 
 def conventions(rows: Sequence[Row]) -> Figure:
-    """The losses under two conventions from the same start, a panel for each row."""
+    """Draw the losses under two conventions from the same start, a panel for each row."""
     columns = 3
     lines = -(-len(rows) // columns)
     with mpl.rc_context(STYLE):

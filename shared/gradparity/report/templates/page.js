@@ -1,15 +1,15 @@
 "use strict";
 
 const wide = matchMedia("(min-width: 75rem)");
-const beside = matchMedia("(min-width: 64rem)");
+const nextTo = matchMedia("(min-width: 64rem)");
 
-// The contents are open where they stand beside the page, and out of the way where they stand above it.
+// The contents are open next to a wide page, and closed above a narrow one.
 const contents = document.querySelector("#contents details");
-const fold = () => { contents.open = beside.matches; };
-beside.addEventListener("change", fold);
+const fold = () => { contents.open = nextTo.matches; };
+nextTo.addEventListener("change", fold);
 fold();
 
-// The code: tabs, as the ARIA authoring practices have them, where the columns would be too narrow.
+// The code: tabs, by the ARIA authoring practices, where the columns would be too narrow.
 for (const code of document.querySelectorAll(".code")) {
   const list = code.querySelector(".tabs");
   const tabs = [...list.children];
@@ -52,7 +52,7 @@ for (const code of document.querySelectorAll(".code")) {
   show();
 }
 
-// Tables: a button in each heading sorts by its column, numbers as numbers; a second press turns the order round.
+// Tables: a button in each heading sorts by its column, numbers as numbers; a second press reverses the order.
 const compare = (a, b) => {
   const [x, y] = [a, b].map((text) => Number.parseFloat(text.replace(/[,\s]/g, "")));
   if (Number.isNaN(x) && Number.isNaN(y)) return a.localeCompare(b, "en");
@@ -80,7 +80,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
   });
 }
 
-// What scrolls sideways can be scrolled by keyboard, too.
+// Boxes that scroll sideways can be scrolled by keyboard, too.
 const scrolling = new ResizeObserver((entries) => {
   for (const { target } of entries) {
     if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
@@ -89,9 +89,9 @@ const scrolling = new ResizeObserver((entries) => {
 });
 for (const box of document.querySelectorAll(".scroll, .formulas dd")) scrolling.observe(box);
 
-// The contents show where the reader is.
+// The contents mark the section that the reader is in.
 const links = new Map([...contents.querySelectorAll("a")].map((link) => [link.hash.slice(1), link]));
-const seen = new IntersectionObserver((entries) => {
+const visible = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
     if (!isIntersecting) continue;
     for (const link of links.values()) link.removeAttribute("aria-current");
@@ -100,5 +100,5 @@ const seen = new IntersectionObserver((entries) => {
 }, { rootMargin: "0px 0px -80% 0px" });
 for (const id of links.keys()) {
   const section = document.getElementById(id);
-  if (section) seen.observe(section);
+  if (section) visible.observe(section);
 }

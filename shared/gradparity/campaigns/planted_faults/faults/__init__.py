@@ -1,8 +1,8 @@
 """Planted faults: mistakes written into the source of a correct implementation, as a programmer would make them.
 
-They share no code with `mistakes`, which names them. Each is a change of one or two lines of the NumPy
-implementation. `FAULTS` are those of the homework's networks, planted on the core suite and on random networks;
-`EXTENDED` those of all else, planted on the extended suite.
+They share no code with `mistakes`, which names them. Each changes one or two lines of the NumPy implementation.
+`FAULTS` are those of sigmoid networks with the MSE and plain SGD, planted on the core suite and on random networks;
+`EXTENDED` are those of everything else, planted on the extended suite and on random networks.
 """
 
 from .activations import ACTIVATIONS

@@ -1,4 +1,4 @@
-"""Faults in activations other than the homework's, the sigmoid."""
+"""Faults in activations other than the sigmoid."""
 
 from __future__ import annotations
 

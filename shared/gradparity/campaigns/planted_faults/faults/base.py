@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LINE = "LINE"
-"""Stands for the line's own code in the code that replaces it."""
+"""The placeholder for the line's own code in the code that replaces it."""
 
 
 @dataclass(frozen=True)
 class Patch:
-    """A line, and the code that replaces its own.
+    """A line, and the code that replaces it.
 
     Attributes:
-        file: of the implementation, without `.py`.
+        file: the file of the implementation, without `.py`.
         definition: the top-level function or table that the line belongs to.
         marker: the comment behind the line's code.
-        new: one line or more; `LINE` in it stands for the code as it is.
+        new: one line or more; `LINE` in it stands for the original code.
     """
 
     file: str
@@ -30,12 +30,12 @@ class Fault:
     """A planted fault and what it should be called.
 
     Attributes:
-        name: what it is, in words.
-        patches: the lines changed.
-        mistake: the name in the catalogue; empty for a mere factor, or for what has no algebra.
-        factor: the name of the factor on top.
-        layer: where it was planted: None for everywhere, or for a fault that is not made by layer.
-        reduced: whether the class "reduced precision" is the right answer.
+        name: a description of the fault.
+        patches: the changed lines.
+        mistake: the name in the catalogue; empty for a factor alone, and for a fault without algebra.
+        factor: the name of the additional factor.
+        layer: the layer that has it; None for all layers, or for a fault outside of the layers.
+        reduced: True if the class "reduced precision" is the right answer.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Fault:
         return self.name if self.layer is None else f"{self.name}, layer {self.layer}"
 
     def with_factor(self, other: Fault) -> Fault:
-        """This fault with a factor on top."""
+        """Return this fault with an additional factor."""
         return Fault(
             f"{self.name} × {other.name}",
             (*self.patches, *other.patches),
@@ -60,10 +60,10 @@ class Fault:
 
 
 def chain_rule(marker: str, new: str) -> Patch:
-    """A line of `value_and_grad`, which knows every layer's number, from 0, as `k`."""
+    """Patch a line of `value_and_grad`, where `k` is the layer's number, from 0."""
     return Patch("gradients", "value_and_grad", marker, new)
 
 
 def activation(marker: str, new: str) -> Patch:
-    """An entry of the table of activations and their derivatives."""
+    """Patch an entry of the table of activations and their derivatives."""
     return Patch("activations", "ACTIVATIONS", marker, f"{new},")

@@ -1,4 +1,4 @@
-"""Faults in a network of sigmoids with the MSE and plain SGD: the usual mistakes in a first program."""
+"""Faults in sigmoid networks with the MSE and plain SGD: the usual mistakes in a first program."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ FACTORS = (
 def _by_layer(
     name: str, patch: Patch, mistake: str, *, lowest: int = 0, reduced: bool = False
 ) -> list[Fault]:
-    """The fault in every layer, in each single one from `lowest`, and in the output layer (-1)."""
+    """Return the fault in every layer, in each single one from `lowest`, and in the output layer (-1)."""
     layers = (None, *range(lowest, 3), -1)
     return [Fault(name, (patch,), mistake, layer=layer, reduced=reduced) for layer in layers]
 
 
 def _forward(name: str, *patches: Patch, mistake: str, reduced: bool = False) -> list[Fault]:
-    """The fault in the forward pass, in every layer and in single ones, with the σ' that fits it."""
+    """Return the fault in the forward pass, in every layer and in single ones, with the σ' that fits it."""
     layers = (None, 0, 1, -1)
     return [Fault(name, patches, mistake, layer=layer, reduced=reduced) for layer in layers]
 
@@ -238,7 +238,7 @@ STRUCTURES = (*BY_LAYER, *WHOLE)
 
 
 def pairs() -> Iterator[Fault]:
-    """Each structural fault of the gradient with each factor on top."""
+    """Yield each structural fault of the gradient with each additional factor."""
     for fault in BY_LAYER:
         for factor in FACTORS:
             yield fault.with_factor(factor)
