@@ -64,7 +64,7 @@ def _forward(
     params: list[Layer],
     tail: float,
 ) -> tuple[list[Array], list[Array]]:
-    """Compute E of the pre-activations, and of the activations. The first activations are the inputs, which are exact."""
+    """Compute E of the pre-activations and of the activations. The first activations are the exact inputs."""
     e_zs, e_a = [], [np.zeros_like(a[0])]
     for layer, (weight, bias) in zip(layers, params, strict=True):
         index, n = layer.index, layer.fan_in

@@ -1,4 +1,4 @@
-"""The linear part of each kind of layer, and its adjoints. Those of a convolution sum over the entries of its kernel."""
+"""The linear part of each kind of layer, and its adjoints. A convolution's sum over the entries of its kernel."""
 
 from __future__ import annotations
 
