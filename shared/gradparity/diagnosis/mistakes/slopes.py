@@ -39,7 +39,7 @@ def _slope(kind: Activation, name: str, formula: str, slope: Slope) -> LayerMist
 
 
 def _other(kind: Activation, other: Activation, name: str) -> LayerMistake:
-    """The derivative of another activation."""
+    """Make a mistake that uses the derivative of another activation."""
     wrong = RIGHTS[other]
     return _slope(
         kind, name, wrong.slope, lambda z, a: wrong.derivative(a if kind in _KINKED else z, a)
