@@ -93,17 +93,17 @@ class Observed:
 
 def _convert(observation: Observation, factor: Factor, loss_factor: Factor) -> Observation:
     """Divide gradients and losses by their factors, and judge updates with the learning rate times the factor."""
-    case, seen = observation.case, observation.seen
+    case, result = observation.case, observation.result
     wide = oracle_dtype()
     f, of_loss = (wide(one.value(*observation.elements)) for one in (factor, loss_factor))
     rate = float(case.schedule.learning_rate * f)
     return Observation(
         replace(case, schedule=replace(case.schedule, learning_rate=rate)),
         replace(
-            seen,
-            grads=None if seen.grads is None else map_params(lambda g: g / f, seen.grads),
-            loss=None if seen.loss is None else seen.loss / of_loss,
-            recorded=None if seen.recorded is None else seen.recorded / of_loss,
+            result,
+            grads=None if result.grads is None else map_params(lambda g: g / f, result.grads),
+            loss=None if result.loss is None else result.loss / of_loss,
+            recorded=None if result.recorded is None else result.recorded / of_loss,
         ),
         observation.absolute_sigmoid,
     )
@@ -156,7 +156,7 @@ def _on_configuration(target: Target, where: str, case: Case) -> Observed:
 
 def _asked_again(target: Target, where: str, first: Observation) -> Observed:
     """Repeat a call: other results mean that the target keeps something between calls, or draws random numbers."""
-    noticed, before = Observed(), first.seen
+    noticed, before = Observed(), first.result
     for _ in range(2):
         again = answer(target, first.case)
         noticed += Observed(narrow=again.narrow, mutations=again.mutations)

@@ -1,1 +1,1 @@
-"""Naming a mistake: computing what each known mistake would give."""
+"""Name a mistake, by computing the numbers that each known mistake would give."""

@@ -1,4 +1,4 @@
-"""Why a result is wrong, in the order in which a program computes: forward, gradient or update, loss."""
+"""Explain why a result is wrong, in the order in which a program computes: forward, gradient or update, loss."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .search import forward_names, gradient_names
 
 @dataclass
 class Diagnosis:
-    """What explains the observations. Of several names that fit, the data cannot tell which it is.
+    """The mistakes that explain the observations. If several names fit, the data cannot distinguish them.
 
     Attributes:
-        forward: what explains the activations; first those that also explain the gradients.
-        gradient: what explains the gradients or updates, the simplest first.
-        explains_loss: that of `gradient` which explains the wrong loss as well.
-        phase: what `gradient` is about: the gradients shown, or the updates.
-        loss: what the loss is instead; empty where it follows from the rest.
-        reduced: the class "reduced precision", with layer and format in words; empty if that is not it.
-        unknown: phases that are wrong and explained by nothing that is known here.
+        forward: the names that explain the activations, first those that also explain the gradients.
+        gradient: the names that explain the gradients or updates, the simplest first.
+        explains_loss: the name in `gradient` that explains the wrong loss as well.
+        phase: the phase that `gradient` explains: the gradients shown, or the updates.
+        loss: the names of the loss that is reported instead; empty if the rest explains the loss.
+        reduced: "reduced precision" with layer and format, in words; empty if that is not the cause.
+        unknown: the phases that are wrong and that no known mistake explains.
     """
 
     forward: list[ForwardName] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class LossName:
-    """What is told as the loss."""
+    """The name of the loss that a program reports."""
 
     name: str
     factor: Factor = UNIT
@@ -52,7 +52,7 @@ class LossName:
 
 
 def diagnose(observations: Sequence[Observation], ask: Ask) -> Diagnosis:
-    """Explain what is wrong in these observations of one target, all in one dtype; `ask` has it do one more."""
+    """Explain the errors in these observations of one target, all in one dtype. `ask` runs the target once more."""
     found = Diagnosis()
     bases: list[ForwardName | None] = [None]
     if any(o.wrong("forward") for o in observations):
@@ -62,10 +62,10 @@ def diagnose(observations: Sequence[Observation], ask: Ask) -> Diagnosis:
             found.unknown.append("forward")
     phases: tuple[Phase, ...] = ("gradient", "update")
     wrong = [phase for phase in phases if any(o.wrong(phase) for o in observations)]
-    if wrong and bases:  # what follows from an unexplained forward pass has no name of its own
+    if wrong and bases:  # errors that follow from an unexplained forward pass have no name
         found.phase = wrong[0]
         names = gradient_names(observations, found.phase, bases)
-        # A sign, or a number from nowhere, on top is the less likely reading.
+        # An additional sign, or an unknown factor, is the less likely explanation.
         found.gradient = sorted(names, key=lambda name: name.factor not in FACTORS)
         explained = [name.forward for name in found.gradient if name.forward is not None]
         found.forward = list(dict.fromkeys([*explained, *found.forward]))
@@ -87,7 +87,7 @@ def _reduced(found: Diagnosis, words: str) -> bool:
 
 
 def _follows(observations: Sequence[Observation], found: Diagnosis) -> bool:
-    """Whether a mistake that explains the gradients, or the activations, explains the wrong loss; it then leads."""
+    """Return True if a mistake that explains gradients or activations explains the loss, too; move it to the front."""
     if found.forward and LossName(REPORTED_LOSSES[0].name) in _losses(observations, found.forward):
         return True
     for name in found.gradient:
@@ -95,8 +95,10 @@ def _follows(observations: Sequence[Observation], found: Diagnosis) -> bool:
         if all(
             _near(
                 o,
-                # A mistake of the training loop explains what the loop records, not what is told beside gradients.
-                _told(o) if o.seen.grads is None or found.phase == "gradient" else _recorded(o),
+                # A mistake of the training loop explains recorded losses, not those reported with gradients.
+                _reported(o)
+                if o.result.grads is None or found.phase == "gradient"
+                else _recorded(o),
                 o.answer[0].loss if loss is None else loss,
             )
             for o, loss in losses
@@ -108,11 +110,11 @@ def _follows(observations: Sequence[Observation], found: Diagnosis) -> bool:
 
 
 def _losses(observations: Sequence[Observation], forward: Sequence[ForwardName]) -> list[LossName]:
-    """What the loss that is told may be."""
+    """List the names of the losses that the program may report."""
     names = []
     for loss in REPORTED_LOSSES:
         for factor in FACTORS:
-            if all(_tells(o, forward, loss, factor) for o in observations):
+            if all(_reports(o, forward, loss, factor) for o in observations):
                 names.append(LossName(loss.name, factor))
                 break
     shown = [o for o in observations if _recorded(o)]
@@ -122,7 +124,7 @@ def _losses(observations: Sequence[Observation], forward: Sequence[ForwardName])
     return names
 
 
-def _tells(
+def _reports(
     observation: Observation, forward: Sequence[ForwardName], loss: ReportedLoss, factor: Factor
 ) -> bool:
     case = observation.case
@@ -134,29 +136,28 @@ def _tells(
     targets = case.batch[1].astype(predictions.dtype)
     with np.errstate(all="ignore"):
         value = factor.value(*observation.elements) * loss.value(predictions, targets)
-    return _near(observation, _told(observation), value)
+    return _near(observation, _reported(observation), value)
 
 
 def _recorded(observation: Observation) -> list[Any]:
-    return [] if observation.seen.recorded is None else [observation.seen.recorded]
+    return [] if observation.result.recorded is None else [observation.result.recorded]
 
 
-def _told(observation: Observation) -> list[Any]:
-    seen = observation.seen
-    return [value for value in (seen.loss, seen.recorded) if value is not None]
+def _reported(observation: Observation) -> list[Any]:
+    result = observation.result
+    return [value for value in (result.loss, result.recorded) if value is not None]
 
 
-def _near(observation: Observation, told: Sequence[Any], value: Any) -> bool:
+def _near(observation: Observation, losses: Sequence[Any], value: Any) -> bool:
     expected, bound = observation.answer
-    count = len(told)
-    return not told or (
-        observation.left_over(told, [value] * count, [expected.loss] * count, [bound.loss] * count)
-        <= 1
+    n = len(losses)
+    return not losses or (
+        observation.left_over(losses, [value] * n, [expected.loss] * n, [bound.loss] * n) <= 1
     )
 
 
 def _after(observation: Observation, rows: Any) -> Any:
-    updated = observation.seen.updated
+    updated = observation.result.updated
     if updated is None:
         return np.nan
     return observation.case.evaluate_exactly(params=updated, rows=rows).loss

@@ -1,4 +1,4 @@
-"""The evidence of a diagnosis: gradients, or new weights and arrays, and what a mistake predicts for them."""
+"""The evidence of a diagnosis: gradients, or new weights and arrays, and the values that a mistake predicts."""
 
 from __future__ import annotations
 
@@ -19,36 +19,36 @@ from .mistakes import Mistake, OptimizerMistake, plain
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What of an observation is compared with predictions.
+    """The part of an observation that is compared with predictions.
 
     Attributes:
-        case: the observation's.
-        seen: gradients, shown or, where the optimizer is plain SGD, recovered from the update; where it is another one,
-            new weights and its arrays.
-        exact: the same, by the oracle.
-        bound: on the difference of the two.
-        of_gradients: these are gradients.
+        case: the observation's case.
+        observed: the gradients that are shown, or recovered from an update by plain SGD; for an update by another
+            optimizer, the new weights and the optimizer's arrays.
+        exact: the oracle's values of the same tensors.
+        bound: the bound on the difference of the two.
+        of_gradients: True if the tensors are gradients.
     """
 
     case: Case
-    seen: list[Array]
+    observed: list[Array]
     exact: list[Array]
     bound: list[Array]
     of_gradients: bool = True
 
     @classmethod
     def of(cls, observation: Observation, phase: Phase) -> Evidence | None:
-        """None where the observation shows none, or they cannot be judged."""
-        case, seen = observation.case, observation.seen
+        """Extract the evidence on a phase; None if the observation shows none, or if it cannot be judged."""
+        case, result = observation.case, observation.result
         expected, bound = observation.answer
-        grads, e = seen.grads, bound.grads
-        if phase == "update" and seen.updated is not None:
+        grads, e = result.grads, bound.grads
+        if phase == "update" and result.updated is not None:
             if not plain(case.schedule):
                 return cls._of_update(observation)
             wide = expected.loss.dtype.type
             rate = wide(case.schedule.learning_rate)
             grads = map_params(
-                lambda old, new: (old.astype(wide) - new) / rate, case.params, seen.updated
+                lambda old, new: (old.astype(wide) - new) / rate, case.params, result.updated
             )
             e = map_params(lambda tensor: tensor / float(rate), bound.updated or ())
         if grads is None or e is None or not _finite(tensors(e)):
@@ -57,17 +57,17 @@ class Evidence:
 
     @classmethod
     def _of_update(cls, observation: Observation) -> Evidence | None:
-        names = tuple(observation.seen.state or ())
-        seen, exact, bound = (
+        names = tuple(observation.result.state or ())
+        observed, exact, bound = (
             _after(step.updated or (), step.state or {}, names)
-            for step in (observation.seen, *observation.answer)
+            for step in (observation.result, *observation.answer)
         )
         if not _finite(bound):
             return None
-        return cls(observation.case, seen, exact, bound, of_gradients=False)
+        return cls(observation.case, observed, exact, bound, of_gradients=False)
 
     def predicted(self, grads: Params, mistake: Mistake | None) -> list[Array]:
-        """What would be seen with these gradients, and with the mistake if it is one of the optimizer."""
+        """Predict the evidence from these gradients, and from the mistake if it is one of the optimizer."""
         if self.of_gradients:
             return tensors(grads)
         case, wide = self.case, tensors(grads)[0].dtype
@@ -81,19 +81,19 @@ class Evidence:
         }
         params = cast(case.params, wide)
         after = apply_update(case.schedule, params, grads, state, case.update + 1, rule)
-        names = [name for name in state if len(self.seen) > len(tensors(grads))]
+        names = [name for name in state if len(self.observed) > len(tensors(grads))]
         return _after(*after, names)
 
     @property
     def blur(self) -> float:
-        """The largest ‖bound‖ / ‖gradient‖ of a tensor: how little can be seen."""
+        """The largest ‖bound‖ / ‖gradient‖ of a tensor: the larger it is, the less the evidence shows."""
         return max(deviation(g + e, g) for g, e in zip(self.exact, self.bound, strict=True))
 
     def fit(self, predicted: Sequence[Array], last: int = 0) -> float | None:
-        """The factor k of the best fit seen = k · predicted, over all or the `last` tensors; None if there is none."""
-        seen, predicted = self.seen[-last:], predicted[-last:]
+        """Fit observed = k · predicted over all or the `last` tensors, and return k; None if there is no fit."""
+        observed, predicted = self.observed[-last:], predicted[-last:]
         with np.errstate(all="ignore"):
-            top = sum(np.sum(c * h) for c, h in zip(seen, predicted, strict=True))
+            top = sum(np.sum(c * h) for c, h in zip(observed, predicted, strict=True))
             k = float(top / sum(np.sum(h * h) for h in predicted))
         return k if np.isfinite(k) and k != 0 else None
 
@@ -103,5 +103,5 @@ def _finite(arrays: Sequence[Array]) -> bool:
 
 
 def _after(params: Params, state: Mapping[str, Params], names: Iterable[str]) -> list[Array]:
-    """All tensors of the weights, then of the optimizer's arrays."""
+    """List all tensors of the weights, then those of the optimizer's arrays."""
     return [*tensors(params), *(tensor for name in names for tensor in tensors(state[name]))]

@@ -1,4 +1,4 @@
-"""What a mistake is called: the mistake, the layers it is made in, and the factor on the gradient."""
+"""The name of a mistake: the mistake, the layers in which it is made, and the factor on the gradient."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from ..verdict.observation import Observation
 from .mistakes import UNIT, Factor, ForwardMistake, Layers, Mistake, Program
 
 LayersByDepth = Callable[[int], Layers]
-"""The layers that a mistake is made in, given how many layers the network has."""
+"""The layers in which a mistake is made, given the number of layers of the network."""
 
 
 def nowhere(_: int) -> Layers:
-    """No layers, for what is not made by layer."""
+    """Return no layers, for a mistake that is not made by layer."""
     return frozenset()
 
 
 @dataclass(frozen=True)
 class ForwardName:
-    """A mistake in the forward pass, and where: in words, and the layers by the network's depth."""
+    """A mistake in the forward pass, and where it is made: in words, and as layers by the network's depth."""
 
     mistake: ForwardMistake
     where: str
     layers: LayersByDepth
 
     def equations(self, depth: int) -> Equations:
-        """The equations of a network of this depth with this mistake."""
+        """Return the equations of a network of this depth with this mistake."""
         return self.mistake.equations(self.layers(depth))
 
     def __str__(self) -> str:
@@ -37,15 +37,15 @@ class ForwardName:
 
 @dataclass(frozen=True)
 class Name:
-    """What explains the gradients.
+    """An explanation of the gradients.
 
     Attributes:
-        mistake: None for a mere factor.
+        mistake: the mistake; None if there is only a factor.
         where: the layers, in words; empty for a mistake that is not made by layer.
-        layers: the same, by the network's depth.
-        factor: on top of it.
-        forward: the mistake in the forward pass that it comes on top of.
-        share: of the bound, left over when all this is undone.
+        layers: the layers, by the network's depth.
+        factor: the factor by which the gradient is multiplied as well.
+        forward: the mistake in the forward pass that is made as well, if any.
+        share: the largest remaining difference, as a share of the bound.
     """
 
     mistake: Mistake | None
@@ -56,7 +56,7 @@ class Name:
     share: float
 
     def predicted_loss(self, observation: Observation) -> Any:
-        """The loss that a program with this mistake would report; None where it cannot be made."""
+        """Compute the loss that a program with this mistake would report; None if the mistake cannot be made here."""
         equations = RIGHT if self.forward is None else self.forward.equations(observation.depth)
         layers, scale = self.layers(observation.depth), self.factor.value(*observation.elements)
         program = Program(observation.case, equations, layers, scale)

@@ -1,4 +1,4 @@
-"""Recognise reduced precision: a part that computes in a coarser format, a mistake that has no algebra."""
+"""Recognise reduced precision: a part that computes in a coarser format. This mistake has no equation."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ FORMATS = (
     Precision("float16 or TF32", 2.0**-10, _FLOAT32.eta, _FLOAT32.largest),
     Precision("bfloat16", 2.0**-7, _FLOAT32.eta, _FLOAT32.largest),
 )
-"""Formats in which a part of a program may compute by mistake, the finest first."""
+"""The formats in which a part of a program may compute by mistake, the finest first."""
 
 NUDGE = 0.05
-"""Far more than the coarsest of `FORMATS` rounds by, and little for anything smooth."""
+"""A relative change far larger than the rounding of the coarsest of `FORMATS`, but small for smooth functions."""
 
 Ask = Callable[[Case], StepValues]
-"""Has the target carry out one more case."""
+"""A function that runs the target on one more case."""
 
 SMALL = 2e-2
-"""Relative deviation up to which a result may be called imprecise: above it, no format in `FORMATS` explains it."""
+"""The largest relative deviation of an imprecise result: no format in `FORMATS` explains a larger one."""
 
 
 def reduced_forward(observations: Sequence[Observation], ask: Ask) -> str:
-    """Which layers compute their activations in a coarser format, in words; empty if that explains nothing."""
-    shown = [o for o in observations if o.seen.activations is not None]
+    """Name the layers that compute their activations in a coarser format; empty if that explains nothing."""
+    shown = [o for o in observations if o.result.activations is not None]
     wrong = [(o.depth, frozenset(leaks(o))) for o in shown]
     for coarse in _coarser(observations):
         if not any(leaks(o, coarse) for o in observations) and all(
@@ -49,7 +49,7 @@ def reduced_forward(observations: Sequence[Observation], ask: Ask) -> str:
 
 
 def reduced_gradient(observations: Sequence[Observation], phase: Phase, ask: Ask) -> str:
-    """From which layer down gradients, or updates, are computed in a coarser format; empty if that explains nothing."""
+    """Name the layer from which down gradients or updates are in a coarser format; empty if that explains nothing."""
     wrong: list[tuple[int, frozenset[int]]] = []
     for o in observations:
         layers = [
@@ -65,10 +65,10 @@ def reduced_gradient(observations: Sequence[Observation], phase: Phase, ask: Ask
 
 
 def is_noise(observations: Sequence[Observation], phase: Phase, ask: Ask) -> bool:
-    """Whether what is wrong looks like rounding: on data a little off it is quite another, unlike a mistake.
+    """Return True if the errors look like rounding: slightly changed data give quite different errors.
 
-    The target is asked again with every number of the case changed by some hundredths; the errors before and
-    after must not be correlated.
+    The target runs again with every number of the case changed by a few per cent. The errors before and after must
+    not be correlated. Those of a mistake in the equations would be.
     """
     rng = np.random.default_rng(0)
     product = before = after = 0.0
@@ -94,13 +94,13 @@ def is_noise(observations: Sequence[Observation], phase: Phase, ask: Ask) -> boo
 
 
 def _errors(observation: Observation, phase: Phase) -> list[Array]:
-    """Seen less exact, as shares of the bound: so all tensors count alike."""
+    """Compute result less exact, as shares of the bound, so that all tensors count alike."""
     shown: list[list[Array]] = []
-    for step in (observation.seen, *observation.answer):
+    for step in (observation.result, *observation.answer):
         if phase == "forward":
             shown.append([a for a in step.activations or () if a is not None])
         else:
-            shown.append(_arrays(step, phase, observation.seen))
+            shown.append(_arrays(step, phase, observation.result))
     last = len(shown[0])
     with np.errstate(all="ignore"):
         errors = [
@@ -111,7 +111,7 @@ def _errors(observation: Observation, phase: Phase) -> list[Array]:
 
 
 def _arrays(step: StepValues, phase: Phase, shown: StepValues) -> list[Array]:
-    """The gradients of a step, or its new weights and the optimizer's arrays, as far as they are `shown`."""
+    """List the gradients of a step, or its new weights and the optimizer's arrays, as far as `shown` has them."""
     if phase == "gradient":
         return [] if shown.grads is None else tensors(step.grads or ())
     updated = () if shown.updated is None else step.updated or ()
@@ -120,13 +120,13 @@ def _arrays(step: StepValues, phase: Phase, shown: StepValues) -> list[Array]:
 
 
 def leaks(observation: Observation, precision: Precision | None = None) -> list[int]:
-    """The layers whose activation is wrong given the target's own activation below: where a fault sits.
+    """Find the layers that cause a fault: their activation is wrong, given the target's own activation below.
 
-    With a `precision`, the layers that are wrong even for a calculation in that format.
+    With a `precision`, find the layers that are wrong even for a calculation in that format.
     """
     case, found = observation.case, []
     below: Array | None = case.batch[0]
-    for index, activation in enumerate(observation.seen.activations or ()):
+    for index, activation in enumerate(observation.result.activations or ()):
         if below is not None and activation is not None:
             layer, params = case.network.layers[index], (case.params[index],)
             network = Network(below.shape[1:], (layer,))
@@ -147,22 +147,22 @@ def _coarser(observations: Sequence[Observation]) -> Iterator[Precision]:
 
 def _small_forward(observation: Observation) -> bool:
     pairs: Any = zip(
-        observation.seen.activations or (), observation.answer[0].activations or (), strict=False
+        observation.result.activations or (), observation.answer[0].activations or (), strict=False
     )
     return all(deviation(a, exact) < SMALL for a, exact in pairs if a is not None)
 
 
 def _within(observation: Observation, phase: Phase, coarse: Precision) -> bool:
-    """Whether the gradients or updates are as right as a calculation in the coarser format, and not far off."""
-    case, seen = observation.case, observation.seen
+    """Return True if the gradients or updates are right for a calculation in the coarser format, and not far off."""
+    case, result = observation.case, observation.result
     step = (
-        StepValues(grads=seen.grads)
+        StepValues(grads=result.grads)
         if phase == "gradient"
-        else StepValues(updated=seen.updated, state=seen.state)
+        else StepValues(updated=result.updated, state=result.state)
     )
     expected, bound = case.expect(coarse)
     findings = judge(case.params, step, expected, bound, slack=case.oracle_slack)
-    pairs = zip(_arrays(seen, phase, seen), _arrays(expected, phase, seen), strict=True)
+    pairs = zip(_arrays(result, phase, result), _arrays(expected, phase, result), strict=True)
     return all(f.verdict is not Verdict.DISAGREE for f in findings) and all(
         deviation(c, g) < SMALL
         or np.max(np.abs(g)) < coarse.eta / coarse.eps  # the format has no such numbers
@@ -171,7 +171,7 @@ def _within(observation: Observation, phase: Phase, coarse: Precision) -> bool:
 
 
 def _in_words(wrong: Sequence[tuple[int, frozenset[int]]]) -> str:
-    """Where these layers are, each set of them with the depth of its network."""
+    """Say where these layers are. Each set of layers comes with the depth of its network."""
     for where, layers in scopes(max(depth for depth, _ in wrong)):
         if all(layers(depth) == these for depth, these in wrong):
             return where

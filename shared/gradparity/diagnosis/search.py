@@ -1,7 +1,7 @@
 """Find the mistakes that predict what was observed.
 
-A name is accepted only if its prediction fits every tensor of every observation, the right ones too, within the
-bound: it is a proof that on these data the program computes what the mistake would.
+A name is accepted only if its prediction fits every tensor of every observation within the bound, including the
+tensors that are right. This proves that on these data the program computes the same as a program with the mistake.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from .names import ForwardName, LayersByDepth, Name, nowhere
 
 
 def forward_names(observations: Sequence[Observation]) -> Iterator[ForwardName]:
-    """The mistakes that predict the activations."""
+    """Yield the mistakes that predict the activations."""
     for mistake, where, layers in _scoped(FORWARD, observations):
         name = ForwardName(mistake, where, layers)
         if all(_predicts(name, observation) for observation in observations):
@@ -45,31 +45,31 @@ def forward_names(observations: Sequence[Observation]) -> Iterator[ForwardName]:
 
 
 def _predicts(name: ForwardName, observation: Observation) -> bool:
-    seen = observation.seen.activations
-    if seen is None:
+    observed = observation.result.activations
+    if observed is None:
         return True
     try:
         found = observation.case.evaluate_exactly(name.equations(observation.depth))
     except ValueError:  # shapes that do not fit: the mistake cannot be made here
         found = observation.case.evaluate_exactly()
     predicted = found.activations[1:]
-    columns: Any = (seen, predicted, *(step.activations or () for step in observation.answer))
-    shown = [at for at, activation in enumerate(seen) if activation is not None]
-    seen, predicted, exact, bound = ([column[at] for at in shown] for column in columns)
-    return observation.left_over(seen, predicted, exact, bound) <= 1
+    columns: Any = (observed, predicted, *(step.activations or () for step in observation.answer))
+    shown = [at for at, activation in enumerate(observed) if activation is not None]
+    observed, predicted, exact, bound = ([column[at] for at in shown] for column in columns)
+    return observation.left_over(observed, predicted, exact, bound) <= 1
 
 
 def gradient_names(
     observations: Sequence[Observation], phase: Phase, bases: Sequence[ForwardName | None]
 ) -> Iterator[Name]:
-    """The mistakes that predict the gradients, shown (phase `gradient`) or recovered from updates (`update`).
+    """Yield the mistakes that predict the gradients shown (phase `gradient`), or the updates (phase `update`).
 
-    Each comes alone or with a factor on top, and on top of each of `bases`; the simplest come first.
+    Each is tried alone and with a factor, together with each of `bases`; the simplest come first.
     """
     usable = _usable(observations, phase)
     if not usable:
         return
-    # A mere factor, or what the forward pass explains, needs no further mistake.
+    # If a factor alone, or the mistake in the forward pass, explains the gradients, no further mistake is needed.
     plain = [name for base in bases for name in _fitting(usable, base, None, "", nowhere)]
     yield from plain
     if plain:
@@ -78,7 +78,7 @@ def gradient_names(
     for base in bases:
         named = set()
         for mistake, where, layers in _scoped(catalogue, [o for o, _ in usable]):
-            # What fits in several scopes is the same in them: the bottom layer passes nothing down, say.
+            # A mistake that fits in several scopes is the same in all: the bottom layer passes nothing down, say.
             if mistake not in named:
                 for name in _fitting(usable, base, mistake, where, layers):
                     named.add(mistake)
@@ -92,14 +92,14 @@ def fits(
     layers: LayersByDepth,
     factor: str,
 ) -> bool:
-    """Whether this very mistake with this factor predicts the gradients."""
+    """Return True if exactly this mistake with this factor predicts the gradients."""
     usable = _usable(observations, phase)
     found = list(_fitting(usable, None, mistake, "", layers)) if usable else []
     return any(same_factor(name.factor, factor, observations) for name in found)
 
 
 def same_factor(factor: Factor, name: str, observations: Sequence[Observation]) -> bool:
-    """Whether the factor is the one of that name, or has its value on all of these observations: N for N·outputs."""
+    """Return True if the factor has the value of the named one on all these observations, as N and N·outputs may."""
     known = {f.name: f for f in (*FACTORS, *map(_negative, FACTORS))}
     return all(
         np.isclose(factor.value(*o.elements), known[name].value(*o.elements)) for o in observations
@@ -109,7 +109,7 @@ def same_factor(factor: Factor, name: str, observations: Sequence[Observation]) 
 def _usable(
     observations: Sequence[Observation], phase: Phase
 ) -> list[tuple[Observation, Evidence]]:
-    """What can be compared with predictions; first what is wrong, and of that the best resolved: it excludes most."""
+    """Sort the observations with evidence: wrong ones first, and the sharpest first, because they exclude the most."""
     pairs = [(observation, Evidence.of(observation, phase)) for observation in observations]
     usable = [(observation, evidence) for observation, evidence in pairs if evidence is not None]
     return sorted(usable, key=lambda pair: (not pair[0].wrong(phase), pair[1].blur))
@@ -118,7 +118,7 @@ def _usable(
 def _scoped(
     catalogue: Sequence[Any], observations: Sequence[Observation]
 ) -> Iterator[tuple[Any, str, LayersByDepth]]:
-    """Each mistake in each scope that these networks have, no two of them the same layers throughout."""
+    """Yield each mistake in each scope of these networks. No two scopes are the same layers in all networks."""
     networks = list(dict.fromkeys(observation.case.network for observation in observations))
     depths = [len(network.layers) for network in networks]
     everywhere = [
@@ -147,7 +147,7 @@ def _fitting(
     where: str,
     layers: LayersByDepth,
 ) -> Iterator[Name]:
-    """The name of this mistake with the simplest factor that fits everywhere, if any does."""
+    """Yield the name of this mistake with the simplest factor that fits everywhere, if any does."""
 
     def predict(observation: Observation, scale: float) -> Params | None:
         equations = RIGHT if base is None else base.equations(observation.depth)
@@ -167,14 +167,14 @@ def _fitting(
             value = factor.value(*observation.elements)
             prediction = once if linear else predict(observation, value)
             if prediction is None:
-                # It cannot be made here. Where what is seen shows a fault, it is another one.
+                # The mistake cannot be made here, so a fault in this observation must be another one.
                 prediction, wrong = observation.case.evaluate_exactly().grads, None
             else:
                 made, wrong = True, mistake
             times = partial(np.multiply, prediction[0].weight.dtype.type(value))
             scaled = evidence.predicted(map_params(times, prediction), wrong)
             share = observation.left_over(
-                evidence.seen, scaled, evidence.exact, evidence.bound, roundings
+                evidence.observed, scaled, evidence.exact, evidence.bound, roundings
             )
             if share <= 1:
                 left[factor] = max(left[factor], share)
@@ -193,14 +193,14 @@ def _factors(
     prediction: Params | None,
     mistake: Mistake | None,
 ) -> Sequence[Factor]:
-    """The factors worth trying, going by the first observation."""
+    """List the factors worth trying, judging by the first observation."""
     known = (*FACTORS, *map(_negative, FACTORS))
     if not evidence.of_gradients:
         return [UNIT]
     if prediction is not None:
         k = evidence.fit(tensors(prediction))
     elif isinstance(mistake, LayerMistake):
-        # Whatever depends on the factor, the output layer's gradient does not: it shows the factor.
+        # Other gradients may depend on the factor, but the output layer's are proportional to it and show it.
         last = observation.case.network.layers[-1]
         k = evidence.fit(evidence.exact, last=2 if last.bias else 1)
     else:

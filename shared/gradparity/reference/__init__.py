@@ -1,1 +1,1 @@
-"""The reference in extended precision, which shares no code with the implementations, and the bound on rounding."""
+"""The reference in extended precision, and the rounding bound. It shares no code with the implementations."""

@@ -14,14 +14,14 @@ Array = np.ndarray
 
 
 def sigmoid(z: Array) -> Array:
-    """1 / (1 + e^-z), with the exponential of a non-positive number only: it cannot overflow."""
+    """Compute 1 / (1 + e^-z). The exponential is taken of non-positive numbers only, so it cannot overflow."""
     right = np.real(z) >= 0
     exp = np.exp(np.where(right, -z, z))
     return np.where(right, 1, exp) / (1 + exp)
 
 
 def sigmoid_prime(z: Array) -> Array:
-    """σ'(z) = e^-|z| / (1 + e^-|z|)²: unlike a (1 - a), it does not cancel where a is close to 1."""
+    """Compute σ'(z) = e^-|z| / (1 + e^-|z|)². Unlike a (1 - a), it does not cancel where a is close to 1."""
     exp = np.exp(np.where(np.real(z) >= 0, -z, z))
     return exp / (1 + exp) ** 2
 

@@ -1,8 +1,8 @@
-"""What rounding can do to a correct implementation, entry by entry.
+"""Bound the rounding errors of a correct implementation, entry by entry.
 
-A running error analysis (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, ch. 3) of the
-networks of the contract. It holds for any order of summation, with or without fused multiply-adds,
-and where subnormal numbers are flushed to zero. Every E below bounds |computed - exact| for one array.
+This is a running error analysis (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, ch. 3) of the
+contract's networks. It holds for any order of summation, with or without fused multiply-adds, and where
+subnormal numbers are flushed to zero. Every E below bounds |computed - exact| for one array.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .precision import Precision
 from .step import StepValues
 
 SAFETY = 1.01
-"""The bound itself is computed in floating point."""
+"""Factor on the bound, because the bound itself is computed in floating point."""
 
 
 def bound(
@@ -29,11 +29,11 @@ def bound(
     *,
     absolute_sigmoid: bool = False,
 ) -> StepValues:
-    """E for the activations, the loss and the gradients of one pass, computed in float64.
+    """Compute E, in float64, for the activations, the loss and the gradients of one pass.
 
-    `network_pass` is the pass on the same `params` and `targets`, within rounding of the exact values; `r` is the
-    format that the implementations under test compute in. `absolute_sigmoid` allows a σ that is right to a few eps
-    only in absolute terms, as ½ (1 + tanh(z/2)) is.
+    `network_pass` is the pass on the same `params` and `targets`, within rounding of the exact values. `r` is the
+    format in which the implementations under test compute. `absolute_sigmoid` allows a σ whose absolute error, but
+    not its relative error, is a few eps: ½ (1 + tanh(z/2)) is an example.
     """
     a = [double(array) for array in network_pass.activations]
     z = [double(array) for array in network_pass.pre_activations]
@@ -52,7 +52,7 @@ def bound(
 
 
 def double(array: Array) -> Array:
-    """The array in float64."""
+    """Convert the array to float64."""
     return array.astype(np.float64)
 
 
@@ -64,12 +64,12 @@ def _forward(
     params: list[Layer],
     tail: float,
 ) -> tuple[list[Array], list[Array]]:
-    """E of the pre-activations, and of the activations, whose first are the exact inputs."""
+    """Compute E of the pre-activations and of the activations. The first activations are the exact inputs."""
     e_zs, e_a = [], [np.zeros_like(a[0])]
     for layer, (weight, bias) in zip(layers, params, strict=True):
         index, n = layer.index, layer.fan_in
         size = layer.affine(np.abs(a[index]), np.abs(weight))
-        # A sum of nothing but zeros is exact, and with it on which side of a kink it lies.
+        # A sum of zeros is exact, and so is the side of a kink on which it lies.
         some = layer.affine(((a[index] != 0) | (e_a[index] > 0)) * 1.0, (weight != 0) * 1.0) > 0
         if bias is not None:
             size = size + layer.spread(np.abs(bias))
@@ -80,7 +80,7 @@ def _forward(
         e_z = r.unless_overflow(size, e_z + np.where(some, (2 * layer.fan_in + 1) * r.eta, 0.0))
         out = ACTIVATION_BOUNDS[layer.activation].value(r, z[index], e_z, a[index + 1], tail)
         e_zs.append(e_z)
-        e_a.append(np.where(np.isfinite(e_z), out, np.inf))  # inf - inf is no number in [0, 1]
+        e_a.append(np.where(np.isfinite(e_z), out, np.inf))  # inf - inf would be NaN
     return e_zs, e_a
 
 
@@ -96,7 +96,7 @@ def _backward(
     params: list[Layer],
     tail: float,
 ) -> Params:
-    """E of the gradients, from the last layer down."""
+    """Compute E of the gradients, from the last layer down."""
     d_a, e_d_a = of_loss.d_a, of_loss.e_d_a
     e_grads: list[Layer] = []
     for layer in reversed(layers):

@@ -1,4 +1,4 @@
-"""What rounding can do to an activation and to a loss, and to their derivatives. See `bound`."""
+"""Bound the rounding errors of each activation and loss, and of their derivatives. See `bound`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .losses import softmax, softplus
 from .precision import Precision
 
 SIGMOID_ULP = 4
-"""The worst error of a library's or a newcomer's σ in ulp, rounded up: measured 3.5 (float32), 2.3 (float64)."""
+"""The largest error, in ulp, of σ in a library or written by hand, rounded up from 3.5 (float32) and 2.3 (float64)."""
 
 FUNCTION_ULP = 8
-"""That of tanh, exp, log1p and what is made of them, rounded up."""
+"""The largest error, in ulp, of tanh, exp, log1p and functions made of them, rounded up."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class ActivationBound:
     """E of an activation and of its derivative.
 
     Attributes:
-        value: (format, z, E_z, a, tail) → E_a; `tail` is σ's own absolute error, see `absolute_sigmoid`.
+        value: (format, z, E_z, a, tail) → E_a. `tail` is an absolute error of σ: see `absolute_sigmoid` in `bound`.
         slope: (format, z, E_z, a, E_a, tail) → |σ'| and its E.
     """
 
@@ -58,7 +58,7 @@ def _tanh(r: Precision, z: Array, e_z: Array, a: Array, _: float) -> Array:
 def _tanh_slope(
     r: Precision, z: Array, e_z: Array, a: Array, e_a: Array, _: float
 ) -> tuple[Array, Array]:
-    # 1 - a², or (1 + a) (1 - a) with the first factor's product taken apart, as JAX has it.
+    # Programs compute 1 - a², or (1 + a) (1 - a) with the product multiplied out, as JAX does.
     slope = (1 - np.abs(a)) * (1 + np.abs(a))
     e = (2 * np.abs(a) * e_a + e_a**2) * (1 + 3 * r.u)
     return slope, e + r.u * (np.abs(a) * (1 + np.abs(a)) + 3 * slope) + r.eta
@@ -69,7 +69,7 @@ def _relu(_: Precision, z: Array, e_z: Array, _a: Array, _t: float) -> Array:
 
 
 def _at_the_kink(z: Array, e_z: Array) -> Array:
-    """Whether rounding decides on which side z lies; an exact 0 lies on the left."""
+    """Return True where rounding decides on which side z lies. An exact 0 lies on the left."""
     return (np.abs(z) <= e_z) & (e_z > 0)
 
 
@@ -104,7 +104,7 @@ ACTIVATION_BOUNDS: dict[Activation, ActivationBound] = {
 
 @dataclass(frozen=True, eq=False)
 class LossBound:
-    """E of a loss; |∂loss/∂outputs| and its E."""
+    """E of a loss, |∂loss/∂outputs|, and the E of that derivative."""
 
     e_loss: Any
     d_a: Array
@@ -123,7 +123,7 @@ def _mse(r: Precision, a: Array, e_a: Array, targets: Array) -> LossBound:
 
 
 def _mean(r: Precision, size: Array, e: Array, count: int) -> Any:
-    """E of the sum of terms of this size and E, divided by `count`."""
+    """Compute E of a sum divided by `count`, from the absolute values (`size`) and the E of its terms."""
     gamma = r.gamma(size.size + 3)
     total = (1 + gamma) * e.sum() + gamma * size.sum()
     return r.unless_overflow(size.sum(), total / count + 2 * r.eta)
@@ -131,11 +131,11 @@ def _mean(r: Precision, size: Array, e: Array, count: int) -> Any:
 
 def _binary(r: Precision, z: Array, e_z: Array, targets: Array) -> LossBound:
     own, p = FUNCTION_ULP * r.eps, sigmoid(z)
-    # |d loss/dz| = |σ - y|, and its slope is at most 1/4. Whatever formula is used, its terms are no larger than these.
+    # |d loss/dz| = |σ - y|, and its slope is at most 1/4. The terms of any usual formula are at most this large.
     size = (1 + np.abs(targets)) * np.abs(z) + softplus(-np.abs(z))
     e = (np.abs(p - targets) + e_z / 4) * e_z + own * size + r.eta
     e_loss = _mean(r, size, e, z.size)
-    # An exponential of a difference, as log(1 + e^z) has in its derivative, is off by the rounding of its argument.
+    # The derivative of log(1 + e^z) has an exponential of a difference, which is off by the rounding of its argument.
     spread = own * (1 + np.abs(z)) * (p + np.abs(targets) * (1 + sigmoid(-z)))
     e_d_a = (np.minimum(e_z / 4, 1) + spread) * (1 + 2 * r.u) / z.size + r.eta
     return LossBound(e_loss, np.abs(p - targets) / z.size, _unless_infinite(e_z, e_d_a))
@@ -147,11 +147,11 @@ def _softmax(r: Precision, z: Array, e_z: Array, targets: Array) -> LossBound:
     top, e_top = np.abs(z).max(1, keepdims=True), e_z.max(1, keepdims=True)
     log_p = np.abs(z - z.max(1, keepdims=True)) + np.log(classes)
     total = np.abs(targets).sum(1, keepdims=True)
-    # log softmax moves by no more than its own logit does and the most that any does.
+    # log softmax moves by at most the move of its own logit plus the largest move of any logit.
     e_log_p = e_z + e_top + own * (np.abs(z) + top + log_p + 1) + r.gamma(classes) * (1 + log_p)
     size = np.abs(targets) * (log_p + 1)
     e_loss = _mean(r, size, np.abs(targets) * e_log_p + r.eta, samples)
-    # Each exponential is off by e^(its logit's and the largest's E), and by the rounding of its argument.
+    # Each exponential is off by a factor e^(E of its logit + E of the largest), and by the rounding of its argument.
     wide = np.expm1(np.minimum(2 * e_top + e_z, 700.0)) + own * (1 + log_p) + r.gamma(classes + 2)
     e_d_a = np.minimum(p * wide, 1) * total + r.gamma(classes + 3) * (p * total + np.abs(targets))
     d_a = np.abs(p * targets.sum(1, keepdims=True) - targets) / samples

@@ -1,7 +1,7 @@
-"""What rounding can do to one update of each optimizer: see `bound`.
+"""Bound the rounding errors of one update of each optimizer. See `bound`.
 
-The gradient is given with its E; weights and the optimizer's arrays before the update are exact. A constant such as
-1 - beta2 is taken to be computed in float64 at least, as by Python, and rounded once to the format.
+The gradient is given with its E; the weights and the optimizer's arrays before the update are exact. We assume that a
+constant such as 1 - beta2 is computed at least in float64, as Python does, and then rounded once to the format.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def bound_update(
     t: int,
     r: Precision,
 ) -> tuple[Params, dict[str, Params]]:
-    """E of the weights and of the optimizer's arrays after update number `t`, from 1."""
+    """Compute E of the weights and of the optimizer's arrays after update number `t`, which counts from 1."""
     ordered = {name: state[name] for name in schedule.optimizer.arrays}
 
     def one(w: Array, g: Array, e_g: Array, arrays: tuple[Array, ...]) -> _Bound:
@@ -73,7 +73,7 @@ def _tensor(
 def _direction(
     optimizer: Optimizer, after: Update, e_g: Array, arrays: tuple[Array, ...], t: int, r: Precision
 ) -> tuple[Array, tuple[Array, ...]]:
-    """E of what the learning rate multiplies, and of the optimizer's arrays."""
+    """Compute E of the direction, which the learning rate multiplies, and of the optimizer's arrays."""
     g, u = np.abs(after.gradient), r.u
     match optimizer:
         case SGD(momentum=0.0):
@@ -94,7 +94,7 @@ def _direction(
             e_s = _average(decay, arrays[0], g, e_g, r)
             return _quotient(g, e_g, after.arrays[0], e_s, epsilon, r), (e_s,)
         case Adam(beta1, beta2, epsilon):
-            # m + (1 - beta1) (g - m), as torch has it, rounds m twice.
+            # torch computes m + (1 - beta1) (g - m), which rounds m twice.
             e_m = (1 - beta1) * e_g + 4 * u * (np.abs(arrays[0]) + (1 - beta1) * (g + e_g))
             e_m = e_m + 3 * r.eta
             e_s = _average(beta2, arrays[1], g, e_g, r)
@@ -108,14 +108,14 @@ def _square(g: Array, e_g: Array) -> Array:
 
 
 def _average(decay: float, old: Array, g: Array, e_g: Array, r: Precision) -> Array:
-    """E of decay · old + (1 - decay) g²."""
+    """Compute E of decay · old + (1 - decay) g²."""
     square = (g + e_g) ** 2
     e = (1 - decay) * (_square(g, e_g) + 5 * r.u * square) + 5 * r.u * decay * old + 4 * r.eta
     return r.unless_overflow(old + square, e)
 
 
 def _corrected(moment: Array, e: Array, beta: float, t: int, r: Precision) -> tuple[Array, Array]:
-    """A moment divided by 1 - beta^t, and its E; the power is found in float64."""
+    """Divide a moment by 1 - beta^t, and return it with its E. The power is computed in float64."""
     lost = beta**t
     correction = 1 - lost
     own = 2 * _DOUBLE.eps * lost / correction + 3 * r.u
@@ -126,7 +126,7 @@ def _corrected(moment: Array, e: Array, beta: float, t: int, r: Precision) -> tu
 def _quotient(
     top: Array, e_top: Array, square: Array, e_square: Array, epsilon: float, r: Precision
 ) -> Array:
-    """E of top / (√square + epsilon)."""
+    """Compute E of top / (√square + epsilon)."""
     root = np.sqrt(square)
     low = np.sqrt(np.maximum(square - e_square, 0.0))
     e_root = np.maximum(np.sqrt(square + e_square) - root, root - low)

@@ -1,4 +1,4 @@
-"""The linear part of each kind of layer, and its adjoints. A convolution's are sums over the entries of its kernel."""
+"""The linear part of each kind of layer, and its adjoints. A convolution's sum over the entries of its kernel."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class LinearLayer(ABC):
-    """A layer of a network. A further kind of layer is a further subclass.
+    """A layer of a network. Each kind of layer is a subclass.
 
     All arrays may have leading axes, for several networks at once: weights `(…, *weight)`, activations
     `(…, samples, *shape)`.
 
     Attributes:
-        index: from 0.
-        activation: that follows the linear part.
-        shape_in: of one sample of the inputs.
-        shape_out: of one sample of the outputs.
+        index: the layer's number, from 0.
+        activation: the activation that follows the linear part.
+        shape_in: the shape of one sample of the inputs.
+        shape_out: the shape of one sample of the outputs.
     """
 
     index: int
@@ -37,37 +37,37 @@ class LinearLayer(ABC):
     @property
     @abstractmethod
     def fan_in(self) -> int:
-        """Products in the sum of one pre-activation."""
+        """The number of products in the sum of one pre-activation."""
 
     @property
     @abstractmethod
     def fan_out(self) -> int:
-        """The most products in the sum of what is passed down to one activation below."""
+        """The largest number of products in the sum that is passed down to one activation below."""
 
     @property
     def positions(self) -> int:
-        """How often a sample uses each weight."""
+        """The number of times that a sample uses each weight."""
         return prod(self.shape_out[:-1])
 
     @abstractmethod
     def affine(self, below: Array, weight: Array) -> Array:
-        """The sum of weighted inputs: z without its bias."""
+        """Sum the weighted inputs: z without its bias."""
 
     def spread(self, bias: Array) -> Array:
-        """The bias, with an axis for the samples and for each axis of positions."""
+        """Reshape the bias: add an axis for the samples, and one for each axis of positions."""
         return bias.reshape(*bias.shape[:-1], *[1] * len(self.shape_out), -1)
 
     @abstractmethod
     def weight_grad(self, below: Array, delta: Array) -> Array:
-        """∂loss/∂W, given ∂loss/∂z."""
+        """Compute ∂loss/∂W from ∂loss/∂z."""
 
     def bias_grad(self, delta: Array) -> Array:
-        """∂loss/∂b, given ∂loss/∂z."""
+        """Compute ∂loss/∂b from ∂loss/∂z."""
         return np.sum(delta, axis=tuple(range(-1 - len(self.shape_out), -1)))
 
     @abstractmethod
     def passed_down(self, delta: Array, weight: Array) -> Array:
-        """∂loss/∂a of the layer below, given ∂loss/∂z."""
+        """Compute ∂loss/∂a of the layer below from ∂loss/∂z."""
 
 
 @dataclass(frozen=True)
@@ -76,24 +76,24 @@ class DenseLayer(LinearLayer):
 
     @property
     def fan_in(self) -> int:
-        """Every input of the layer."""
+        """The number of inputs of the layer."""
         return prod(self.shape_in)
 
     @property
     def fan_out(self) -> int:
-        """Every unit."""
+        """The number of units."""
         return self.shape_out[-1]
 
     def affine(self, below: Array, weight: Array) -> Array:
-        """The inputs times the weight: a W."""
+        """Multiply the inputs by the weight: a W."""
         return self._flat(below) @ weight
 
     def weight_grad(self, below: Array, delta: Array) -> Array:
-        """The inputs, transposed, times δ: aᵀ δ."""
+        """Multiply the transposed inputs by δ: aᵀ δ."""
         return np.swapaxes(self._flat(below), -2, -1) @ delta
 
     def passed_down(self, delta: Array, weight: Array) -> Array:
-        """δ times the weight, transposed: δ Wᵀ."""
+        """Multiply δ by the transposed weight: δ Wᵀ."""
         flat = delta @ np.swapaxes(weight, -2, -1)
         return flat.reshape(*flat.shape[:-1], *self.shape_in)
 
@@ -103,12 +103,12 @@ class DenseLayer(LinearLayer):
 
 @dataclass(frozen=True)
 class ConvLayer(LinearLayer):
-    """A convolution over images: for each entry of the kernel, a matrix product with what the entry lies on.
+    """A convolution over images: for each entry of the kernel, a matrix product with the pixels under that entry.
 
     Attributes:
-        kernel: height and width.
-        stride: steps of the kernel, in either direction.
-        padding: rows and columns of zeros on each of the four sides.
+        kernel: the kernel's height and width.
+        stride: the step between positions of the kernel, the same in both directions.
+        padding: the number of rows or columns of zeros on each of the four sides.
     """
 
     kernel: tuple[int, int]
@@ -117,20 +117,20 @@ class ConvLayer(LinearLayer):
 
     @property
     def fan_in(self) -> int:
-        """Every channel under the kernel."""
+        """The number of inputs under the kernel: all entries, all channels."""
         return prod(self.kernel) * self.shape_in[-1]
 
     @property
     def fan_out(self) -> int:
-        """Every output channel, for each entry of the kernel that may lie on an input."""
+        """The number of output channels times the number of kernel entries that may lie on one input."""
         return prod(self.kernel) * self.shape_out[-1]
 
     def affine(self, below: Array, weight: Array) -> Array:
-        """Σ a_ij W_ij over the entries ij of the kernel."""
+        """Sum a_ij W_ij over the entries ij of the kernel."""
         return sum(window @ _entry(weight, i, j) for i, j, window in self._windows(below))
 
     def weight_grad(self, below: Array, delta: Array) -> Array:
-        """a_ijᵀ δ for each entry ij of the kernel, summed over samples and positions."""
+        """Compute a_ijᵀ δ for each entry ij of the kernel, summed over samples and positions."""
         sums = [
             np.swapaxes(_rows(window), -2, -1) @ _rows(delta)
             for _, _, window in self._windows(below)
@@ -139,7 +139,7 @@ class ConvLayer(LinearLayer):
         return stacked.reshape(*stacked.shape[:-3], *self.kernel, *stacked.shape[-2:])
 
     def passed_down(self, delta: Array, weight: Array) -> Array:
-        """Σ δ W_ijᵀ, each term added to what the entry ij of the kernel lay on."""
+        """Sum δ W_ijᵀ over the entries ij of the kernel. Each term is added to the pixels that lay under its entry."""
         (height, width, channels), p = self.shape_in, self.padding
         products = {
             (i, j): delta @ np.swapaxes(_entry(weight, i, j), -2, -1)
@@ -152,20 +152,20 @@ class ConvLayer(LinearLayer):
         return padded[..., p : p + height, p : p + width, :]
 
     def _windows(self, below: Array) -> Iterator[tuple[int, int, Array]]:
-        """For each entry of the kernel, what it lies on in all its positions."""
+        """Yield each entry of the kernel, with the pixels under it in all its positions."""
         pad = (self.padding, self.padding)
         padded = np.pad(below, [*[(0, 0)] * (below.ndim - 3), pad, pad, (0, 0)])
         for i, j in np.ndindex(self.kernel):
             yield i, j, padded[self._under(i, j)]
 
     def _under(self, i: int, j: int) -> tuple[Any, ...]:
-        """The part of the padded image that the kernel's entry lies on, as an index."""
+        """Return the index of the pixels of the padded image that lie under the kernel's entry."""
         s, (height, width, _) = self.stride, self.shape_out
         return ..., slice(i, i + s * height, s), slice(j, j + s * width, s), slice(None)
 
 
 def layers_of(network: Network) -> list[LinearLayer]:
-    """Every layer of the network, from the first hidden one to the output."""
+    """Return the layers of the network, from the first hidden layer to the output layer."""
     shapes = network.shapes
     return [
         _layer(index, layer, shapes[index], shapes[index + 1])
@@ -184,10 +184,10 @@ def _layer(
 
 
 def _entry(weight: Array, i: int, j: int) -> Array:
-    """The matrix at one entry of the kernel, with an axis for each of those of an image's positions."""
+    """Return the matrix at one entry of the kernel, with two more axes for the positions in an image."""
     return weight[..., i, j, :, :][..., None, None, :, :]
 
 
 def _rows(array: Array) -> Array:
-    """Samples and positions in one axis."""
+    """Merge samples and positions into one axis."""
     return array.reshape(*array.shape[:-4], -1, array.shape[-1])

@@ -13,13 +13,13 @@ from .activations import Array, sigmoid
 
 
 def softmax(z: Array) -> Array:
-    """e^z / Σ e^z over the last axis."""
+    """Compute e^z / Σ e^z over the last axis."""
     exp = np.exp(z - np.max(np.real(z), axis=-1, keepdims=True))
     return exp / np.sum(exp, axis=-1, keepdims=True)
 
 
 def softplus(z: Array) -> Array:
-    """log(1 + e^z), with the exponential of a non-positive number only."""
+    """Compute log(1 + e^z). The exponential is taken of non-positive numbers only."""
     right = np.real(z) > 0
     return np.where(right, z, 0) + np.log1p(np.exp(np.where(right, -z, z)))
 
@@ -45,7 +45,7 @@ def _elements(outputs: Array) -> int:
 
 @dataclass(frozen=True)
 class LossFunction:
-    """A loss of (outputs, targets), and its derivative by the outputs."""
+    """A loss as a function of (outputs, targets), and its derivative with respect to the outputs."""
 
     function: Callable[[Array, Array], Any]
     derivative: Callable[[Array, Array], Array]

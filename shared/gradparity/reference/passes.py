@@ -1,8 +1,8 @@
-"""The equations, in any dtype: the oracle, the teacher, and whatever else must be right by construction.
+"""The equations of a forward and backward pass, in any dtype. The oracle and the teacher use them.
 
-Shares no code with the implementations, so that a mistake in one of them cannot hide here. Works for real,
-extended (`np.longdouble`) and complex arrays; the complex ones serve complex-step differentiation, by which
-its gradients are checked.
+This module shares no code with the implementations, so a mistake in one of them cannot hide here. It works for real,
+extended (`np.longdouble`) and complex arrays. Its gradients are checked by complex-step differentiation, which needs
+complex arrays.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .losses import LOSSES
 
 @dataclass(frozen=True, eq=False)
 class Pass:
-    """All that one forward and backward pass computes; list index = layer, from 0.
+    """The numbers of one forward and backward pass. The index into each list is the layer, from 0.
 
     Attributes:
         pre_activations: z of each layer, `(samples, units)`, or `(samples, height, width, channels)`.
-        activations: the inputs first, then a of each layer: one more than there are layers.
+        activations: the inputs first, then a of each layer: one entry more than there are layers.
         loss: a scalar array of the pass's dtype.
         deltas: ∂loss/∂z of each layer.
         grads: ∂loss/∂parameter.
@@ -38,7 +38,7 @@ class Pass:
 
 @dataclass(frozen=True)
 class Equations:
-    """The equations of one pass; the defaults are right. Each may be replaced, by that of a known mistake.
+    """The equations of one pass. The defaults are right; a known mistake replaces one or more of them.
 
     Attributes:
         weigh: (a_below, W, b, layer) → z = a_below W + b.
@@ -48,7 +48,7 @@ class Equations:
         slope: (z, a, layer) → σ'(z).
         passed_down: (∂loss/∂a, δ, W, layer) → ∂loss/∂a of the layer below = δ Wᵀ.
         weight_grad: (a_below, ∂loss/∂a, δ, layer) → ∂loss/∂W = a_belowᵀ δ.
-        bias_grad: (δ, layer) → ∂loss/∂b = Σ over samples, and positions of an image, of δ.
+        bias_grad: (δ, layer) → ∂loss/∂b = Σ δ over the samples, and over the positions of an image.
     """
 
     weigh: Callable[[Array, Array, Array | None, LinearLayer], Array] = (
@@ -87,9 +87,9 @@ def evaluate(
     targets: Array,
     equations: Equations = RIGHT,
 ) -> Pass:
-    """One pass, in the dtype of its arguments (Rumelhart, Hinton and Williams 1986).
+    """Carry out one pass, in the dtype of its arguments (Rumelhart, Hinton and Williams 1986).
 
-    The params may have a leading axis, for several networks at once; so have the results then.
+    The params may have a leading axis, for several networks at once; then the results have it, too.
 
     Forward: z_l = a_{l-1} W_l + b_l, a_l = σ(z_l). Backward: δ_l = ∂loss/∂a_l ⊙ σ'(z_l), from the last layer down.
     """
@@ -117,5 +117,5 @@ def evaluate(
 
 
 def cast(params: Params, dtype: Any) -> Params:
-    """The same params in another dtype."""
+    """Convert the params to another dtype."""
     return map_params(lambda tensor: tensor.astype(dtype), params)

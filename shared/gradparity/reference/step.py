@@ -1,4 +1,4 @@
-"""The numbers of one training step, the things that are compared."""
+"""The numbers of one training step: these are compared."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from .layers import Array
 class StepValues:
     """The numbers of one training step, or a bound on each of them.
 
-    What an implementation does not show is None, and is not compared.
+    A value that an implementation does not show is None, and is not compared.
 
     Attributes:
-        activations: of each layer, `(samples, units)`.
-        loss: on the batch, before the update.
-        grads: of the loss.
+        activations: the activations of each layer, `(samples, units)`.
+        loss: the loss on the batch, before the update.
+        grads: the gradients of the loss.
         recorded: the loss that training records for this update.
         updated: the weights after the update.
         state: the optimizer's arrays after the update, by name.

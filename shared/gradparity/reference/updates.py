@@ -1,4 +1,4 @@
-"""One update of each optimizer, in any dtype: the equations of the contract, for the reference."""
+"""The contract's equations for one update of each optimizer, in any dtype."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Update:
     """One update of one tensor.
 
     Attributes:
-        gradient: with the coupled weight decay.
-        direction: what the learning rate multiplies, without the decoupled weight decay.
+        gradient: the gradient, including the coupled weight decay.
+        direction: the step before the learning rate multiplies it, without the decoupled weight decay.
         weight: the new weight.
         arrays: the new state, in the order of the optimizer's `arrays`.
     """
@@ -35,7 +35,7 @@ UpdateRule = Callable[[Schedule, Array, Array, tuple[Array, ...], int], Update]
 def update_tensor(
     schedule: Schedule, w: Array, g: Array, arrays: tuple[Array, ...], t: int
 ) -> Update:
-    """Update number `t`, from 1, of the weights `w` with the gradient `g` and the optimizer's `arrays`."""
+    """Carry out update number `t` (from 1) of the weights `w`, with the gradient `g` and the optimizer's `arrays`."""
     real = w.dtype.type
     rate, decay = real(schedule.learning_rate), real(schedule.weight_decay)
     if not schedule.decoupled:
@@ -48,7 +48,7 @@ def update_tensor(
 def _direction(
     optimizer: Optimizer, g: Array, arrays: tuple[Array, ...], t: int, real: Any
 ) -> tuple[Array, tuple[Array, ...]]:
-    # 1 - beta2 in float32 would be wrong by 3e-5: constants are found in the widest type, then rounded.
+    # 1 - beta2 in float32 would be wrong by 3e-5: constants are computed in the widest type, then rounded.
     one, wide = np.longdouble(1), np.longdouble
     match optimizer:
         case SGD(momentum=0.0):
@@ -71,16 +71,16 @@ def _direction(
 
 
 def zero_state(schedule: Schedule, params: Params) -> dict[str, Params]:
-    """The optimizer's arrays before the first update."""
+    """Return the optimizer's arrays before the first update."""
     return {name: map_params(np.zeros_like, params) for name in schedule.optimizer.arrays}
 
 
 def by_tensor(
     function: Callable[..., Any], *params: Params | Mapping[str, Params] | None
 ) -> list[list[Any]]:
-    """Apply `function` to every tensor: a list for each layer, of its weight's result and, if there is one, its bias's.
+    """Apply `function` to every tensor. Each layer gives a list: the result for its weight, then for its bias if any.
 
-    Where a mapping is given instead of params, the function gets the tuple of its values' tensors.
+    For an argument that is a mapping instead of params, the function gets the tuple of the tensors of its values.
     """
     depth = len(next(p for p in params if isinstance(p, tuple)))
     found = []
@@ -99,12 +99,12 @@ def _pick(params: Any, index: int, field: str) -> Any:
 
 
 def as_params(rows: list[list[Any]], of: Callable[[Any], Array]) -> Params:
-    """Params of what `of` makes of each result of `by_tensor`."""
+    """Build params by applying `of` to each result of `by_tensor`."""
     return tuple(Layer(of(row[0]), of(row[1]) if len(row) > 1 else None) for row in rows)
 
 
 def arrays_of(rows: list[list[Any]], names: Iterable[str]) -> dict[str, Params]:
-    """The optimizer's arrays in the results of `by_tensor`, by name."""
+    """Return the optimizer's arrays in the results of `by_tensor`, by name."""
 
     def array(at: int) -> Params:
         return as_params(rows, lambda result: result.arrays[at])
@@ -120,7 +120,7 @@ def apply_update(
     t: int,
     rule: UpdateRule = update_tensor,
 ) -> tuple[Params, dict[str, Params]]:
-    """The weights and the optimizer's arrays after update number `t`, from 1."""
+    """Return the weights and the optimizer's arrays after update number `t` (from 1)."""
     ordered = {name: state[name] for name in schedule.optimizer.arrays}
     rows = by_tensor(lambda w, g, arrays: rule(schedule, w, g, arrays, t), params, grads, ordered)
     return as_params(rows, lambda u: u.weight), arrays_of(rows, ordered)

@@ -1,1 +1,1 @@
-"""The networks that a verdict is taken on: vetted ones, and random ones."""
+"""The networks on which a target is judged: vetted ones and random ones."""

@@ -1,7 +1,7 @@
-"""The configurations that a verdict is taken on: fixed, small, and chosen so that they can tell.
+"""The core suite: the configurations on which a target is judged, fixed, small, and chosen to distinguish mistakes.
 
-No layer is square but where a square one is wanted, N, N/2, 2 and the number of outputs all differ, the last batch is
-ragged, targets are random, units are far from saturation. `tests/test_core_suite.py` holds them to it.
+No layer is square except where that is the purpose; N, N/2, 2 and the number of outputs all differ; the last batch is
+ragged; targets are random; units are far from saturation. `tests/test_core_suite.py` checks this.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from ..experiments.initial import batch_order, initial_params
 from ..verdict.case import Case
 
 Kind = Literal["core", "full"]
-"""Of networks. core: dense sigmoid networks, MSE, plain SGD; full: every activation, loss, optimizer and layer too."""
+"""A kind of networks. core: dense sigmoid layers, MSE, plain SGD; full: every activation, loss, optimizer and layer."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """Network and data shape of one case.
+    """The network and the shape of the data of one case.
 
     Attributes:
-        widths: inputs, then the units of each layer.
-        biases: which layers have one; a single value holds for all.
-        samples: in the data.
-        batch_size: None for the full batch.
-        update: which update is judged; the one after it is as well.
+        widths: the number of inputs, then the units of each layer.
+        biases: for each layer, True if it has a bias; a single value holds for all layers.
+        samples: the number of samples in the data.
+        batch_size: the samples in a batch; None for the full batch.
+        update: the number of the update that is judged; the next one is judged as well.
     """
 
     widths: tuple[int, ...]
@@ -57,7 +57,7 @@ class Configuration:
     def case(
         self, dtype: str, seed: int, learning_rate: float | None = None, epochs: int = 3
     ) -> Case:
-        """Random weights, data and order. Weights of deviation 2/√fan_in keep the units busy but not saturated."""
+        """Draw weights, data and order. Weights of deviation 2/√fan_in keep units active but not saturated."""
         rng = np.random.default_rng([seed, *self.widths, self.samples])
         network = self.network
         params = initial_params(network, "standard_normal", int(rng.integers(2**32)), "float64")
@@ -86,10 +86,10 @@ CORE_SUITE = (
     Configuration((4, 5, 5, 5, 3), (True,), samples=16, batch_size=9, update=1),
     Configuration((3, 4, 4), (True,), samples=14, batch_size=10, update=0),
 )
-"""The last two have square layers, for weights that are transposed by mistake."""
+"""The last two have square layers, which catch weights that are transposed by mistake."""
 
 
 def core_suite(dtype: str) -> Iterator[tuple[str, Case]]:
-    """Every configuration, by name, with one fixed draw."""
+    """Yield every configuration by name, with one fixed draw."""
     for configuration in CORE_SUITE:
         yield str(configuration), configuration.case(dtype, seed=0)

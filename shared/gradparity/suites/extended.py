@@ -1,8 +1,8 @@
-"""The vetted suite of what goes beyond sigmoid, MSE and plain SGD: activations, losses, optimizers, convolutions.
+"""The extended suite, beyond sigmoid, MSE and plain SGD: further activations, losses, optimizers and convolutions.
 
-As in the core suite, each configuration is small, fixed, and can tell: no two dimensions of a layer are equal, so that
-a swapped layout shows; no weight or state is zero, but where a kink is to be met exactly; the last batch is ragged.
-`tests/test_extended_suite.py` holds them to it.
+As in the core suite, each configuration is small, fixed, and chosen to distinguish mistakes: no two dimensions of a
+layer are equal, so that a swapped layout shows; no weight or state is zero, except to reach a kink exactly; the last
+batch is ragged. `tests/test_extended_suite.py` checks this.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ class ExtendedConfiguration:
     """One configuration.
 
     Attributes:
-        name: what it is there for.
+        name: the feature that it tests; its random numbers are seeded by it.
         network: the layers and the loss.
-        samples: in the data; `batch_size` of them in a batch.
-        batch_size: leaves a ragged last batch.
-        update: which update is judged; the one after it is as well.
-        optimizer: with its hyperparameters.
+        samples: the number of samples in the data.
+        batch_size: the samples in a batch; the last batch is ragged.
+        update: the number of the update that is judged; the next one is judged as well.
+        optimizer: the optimizer with its hyperparameters.
         decay: λ of the weight decay.
-        decoupled: the weight decay is.
-        fresh: the optimizer's arrays are zero before the update.
-        kink: the first unit's weights in the first layer are zero, so that its z is exactly 0.
-        spread: the targets of a cross-entropy are on all classes, and no single one.
+        decoupled: True if the weight decay is decoupled.
+        fresh: True if the optimizer's arrays are zero before the update.
+        kink: True if the first unit's weights in the first layer are zero, so that its z is exactly 0.
+        spread: True if the targets of a cross-entropy are distributions over all classes, not single classes.
     """
 
     name: str
@@ -69,7 +69,7 @@ class ExtendedConfiguration:
         return f"{self.name}: {self.network}"
 
     def case(self, dtype: str, seed: int = 0) -> Case:
-        """Random weights, data, state and order."""
+        """Draw weights, data, state and order."""
         rng = np.random.default_rng([seed, self.samples, *map(ord, self.name)])
         params = self._params(rng)
         schedule = Schedule(
@@ -107,7 +107,7 @@ class ExtendedConfiguration:
 
 
 def _state(rng: np.random.Generator, schedule: Schedule, params: Params) -> dict[str, Params]:
-    """Of a size with the gradients, so that neither hides the other."""
+    """Draw a state of about the size of the gradients, so that neither hides the other."""
 
     def array(name: str) -> Params:
         def of(tensor: np.ndarray) -> np.ndarray:
@@ -198,7 +198,7 @@ _OPTIMIZERS: dict[str, Optimizer] = {
 
 
 def _optimized(name: str, number: int) -> Iterator[ExtendedConfiguration]:
-    """The first update, a later one, and later ones with weight decay, coupled and decoupled."""
+    """Yield the first update, a later one, and later ones with weight decay, coupled and decoupled."""
     network = Network((3,), _dense((4, "tanh"), (2, "sigmoid")))
     common = ExtendedConfiguration(
         name, network, samples=15 + number, batch_size=7, optimizer=_OPTIMIZERS[name], fresh=True
@@ -274,6 +274,6 @@ EXTENDED_SUITE = (
 
 
 def extended_suite(dtype: str) -> Iterator[tuple[str, Case]]:
-    """Every configuration, by name, with one fixed draw."""
+    """Yield every configuration by name, with one fixed draw."""
     for configuration in EXTENDED_SUITE:
         yield str(configuration), configuration.case(dtype)

@@ -1,4 +1,4 @@
-"""Random networks and data, to measure the bound on what nobody chose by hand."""
+"""Random networks and data, to test the bound on networks that nobody chose by hand."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ OPTIMIZERS: dict[str, Optimizer] = {
 """Every optimizer of the contract with its own defaults; SGD in its three forms."""
 
 DECAYS = {"none": (0.0, False), "coupled": (0.03, False), "decoupled": (0.03, True)}
-"""Weight decay: λ, and whether it is decoupled."""
+"""Weight decay: λ, and True if it is decoupled."""
 
 _USUAL_SHARE = 0.55
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A network, the shape of its data and its optimizer: what a framework that compiles, compiles for.
+    """A network, the shape of its data and its optimizer. A framework that compiles does so once for each setting.
 
     Attributes:
-        network: of one to four layers.
-        samples: in the data.
-        batch_size: None for the full batch.
-        optimizer: by its name in `OPTIMIZERS`.
-        decay: by its name in `DECAYS`.
+        network: the network.
+        samples: the number of samples in the data.
+        batch_size: the samples in a batch; None for the full batch.
+        optimizer: the optimizer's name in `OPTIMIZERS`.
+        decay: the weight decay's name in `DECAYS`.
     """
 
     network: Network
@@ -63,7 +63,7 @@ class Setting:
 
     @property
     def features(self) -> set[str]:
-        """What is in it, by name: activations, loss, layers, optimizer, weight decay."""
+        """The names of its features: activations, loss, layers, optimizer, weight decay."""
         layers = self.network.layers
         return {
             *(layer.activation for layer in layers),
@@ -74,7 +74,7 @@ class Setting:
         }
 
     def draw(self, rng: np.random.Generator, dtype: str) -> Case:
-        """Random weights, data, state and learning rate, and one step somewhere in two epochs of training."""
+        """Draw weights, data, state and learning rate, and one step somewhere in two epochs of training."""
         others = (1 - _USUAL_SHARE) / (len(REGIMES) - 1)
         odds = [_USUAL_SHARE if name == "usual" else others for name in REGIMES]
         scale = REGIMES[rng.choice(list(REGIMES), p=odds)]
@@ -99,7 +99,7 @@ class Setting:
         if LOSS_KINDS[self.network.loss].link == "softmax":
             targets = _distribution(rng, targets)
         if any(ACTIVATIONS[layer.activation].kinked for layer in self.network.layers):
-            inputs[rng.random(self.samples) < 0.2] = 0.0  # a kink is met exactly, or never
+            inputs[rng.random(self.samples) < 0.2] = 0.0  # random inputs never reach a kink exactly
         return Case(
             self.network,
             params,
@@ -112,14 +112,14 @@ class Setting:
 
 
 def _distribution(rng: np.random.Generator, targets: Batch) -> Batch:
-    """One class, or something on each."""
+    """Turn the targets into single classes or, with equal odds, into distributions over all classes."""
     if rng.random() < 0.5:
         return np.eye(targets.shape[1])[np.argmax(targets, axis=1)]
     return targets / targets.sum(axis=1, keepdims=True)
 
 
 def _state(rng: np.random.Generator, schedule: Schedule, params: Params) -> dict[str, Params]:
-    """Some state of the optimizer's, or its start."""
+    """Draw a state of the optimizer, or none for its start."""
     if not schedule.optimizer.arrays or rng.random() < 0.3:
         return {}
     size = 10 ** rng.uniform(-6, 1)
@@ -137,10 +137,10 @@ def _state(rng: np.random.Generator, schedule: Schedule, params: Params) -> dict
 
 
 def random_setting(rng: np.random.Generator) -> Setting:
-    """The homework's kind, sigmoid, MSE and plain SGD: one to four layers of up to 16 units, now and then up to 100.
+    """Draw a setting like the original assignment's: sigmoid, MSE and plain SGD.
 
-    Each with a bias or without; 1 to 40 samples. Full batch and mini-batches are equally likely; the last batch of an
-    epoch is mostly ragged.
+    The network has one to four layers of up to 16 units, and now and then up to 100, each with a bias or without. There
+    are 1 to 40 samples. Full batch and mini-batches are equally likely; the last batch of an epoch is mostly ragged.
     """
     depth = int(rng.integers(1, 5))
     limit = 100 if rng.random() < 0.05 else 16
@@ -150,12 +150,12 @@ def random_setting(rng: np.random.Generator) -> Setting:
 
 
 def random_setting_of_any_kind(rng: np.random.Generator) -> Setting:
-    """Any activation in each layer, any loss, optimizer and weight decay; a third of the networks are convolutional."""
+    """Draw any activation for each layer, and any loss, optimizer and weight decay. A third are convolutional."""
     layers: list[Dense | Conv] = []
     shape: tuple[int, ...] = (int(rng.integers(1, 17)),)
 
     def options() -> dict[str, Any]:
-        """Drawn for each layer."""
+        """Draw the activation and the bias of one layer."""
         activation = str(rng.choice(get_args(Activation)))
         return {"activation": activation, "bias": bool(rng.random() < 0.5)}
 

@@ -1,1 +1,1 @@
-"""Judging: one update, many updates, a free run, a stored run."""
+"""Judge one update, many updates, a free run or a stored run."""

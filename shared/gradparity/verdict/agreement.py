@@ -19,12 +19,12 @@ ORACLE = "oracle"
 
 @dataclass
 class Tally:
-    """All findings of one phase, summed up."""
+    """A summary of all findings of one phase."""
 
     shares: list[float] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
     worst: tuple[str, Finding] | None = None
-    """Where, and the finding with the largest share."""
+    """The finding with the largest share, preceded by where it was made."""
 
     def add(self, where: str, finding: Finding) -> None:
         """Count one more finding."""
@@ -41,7 +41,7 @@ class Tally:
             self.worst = other.worst
 
     def summary(self) -> dict[str, Any]:
-        """The tally in plain numbers: judged and abstained tensors, largest and median share (None: infinite)."""
+        """Return plain numbers: judged and abstained tensors, largest and median share (None if infinite)."""
         return {
             "verdict": combine(self.verdicts).value,
             "tensors": len(self.verdicts),
@@ -59,11 +59,12 @@ def _finite(value: float) -> float | None:
 
 @dataclass
 class Agreement:
-    """What was found for every pair `(subject, other)`, where the other is the oracle or an implementation.
+    """The findings for every pair `(subject, other)`; the other is the oracle or an implementation.
 
     Attributes:
-        tallies: by pair and dtype, then by phase.
-        first: by pair, where it first disagrees, with the finding; empty where all agree.
+        tallies: the findings by pair and dtype, then by phase.
+        first: for each pair that disagrees, where it first does, and the finding.
+        steps: the number of steps that were judged.
     """
 
     tallies: dict[tuple[str, str, str], dict[Phase, Tally]] = field(default_factory=dict)
@@ -81,7 +82,7 @@ class Agreement:
                 self.first.setdefault(pair, (where, finding))
 
     def merge(self, other: Agreement) -> None:
-        """Take in what was found on further cases."""
+        """Add the findings of another agreement, on other cases."""
         self.steps += other.steps
         for key, phases in other.tallies.items():
             mine = self.tallies.setdefault(key, {phase: Tally() for phase in PHASES})
@@ -91,7 +92,7 @@ class Agreement:
 
     @property
     def verdict(self) -> Verdict:
-        """Of everything together."""
+        """The verdict on all findings together."""
         return combine(
             verdict
             for phases in self.tallies.values()
@@ -100,7 +101,7 @@ class Agreement:
         )
 
     def summary(self) -> dict[str, Any]:
-        """Everything in plain numbers, for JSON."""
+        """Return all of this in plain numbers, for JSON."""
         return {
             "verdict": self.verdict.value,
             "steps": self.steps,
@@ -124,9 +125,9 @@ class Agreement:
 def judge_all(
     implementations: Mapping[str, Implementation], cases: Iterable[tuple[str, Case]]
 ) -> Agreement:
-    """Judge each implementation against the oracle, and every two against each other, on cases with their names."""
+    """Judge each implementation against the oracle, and every two against each other, on the named cases."""
     agreement = Agreement()
-    # As in the runner: the networks are tiny, and what overflows is judged, not warned of.
+    # As in the runner: the networks are tiny, and an overflow is judged, so it needs no warning.
     with one_quiet_thread():
         for where, case in cases:
             agreement.steps += 1

@@ -1,4 +1,4 @@
-"""A training step to be judged: the oracle's answer to it, its bound, and an implementation's answer."""
+"""A training step to judge: the oracle's result, the bound, and an implementation's result."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from ..reference.step import StepValues
 from ..reference.updates import apply_update, zero_state
 
 SAMPLED_STEPS = 64
-"""How many steps of an experiment are judged: half of them evenly spaced, half logarithmically."""
+"""The number of steps of an experiment that are judged: half of them evenly spaced, half logarithmically."""
 
 
 def oracle_dtype() -> Any:
-    """The most precise type at hand: `np.longdouble` where it is wider than float64 (80 bits on x86), else float64."""
+    """Return the most precise type here: `np.longdouble` if it is wider than float64 (80 bits on x86), else float64."""
     wide = np.finfo(np.longdouble).eps < np.finfo(np.float64).eps
     return np.longdouble if wide else np.float64
 
 
 @dataclass(frozen=True, eq=False)
 class Case(Problem):
-    """A problem of which one update is judged: number `update`, from the weights `params` and the arrays `state`.
+    """A problem with one update to judge: number `update`, from the weights `params` and the arrays `state`.
 
     Attributes:
-        update: from 0.
-        previous: the weights one update earlier, where that step is known; only a mistake needs them.
-        state: the optimizer's arrays before the update, by name; those that are not given are zero.
+        update: the number of the update, from 0.
+        previous: the weights one update earlier, if known; only some mistakes depend on them.
+        state: the optimizer's arrays before the update, by name; arrays that are not given are zero.
     """
 
     update: int = 0
@@ -50,7 +50,7 @@ class Case(Problem):
         state: Mapping[str, Params],
         previous: Params | None = None,
     ) -> Case:
-        """An update of the problem from these weights and arrays."""
+        """Make the case of one update of the problem, from these weights and arrays."""
         return cls(
             problem.network,
             params,
@@ -63,7 +63,7 @@ class Case(Problem):
         )
 
     def astype(self, dtype: Any) -> Case:
-        """The same case with all its arrays in another dtype."""
+        """Return the same case with all its arrays in another dtype."""
         return replace(
             self,
             params=cast(self.params, dtype),
@@ -74,36 +74,36 @@ class Case(Problem):
         )
 
     def widened(self) -> Case:
-        """The same case in the oracle's precision."""
+        """Return the same case in the oracle's precision."""
         return self.astype(oracle_dtype())
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The dtype that the case is computed in."""
+        """The dtype in which the case is computed."""
         return self.inputs.dtype
 
     @property
     def precision(self) -> Precision:
-        """The format that the case is computed in."""
+        """The floating-point format in which the case is computed."""
         return Precision.of(self.dtype)
 
     @property
     def batch(self) -> tuple[Batch, Batch]:
-        """Inputs and targets of the samples that the update is computed on."""
+        """Inputs and targets of the samples on which the update is computed."""
         rows = self.schedule.batch(self.update)
         return self.inputs[rows], self.targets[rows]
 
     @property
     def oracle_slack(self) -> float:
-        """1, or 2 where the oracle is no more precise than the dtype under test and so may be off by a bound itself."""
+        """The allowed distance from the oracle, in bounds: 1, or 2 if the oracle computes in the dtype under test."""
         return 1.0 if np.finfo(oracle_dtype()).eps < np.finfo(self.dtype).eps else 2.0
 
     def expect(
         self, precision: Precision | None = None, *, absolute_sigmoid: bool = False
     ) -> tuple[StepValues, StepValues]:
-        """The result in the oracle's precision, and the bound on a correct implementation's distance from it.
+        """Compute the oracle's result, and the bound on a correct implementation's distance from it.
 
-        The implementation is taken to compute in the case's dtype, or in another `precision`;
+        The bound is for an implementation that computes in the case's dtype, or in `precision` if given.
         `absolute_sigmoid`: see `bound`.
         """
         wide, r = oracle_dtype(), precision or self.precision
@@ -131,7 +131,7 @@ class Case(Problem):
     def evaluate_exactly(
         self, equations: Equations = RIGHT, params: Params | None = None, rows: Any = None
     ) -> Pass:
-        """A pass in the oracle's precision: over the batch, or other `rows` of the data, by other `params` if given."""
+        """Carry out a pass in the oracle's precision, on the case's batch and params unless others are given."""
         wide = oracle_dtype()
         rows = self.schedule.batch(self.update) if rows is None else rows
         return evaluate(
@@ -143,13 +143,13 @@ class Case(Problem):
         )
 
     def observe(self, implementation: Implementation) -> StepValues:
-        """What `implementation` makes of it. Its `train` is restarted at this update with the whole data and order."""
+        """Compute the step with `implementation`. Its `train` resumes at this update, with the whole data and order."""
         return self.observe_steps(implementation, 1)[0][1]
 
     def observe_steps(
         self, implementation: Implementation, count: int = 2
     ) -> list[tuple[Case, StepValues]]:
-        """This update, by all three functions, and those after it up to `count`: see `observe_training`."""
+        """Run all three functions on this update, and `train` on the next ones: see `observe_training`."""
         inputs, targets = self.batch
         loss, grads = implementation.loss_and_grads(self.network, self.params, inputs, targets)
         activations = implementation.forward(self.network, self.params, inputs)
@@ -160,9 +160,10 @@ class Case(Problem):
     def observe_training(
         self, implementation: Trainer, count: int = 2
     ) -> list[tuple[Case, StepValues]]:
-        """What `train` makes of this update, and of those after it from its own weights, as far as there are any.
+        """Run `train` on this update and the next ones, up to `count` in all or to the end of the schedule.
 
-        What only a second update shows: gradients that are accumulated, or stale.
+        Each next update starts from the weights that `train` itself reached. Some mistakes show only in a second
+        update: accumulated gradients, stale gradients.
         """
         last = min(self.update + count, self.schedule.updates)
         keep = range(self.update + 1, last + 1)
@@ -184,10 +185,10 @@ def steps_of(
     kept: Mapping[int, Snapshot],
     losses: Sequence[float] | np.ndarray,
 ) -> Iterator[tuple[Case, StepValues]]:
-    """The steps of a training run between consecutive kept weights, each a case started from the run's own weights.
+    """Yield the steps of a training run between consecutive kept weights. Each case starts from the run's own weights.
 
-    `losses` are counted from the first of the kept update counts. A step that started from a state of the optimizer
-    that the run does not show is left out.
+    `losses` begin at the first kept update count. A step is left out if the run does not show the state of the
+    optimizer from which the step started.
     """
     first, names = min(kept), set(problem.schedule.optimizer.arrays)
     for update, (params, state) in kept.items():
@@ -201,9 +202,9 @@ def steps_of(
 
 
 def sampled_updates(updates: int, count: int | None = None) -> list[int]:
-    """About `count` of the update numbers 0 … updates - 1, the first and the last among them.
+    """Choose about `count` of the update numbers 0 … updates - 1, including the first and the last.
 
-    By default one in 50, but no fewer than 24 and no more than `SAMPLED_STEPS`.
+    By default one in 50, but at least 24 and at most `SAMPLED_STEPS`.
     """
     count = count or min(max(updates // 50, 24), SAMPLED_STEPS)
     even = np.linspace(0, updates - 1, count - count // 2)
@@ -214,9 +215,9 @@ def sampled_updates(updates: int, count: int | None = None) -> list[int]:
 def teacher_forced(
     problems: Iterable[Problem], snapshots: Mapping[int, Snapshot]
 ) -> Iterator[Case]:
-    """One step at each update count of `snapshots`, the reference's own: so that errors cannot compound.
+    """Yield one step at each update count of `snapshots`, which come from the reference, so errors cannot compound.
 
-    `problems` are one problem in several dtypes, to which weights and state are rounded.
+    `problems` are one problem in several dtypes. Weights and state are rounded to each dtype.
     """
     for problem in problems:
         for update, (params, state) in snapshots.items():

@@ -1,4 +1,4 @@
-"""Two kept runs of one experiment, perhaps from two machines: is each right, and how far are they apart?"""
+"""Compare two kept runs of one experiment, perhaps from two machines: is each right, and how far apart are they?"""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from .judge import Verdict, combine
 from .kept_run import RunVerdict, judge_run, surroundings
 
 PARTED = 1e-3
-"""Losses that differ by more than this, relatively, are said to have diverged."""
+"""The relative difference of losses above which they have diverged."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is known of two runs.
+    """The comparison of two runs.
 
     Attributes:
-        run_verdicts: of the two runs, each against the oracle.
-        first_difference: the first update whose recorded losses differ in any bit; None if none does.
-        distances: by kept update count, ‖w_a - w_b‖ / ‖w_b‖ over all weights together.
-        loss_differences: |a - b| / |b| of every recorded loss.
+        run_verdicts: the verdicts on the two runs, each against the oracle.
+        first_difference: the first update whose recorded losses differ in any bit; None if none differ.
+        distances: ‖w_a - w_b‖ / ‖w_b‖ over all weights together, by kept update count.
+        loss_differences: |a - b| / |b| for every recorded loss.
     """
 
     run_verdicts: tuple[RunVerdict, RunVerdict]
@@ -34,7 +34,7 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
-        """Agree if each run is right on its own: two right runs may diverge for good where training is chaotic."""
+        """Agree if each run is right by itself: where training is chaotic, two right runs may well diverge."""
         return combine(one.verdict for one in self.run_verdicts)
 
 
@@ -42,7 +42,7 @@ def compare(a: Run, b: Run) -> Comparison:
     """Compare two runs.
 
     Raises:
-        InputError: they are not runs of one experiment.
+        InputError: the runs are not of the same experiment.
     """
     ours, theirs = (run.experiment.fingerprint_of(run.problem) for run in (a, b))
     if ours != theirs:
@@ -61,14 +61,14 @@ def compare(a: Run, b: Run) -> Comparison:
 
 
 def loss_differences(a: Run, b: Run) -> np.ndarray:
-    """|a - b| / |b| of every recorded loss."""
+    """Compute |a - b| / |b| for every recorded loss."""
     ours, theirs = a.trajectory.losses, b.trajectory.losses
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.abs(ours - theirs) / np.abs(theirs)
 
 
 def weight_distances(a: Run, b: Run) -> dict[int, float]:
-    """‖w_a - w_b‖ / ‖w_b‖ at every update count that both kept."""
+    """Compute ‖w_a - w_b‖ / ‖w_b‖ at every update count that both runs kept."""
     distances = {}
     for update in a.trajectory.kept.keys() & b.trajectory.kept.keys():
         ours, theirs = (

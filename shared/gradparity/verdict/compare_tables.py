@@ -1,4 +1,4 @@
-"""A comparison of two runs in rows of words, for the terminal."""
+"""A comparison of two runs as tables and sentences, for the terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .kept_run import RunVerdict
 
 
 def verdicts(result: Comparison, names: Sequence[str], runs: Sequence[Run]) -> Table:
-    """A row for each run: how it was judged."""
+    """Make a table with the verdict on each run."""
     rows = [
         _verdict(name, run, one)
         for name, run, one in zip(names, runs, result.run_verdicts, strict=True)
@@ -33,7 +33,7 @@ def _verdict(name: str, run: Run, judged: RunVerdict) -> tuple[str, ...]:
 
 
 def faults(result: Comparison, names: Sequence[str]) -> Iterator[str]:
-    """Where each run is wrong, in sentences; none if it is right."""
+    """Yield sentences that say where a run is wrong; none for a run that is right."""
     for name, judged in zip(names, result.run_verdicts, strict=True):
         yield from (f"{name}: {line}" for line in _faults(judged))
 
@@ -46,18 +46,18 @@ def _faults(judged: RunVerdict) -> Iterator[str]:
         update, finding = wrong[0]
         yield f"first wrong at update {update}: {finding}"
     if judged.free_run.outside_at is not None:
-        yield f"outside what rounding can do from update {judged.free_run.outside_at} on"
+        yield f"too far from the reference for rounding alone from update {judged.free_run.outside_at} on"
 
 
 def first_difference(result: Comparison) -> str:
-    """From when on the recorded losses differ, in a sentence."""
+    """Say in a sentence where the recorded losses first differ."""
     if result.first_difference is None:
         return "the recorded losses are the same to the last bit"
     return f"the recorded losses first differ at update {result.first_difference}"
 
 
 def distances(result: Comparison) -> Table:
-    """A row for each update count that both kept: how far weights and losses are apart."""
+    """Make a table of how far apart weights and losses are, at each update count that both runs kept."""
     rows = []
     for update, distance in result.distances.items():
         inside = update < len(result.loss_differences)

@@ -1,8 +1,9 @@
-"""How far a free run of a correct program may move from the reference's: far, where training is chaotic.
+"""Judge a free run by its distance from the reference's free run.
 
-The reference is trained along with members that get noise of one ulp on each weight at each update, with probability
-one half. What they reach is what rounding can do; four times that is allowed. Where it grows beyond a thousandth of
-the weights the run is chaotic, and no free run can be judged from there on.
+The reference is trained together with noisy members: at each update each of their weights moves by one ulp with
+probability one half. Their distance from the reference shows how far rounding alone can move a run; four times that
+distance is allowed. Once it exceeds a thousandth of the weights the training is chaotic, and from that update on no
+free run can be judged.
 """
 
 from __future__ import annotations
@@ -20,22 +21,22 @@ from .judge import Verdict
 MEMBERS = 8
 SAMPLES = 300
 WINDOW = 5
-"""Samples to either side whose largest distance counts: members do not all part at the same update."""
+"""Samples on each side over which the largest distance counts: members do not all diverge at the same update."""
 
 MARGIN = 4.0
-"""The largest ratio of a correct run's distance to the members' was 2.6 in 144 runs."""
+"""Factor on the members' distance. In 144 correct runs the largest ratio to the members' distance was 2.6."""
 
 CHAOTIC = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
 class Envelope:
-    """The reference's free run and what is allowed around it.
+    """The reference's free run, and the allowed distance from it.
 
     Attributes:
-        reference: weights and the optimizer's state by update count.
-        allowed: ‖w - w_reference‖, by update count, up to the first one that is chaotic.
-        chaotic_from: update count from which on nothing can be judged; None if that never comes.
+        reference: the weights and the optimizer's state, by update count.
+        allowed: the largest allowed ‖w - w_reference‖, by update count, until training is chaotic.
+        chaotic_from: the update count from which on nothing can be judged; None if training is never chaotic.
     """
 
     reference: dict[int, Snapshot]
@@ -48,10 +49,10 @@ class FreeRun:
     """The verdict on a free run.
 
     Attributes:
-        verdict: abstain where it is chaotic before anything could be judged.
-        share: the largest distance as a share of the envelope, while that tells.
-        outside_at: the first update count at which it is outside; None if it never is.
-        chaotic_from: see `Envelope`.
+        verdict: the verdict; abstain if the training is chaotic before anything could be judged.
+        share: the largest distance as a share of the allowed one, before the training is chaotic.
+        outside_at: the first update count at which the run is outside the envelope; None if it never is.
+        chaotic_from: the update count from which on nothing can be judged; None if training is never chaotic.
     """
 
     verdict: Verdict
@@ -61,7 +62,7 @@ class FreeRun:
 
     @property
     def in_words(self) -> str:
-        """Such as "inside, chaotic from update 520 on"."""
+        """The verdict in words, such as "inside, chaotic from update 520 on"."""
         chaos = "" if self.chaotic_from is None else f"chaotic from update {self.chaotic_from} on"
         if self.verdict is Verdict.ABSTAIN:
             return chaos or "not judged"
@@ -73,9 +74,9 @@ def envelope(problem: Problem, keep: tuple[int, ...], seed: int = 0) -> Envelope
     """Train the reference and its noisy members, in the problem's dtype.
 
     Args:
-        problem: what is trained.
-        keep: the update counts at which free runs are going to be judged.
-        seed: of the noise.
+        problem: the problem to train on.
+        keep: the update counts at which free runs will be judged.
+        seed: the seed of the noise.
     """
     rng = np.random.default_rng(seed)
     schedule = problem.schedule
@@ -110,7 +111,7 @@ def envelope(problem: Problem, keep: tuple[int, ...], seed: int = 0) -> Envelope
 
 
 def judge_free_run(kept: dict[int, Params], around: Envelope) -> FreeRun:
-    """Hold a run's kept weights against the envelope. The initial weights are no evidence."""
+    """Check a run's kept weights against the envelope. The initial weights are not evidence."""
     worst, outside, judged = 0.0, None, False
     for update, params in sorted(kept.items()):
         if update == 0 or update not in around.allowed:
@@ -139,7 +140,7 @@ def _first(params: Params) -> Params:
 
 
 def _jitter(stacked: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Exact steps of one ulp up or down on half of the members' weights; the reference, first, is left alone."""
+    """Move half of the members' weights by exactly one ulp, up or down. The reference comes first and is unchanged."""
     draw = rng.integers(0, 4, stacked.shape)
     draw[0] = 0
     up, down = np.nextafter(stacked, np.inf), np.nextafter(stacked, -np.inf)
@@ -147,7 +148,7 @@ def _jitter(stacked: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _distance(params: Params) -> float:
-    """The largest distance of a member from the reference."""
+    """Compute the largest distance of a member from the reference."""
     squares = sum(
         np.sum((t[1:] - t[:1]).astype(np.float64) ** 2, axis=tuple(range(1, t.ndim)))
         for t in tensors(params)

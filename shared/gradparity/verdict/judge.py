@@ -16,11 +16,11 @@ Phase = Literal["forward", "loss", "gradient", "update"]
 PHASES: tuple[Phase, ...] = ("forward", "loss", "gradient", "update")
 
 RESOLUTION = 1e-2
-"""ρ = ‖bound‖ / ‖what is judged‖. Above this the data could not tell a result that is wrong by 1 % from a right one."""
+"""The largest ρ = ‖bound‖ / ‖judged values‖. Above it the data cannot distinguish a 1 % error from a right result."""
 
 
 class Verdict(StrEnum):
-    """Three answers, not two."""
+    """The verdict on a comparison: abstain means that the data cannot decide."""
 
     AGREE = "agree"
     DISAGREE = "disagree"
@@ -28,7 +28,7 @@ class Verdict(StrEnum):
 
 
 def combine(verdicts: Iterable[Verdict]) -> Verdict:
-    """Disagree if any part does; abstain only if no part could be judged; otherwise agree."""
+    """Combine verdicts: disagree if any does, abstain if all abstain, and otherwise agree."""
     found = set(verdicts)
     for verdict in (Verdict.DISAGREE, Verdict.AGREE):
         if verdict in found:
@@ -41,20 +41,20 @@ class Finding:
     """The comparison of one tensor.
 
     Attributes:
-        phase: where in the step.
-        layer: from 0; None for the loss.
-        tensor: `activation`, `loss`, `recorded loss`, `weight`, `bias`, or such as `velocity of weight`.
-        verdict: abstain where it is inside a bound that could not tell (see `RESOLUTION`), or there is none,
-            because the exact numbers overflow.
-        share: the largest |difference| / bound over the entries: at most 1 inside the bound; infinite for NaN;
-            0 where there is no bound.
-        index: of the entry with that share.
-        value: of that entry.
-        expected: the other value of that entry.
-        difference: between the two, in the more precise of their dtypes.
+        phase: the part of the step.
+        layer: the layer, from 0; None for the loss.
+        tensor: `activation`, `loss`, `recorded loss`, `weight`, `bias`, or a name such as `velocity of weight`.
+        verdict: the verdict on the tensor; abstain if the bound is too wide (see `RESOLUTION`), or if there is
+            none because the exact numbers overflow.
+        share: the largest |difference| / bound over the entries: at most 1 inside the bound, infinite for NaN,
+            0 if there is no bound.
+        index: the index of the entry with that share.
+        value: the judged value of that entry.
+        expected: the value that it is compared with.
+        difference: the difference of the two, in the more precise of their dtypes.
         allowed: the bound on that entry.
-        beyond: how many entries differ by more than is allowed.
-        entries: how many there are.
+        beyond: the number of entries that differ by more than is allowed.
+        entries: the number of all entries.
     """
 
     phase: Phase
@@ -84,7 +84,7 @@ class Finding:
 
 
 def _distinct(value: float, expected: float) -> tuple[str, str]:
-    """Two numbers, with three digits or as many more as they need to look different."""
+    """Format two numbers with three digits, or with as many more as it takes to distinguish them."""
     for digits in range(3, 18):
         texts = f"{value:.{digits}g}", f"{expected:.{digits}g}"
         if texts[0] != texts[1]:
@@ -95,14 +95,14 @@ def _distinct(value: float, expected: float) -> tuple[str, str]:
 def judge(
     before: Params, result: StepValues, expected: StepValues, bound: StepValues, slack: float
 ) -> list[Finding]:
-    """Compare all tensors of a step in the order in which they are computed: gradients from the last layer down.
+    """Compare all tensors of a step in the order of computation: gradients from the last layer down.
 
     Args:
-        before: the weights that the step started from; they tell how far an update moved.
-        result: what is judged.
+        before: the weights from which the step started; they show how far an update moved.
+        result: the result to judge.
         expected: the oracle's result, or another implementation's.
-        bound: on the distance of a correct implementation from the exact result.
-        slack: how many bounds apart the two may be: 1 from an exact result, 2 from another rounded one.
+        bound: the bound on the distance of a correct implementation from the exact result.
+        slack: the allowed distance in bounds: 1 from an exact result, 2 from another rounded one.
     """
     return [
         _compare(phase, layer, tensor, values, slack)
@@ -113,7 +113,7 @@ def judge(
 def _tensors(
     before: Params, result: StepValues, expected: StepValues, bound: StepValues
 ) -> Iterator[tuple[Any, ...]]:
-    """Phase, layer, tensor; the tensor in each step; what its bound is measured against."""
+    """Yield phase, layer and name; the tensor in each step; and the values against which its bound is measured."""
     steps = result, expected, bound
     if result.activations is not None:
         for layer, activations in enumerate(zip(*(s.activations for s in steps), strict=True)):
@@ -135,7 +135,7 @@ def _tensors(
 
 
 def _parameters(*params: Any) -> Iterator[tuple[Any, ...]]:
-    """Layer, name, and the tensors of that name, from the last layer down."""
+    """Yield layer, name, and the tensors of that name, from the last layer down."""
     for layer, layers in reversed(list(enumerate(zip(*params, strict=True)))):
         yield layer, "weight", *(values.weight for values in layers)
         if layers[0].bias is not None:
@@ -161,7 +161,7 @@ def _compare(
         verdict, largest, beyond = Verdict.ABSTAIN, 0.0, 0
     elif largest > 1:
         verdict = Verdict.DISAGREE
-    elif (size := _norm(judged)) == 0 or _norm(allowed) > RESOLUTION * size:  # zeros tell nothing
+    elif (size := _norm(judged)) == 0 or _norm(allowed) > RESOLUTION * size:  # zeros show nothing
         verdict = Verdict.ABSTAIN
     else:
         verdict = Verdict.AGREE

@@ -1,4 +1,4 @@
-"""Judge a finished run from what it kept: weights at k and at k + 1 show whether step k was right."""
+"""Judge a finished run by its kept weights: those after k and k + 1 updates show whether update k was right."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class RunVerdict:
     """The verdict on a run, step by step and as a whole.
 
     Attributes:
-        same_start: its weights before the first update are the experiment's, bit for bit.
-        findings: with the update count they belong to.
-        free_run: the run as a whole, which shows what happens between the steps that were kept.
+        same_start: True if the weights before the first update are the experiment's, bit for bit.
+        findings: the findings, each with its update count.
+        free_run: the verdict on the whole run, which covers the updates between the kept ones, too.
     """
 
     same_start: bool
@@ -32,18 +32,17 @@ class RunVerdict:
 
     @property
     def verdict(self) -> Verdict:
-        """Of the start, all findings and the free run together."""
+        """The verdict on the start, all findings and the free run together."""
         start = Verdict.AGREE if self.same_start else Verdict.DISAGREE
         findings = (finding.verdict for _, finding in self.findings)
         return combine([start, *findings, self.free_run.verdict])
 
 
 def judge_run(run: Run, around: Envelope) -> RunVerdict:
-    """Check a run against the oracle wherever it kept weights, and against the envelope of its experiment.
+    """Check a run against the oracle at each kept step, and against the envelope of its experiment.
 
-    For each kept pair of update counts k, k + 1: the loss it recorded and the update it made; at the end, its
-    predictions and its final loss. Each is judged from the run's own weights, so it does not matter how
-    far the run has moved from another one.
+    Each kept pair of update counts k, k + 1 gives the recorded loss and the update; the end gives the predictions and
+    the final loss. Each is judged from the run's own weights, so its distance from other runs does not matter.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # as for `judge_all`
         kept = {update: snapshot.params for update, snapshot in run.trajectory.kept.items()}
@@ -52,7 +51,7 @@ def judge_run(run: Run, around: Envelope) -> RunVerdict:
 
 
 def surroundings(problem: Problem) -> Envelope:
-    """The envelope of a problem's runs at the update counts that they keep, and at those whose steps are judged."""
+    """Compute the envelope of a problem's runs, at the kept update counts and at those whose steps are judged."""
     updates = problem.schedule.updates
     return envelope(problem, (*kept_updates(updates), *sampled_updates(updates)))
 
@@ -67,9 +66,9 @@ def _same_start(run: Run) -> bool:
 
 def _steps(run: Run) -> Iterator[tuple[int, Finding]]:
     kept = run.trajectory.kept
-    for case, seen in steps_of(run.problem, kept, run.trajectory.losses):
+    for case, result in steps_of(run.problem, kept, run.trajectory.losses):
         expected, bound = case.expect()
-        for finding in judge(case.params, seen, expected, bound, slack=case.oracle_slack):
+        for finding in judge(case.params, result, expected, bound, slack=case.oracle_slack):
             yield case.update, finding
 
 
@@ -80,6 +79,6 @@ def _end(run: Run) -> Iterator[tuple[int, Finding]]:
     case = Case.of(everything, params, 0, {})
     expected, bound = case.expect()
     hidden = [None] * (len(problem.network.layers) - 1)
-    seen = StepValues(activations=[*hidden, run.predictions], loss=trajectory.final_loss)
-    for finding in judge(params, seen, expected, bound, slack=case.oracle_slack):
+    end = StepValues(activations=[*hidden, run.predictions], loss=trajectory.final_loss)
+    for finding in judge(params, end, expected, bound, slack=case.oracle_slack):
         yield state.updates, finding

@@ -1,4 +1,4 @@
-"""One step as a target carried it out, beside what it should have been."""
+"""One step as a target carried it out, next to the right result."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .case import Case
 from .judge import Finding, Phase, Verdict, judge
 
 STEEPER = 4.0
-"""A wrong activation may be up to four times as steep as the sigmoid, and multiply rounding errors as much."""
+"""A wrong activation may be up to four times as steep as the sigmoid, and amplify rounding errors as much."""
 
 
 @dataclass(frozen=True, eq=False)
 class Observation:
-    """A case, and what a target made of it. `absolute_sigmoid`: judged by the wider bound, see `bound`."""
+    """A case, and a target's result for it. With `absolute_sigmoid` it is judged by a wider bound: see `bound`."""
 
     case: Case
-    seen: StepValues
+    result: StepValues
     absolute_sigmoid: bool = False
 
     @cached_property
@@ -35,42 +35,42 @@ class Observation:
     def findings(self) -> list[Finding]:
         """The verdicts, tensor by tensor, in the order of computation."""
         expected, bound = self.answer
-        return judge(self.case.params, self.seen, expected, bound, slack=self.case.oracle_slack)
+        return judge(self.case.params, self.result, expected, bound, slack=self.case.oracle_slack)
 
     def wrong(self, *phases: Phase) -> bool:
-        """Whether any tensor of these phases disagrees."""
+        """Return True if any tensor of these phases disagrees."""
         return any(f.phase in phases and f.verdict is Verdict.DISAGREE for f in self.findings)
 
     @property
     def depth(self) -> int:
-        """Layers of the network."""
+        """The number of layers of the network."""
         return len(self.case.network.layers)
 
     @property
     def elements(self) -> tuple[int, int]:
-        """Samples and outputs of the batch."""
+        """The numbers of samples and of outputs of the batch."""
         samples, outputs = self.case.batch[1].shape
         return samples, outputs
 
     def left_over(
         self,
-        seen: Sequence[Any],
+        observed: Sequence[Any],
         predicted: Sequence[Any],
         exact: Sequence[Any],
         bound: Sequence[Any],
         roundings: int = 1,
     ) -> float:
-        """The largest |seen - predicted| as a share of what rounding can do to the prediction; infinite if unexplained.
+        """Compute the largest |observed - predicted| as a share of the rounding error allowed in the prediction.
 
-        That is the largest bound of the tensor, in proportion to the prediction's size: which entries rounding
-        touches most, only the right equations tell. Where what is seen is wrong, the prediction must be wrong as
-        well. Entries that are no finite numbers, as predicted, leave nothing over. Above 1, not the largest share but
-        the first that was found.
+        The allowed error is the largest bound of the tensor, scaled by the prediction's size, because only the right
+        equations show which entries rounding affects most. The share is infinite for NaN, and if an observed tensor is
+        wrong where the predicted one is right. Entries that are not finite in both leave no difference. Above 1 the
+        result is the first such share that was found, not the largest.
         """
         slack = self.case.oracle_slack * STEEPER**self.depth * roundings
         eps = float(np.finfo(self.case.dtype).eps)
         largest = 0.0
-        for one, other, g, e in zip(seen, predicted, exact, bound, strict=True):
+        for one, other, g, e in zip(observed, predicted, exact, bound, strict=True):
             as_predicted = ~np.isfinite(one) & ~np.isfinite(other)
             c, h = (np.where(as_predicted, g, values) for values in (one, other))
             with np.errstate(all="ignore"):
@@ -83,13 +83,13 @@ class Observation:
             if np.isnan(share) or (fault and not explained):
                 share = np.inf
             largest = max(largest, float(share))
-            if largest > 1:  # most predictions do not fit, and the first tensor tells
+            if largest > 1:  # most predictions do not fit, and the first tensor shows it
                 break
         return largest
 
 
 def deviation(values: Array, exact: Array) -> float:
-    """‖values - exact‖ / ‖exact‖."""
+    """Compute ‖values - exact‖ / ‖exact‖."""
     with np.errstate(all="ignore"):
         return float(_norm(values - exact) / _norm(exact))
 

@@ -171,7 +171,7 @@ def classify(fault: Fault, diagnosis: Diagnosis, observations: Sequence[Observat
     """Compare the names in the diagnosis with the fault."""
     catalogue = {mistake.name: mistake for mistake in (*GRADIENT, *UPDATE)}
     if diagnosis.phase == "gradient":
-        observations = [o for o in observations if o.seen.grads is not None]
+        observations = [o for o in observations if o.result.grads is not None]
     names: Sequence[Any] = diagnosis.gradient
     if fault.mistake in {mistake.name for mistake in FORWARD}:
         names = diagnosis.forward

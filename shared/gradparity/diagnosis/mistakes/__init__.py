@@ -1,7 +1,7 @@
-"""Known mistakes, each as the equations that it amounts to: the vocabulary of the diagnosis.
+"""The known mistakes, each given by its equations. The diagnosis names mistakes from this list.
 
-A mistake is a prediction, not a heuristic: what a program with just this mistake would compute, in the
-oracle's precision. `diagnosis` checks a wrong result against the predictions.
+A mistake is a prediction, not a heuristic: it computes, in the oracle's precision, the numbers of a program with
+exactly this mistake. `diagnosis` checks a wrong result against the predictions.
 """
 
 from .adaptive import ADAPTIVE

@@ -44,7 +44,7 @@ def _sum(
     direction: Callable[[Any, Array, Array], Array],
     new: Callable[[Array, Array], Array] = lambda s, g: s + g * g,
 ) -> Formula:
-    """Adagrad's: (optimizer, g, the new sum) → what the learning rate multiplies; (sum, g) → the new sum."""
+    """Make a formula for Adagrad from (optimizer, g, the new sum) → the direction, and (sum, g) → the new sum."""
 
     def formula(o: Adagrad, g: Array, arrays: Arrays, _t: int, _rate: Any) -> tuple[Array, Arrays]:
         s = new(arrays[0], g)
@@ -61,7 +61,7 @@ def _mean(
     direction: Callable[[Any, Array, Array], Array],
     new: Callable[[Any, Array, Array], Array] = lambda o, s, g: average(o.decay, s, g * g),
 ) -> Formula:
-    """RMSProp's: the same, with (optimizer, average, g) → the new average."""
+    """Make a formula for RMSProp in the same way, from (optimizer, average, g) → the new average."""
 
     def formula(o: RMSProp, g: Array, arrays: Arrays, _t: int, _rate: Any) -> tuple[Array, Arrays]:
         s = new(o, arrays[0], g)
@@ -80,7 +80,7 @@ class _Moments:
         s: the new second moment.
         lost1: 1 - β1^t.
         lost2: 1 - β2^t.
-        epsilon: in the dtype of the arrays.
+        epsilon: the optimizer's epsilon, in the dtype of the arrays.
     """
 
     g: Array
@@ -119,7 +119,7 @@ _ADAM = "w ← w - lr m / (1 - β1^t) / (√(s / (1 - β2^t)) + ε)"
 def _adam(
     name: str, wrong: str, direction: Callable[[_Moments], Array], t: int | None = None
 ) -> OptimizerMistake:
-    """The moments are right, what is made of them is not; or it is made with another `t`."""
+    """Make a mistake in Adam's step: the moments are right, but the step is wrong, or uses another `t`."""
 
     def formula(o: Adam, g: Array, arrays: Arrays, now: int, _: Any) -> tuple[Array, Arrays]:
         moments = _Moments.of(o, g, arrays, now if t is None else t)

@@ -1,4 +1,4 @@
-"""What a mistake is, and where it may be made."""
+"""The kinds of mistakes, and the layers in which they may be made."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ from ...verdict.case import Case
 Layers = frozenset[int]
 
 Applies = Callable[[LinearLayer], bool]
-"""Whether a layer is of the kind that a mistake can be made in."""
+"""A condition on a layer: True if a mistake can be made in it."""
 
 
 def every(_: LinearLayer) -> bool:
-    """Any layer."""
+    """Select any layer."""
     return True
 
 
 def of(activation: Activation) -> Applies:
-    """Layers with this activation."""
+    """Select layers with this activation."""
     return lambda layer: layer.activation == activation
 
 
 def convolution(layer: LinearLayer) -> bool:
-    """Convolutions."""
+    """Select convolutions."""
     return isinstance(layer, ConvLayer)
 
 
 def after_image(layer: LinearLayer) -> bool:
-    """Dense layers that take an image."""
+    """Select dense layers that take an image."""
     return isinstance(layer, DenseLayer) and len(layer.shape_in) > 1
 
 
 def layers_where(network: Network, applies: Applies) -> Layers:
-    """The layers of a network that are of a kind."""
+    """Return the layers of a network that fulfil the condition."""
     return frozenset(layer.index for layer in layers_of(network) if applies(layer))
 
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """A program with a mistake, at work on one case.
+    """A program with a mistake that computes one case.
 
     Attributes:
-        case: the update that it computes.
-        equations: its equations but for the mistake: right ones, or those of a mistake in the forward pass.
-        layers: that the mistake is made in; empty for one that is not made by layer.
+        case: the update that the program computes.
+        equations: its equations apart from the mistake: the right ones, or those with a mistake in the forward pass.
+        layers: the layers in which the mistake is made; empty for a mistake that is not made by layer.
         scale: the factor by which the program multiplies its gradients.
     """
 
@@ -63,22 +63,22 @@ class Program:
 
     @property
     def rows(self) -> Array:
-        """The numbers of the batch's samples."""
+        """The indices of the batch's samples."""
         return np.arange(len(self.case.inputs))[self.case.schedule.batch(self.case.update)]
 
     def run(
         self, equations: Equations | None = None, params: Params | None = None, rows: Any = None
     ) -> Pass:
-        """Its pass without the mistake, or with other equations, weights or rows of the data."""
+        """Carry out the pass without the mistake, or with other equations, weights or rows of the data."""
         return self.case.evaluate_exactly(equations or self.equations, params, rows)
 
 
 Predict = Callable[[Program], Pass | None]
-"""The pass of a program with the mistake; None where the mistake cannot be made."""
+"""A function that carries out a program's pass with the mistake; None if the mistake cannot be made there."""
 
 
 def once(_: Case) -> int:
-    """The roundings of one update."""
+    """Allow the rounding of one update."""
     return 1
 
 
@@ -87,12 +87,12 @@ class LayerMistake:
     """A mistake in back-propagation that can be made in some layers and not in others.
 
     Attributes:
-        name: in words.
-        wrong: the line of algebra with the mistake.
-        right: the line as it should be.
-        predict: the pass with this mistake in the program's layers.
-        applies: the kind of layers that it can be made in.
-        linear: its gradients do not depend on the program's `scale`.
+        name: the mistake in words.
+        wrong: the equation with the mistake.
+        right: the right equation.
+        predict: carries out the pass with this mistake in the program's layers.
+        applies: selects the layers in which it can be made.
+        linear: True if its gradients do not depend on the program's `scale`.
     """
 
     name: str
@@ -106,15 +106,15 @@ class LayerMistake:
 
 @dataclass(frozen=True)
 class StepMistake:
-    """A mistake of a whole training step: in the loss, the samples, or the weights that it is computed on.
+    """A mistake of a whole training step: in the loss, the samples, or the weights with which it is computed.
 
     Attributes:
-        name: in words.
-        wrong: the line of algebra with the mistake.
-        right: the line as it should be.
-        predict: the pass with this mistake.
-        linear: its gradients do not depend on the program's `scale`.
-        roundings: how many times the roundings of one update it takes, by case.
+        name: the mistake in words.
+        wrong: the equation with the mistake.
+        right: the right equation.
+        predict: carries out the pass with this mistake.
+        linear: True if its gradients do not depend on the program's `scale`.
+        roundings: the allowed rounding of a case, in multiples of that of one update.
     """
 
     name: str
@@ -130,13 +130,13 @@ class OptimizerMistake:
     """A mistake in the optimizer's update; the gradient is right.
 
     Attributes:
-        name: in words.
-        wrong: the line of algebra with the mistake.
-        right: the line as it should be.
+        name: the mistake in words.
+        wrong: the equation with the mistake.
+        right: the right equation.
         rule: the wrong update of a tensor.
-        applies: whether a schedule has what the mistake is made in.
-        roundings: how many times the roundings of one right update it takes, by case.
-        initial: what the optimizer's arrays start at.
+        applies: a condition on a schedule: True if the mistake can be made with it.
+        roundings: the allowed rounding of a case, in multiples of that of one right update.
+        initial: the value with which the optimizer's arrays start.
     """
 
     name: str
@@ -149,9 +149,9 @@ class OptimizerMistake:
     linear: ClassVar = True
 
     def predict(self, program: Program) -> Pass | None:
-        """The right pass; None where the mistake cannot be made.
+        """Carry out the right pass; return None if the mistake cannot be made.
 
-        Updates by plain SGD are judged by the gradients that they amount to, so there the gradients are the rule's.
+        Updates by plain SGD are judged by the gradients recovered from them, so there the gradients follow the rule.
         """
         case = program.case
         if not self.applies(case.schedule):
@@ -170,14 +170,14 @@ Mistake = LayerMistake | StepMistake | OptimizerMistake
 
 
 def plain(schedule: Schedule) -> bool:
-    """Whether an update is w - learning_rate · g, and nothing else."""
+    """Return True if an update is w - learning_rate · g, and nothing else."""
     return schedule.optimizer == SGD() and not schedule.weight_decay
 
 
 def patched(
     equations: Equations, layers: Layers, applies: Applies = every, **changes: Callable[..., Any]
 ) -> Equations:
-    """`equations`, with others in these layers; each takes the arguments of the one that it replaces."""
+    """Replace some of the `equations` in these layers. Each change takes the arguments of the equation it replaces."""
 
     def switch(right: Callable[..., Any], wrong: Callable[..., Any]) -> Callable[..., Any]:
         def either(*arguments: Any) -> Any:
@@ -210,16 +210,16 @@ def by(applies: Applies = every, **changes: Callable[..., Any]) -> Predict:
 def mistake(
     name: str, wrong: str, right: str, applies: Applies = every, **changes: Callable[..., Any]
 ) -> LayerMistake:
-    """A mistake that is made by replacing equations, in layers of a kind."""
+    """Make a mistake that replaces equations in the layers that `applies` selects."""
     return LayerMistake(name, wrong, right, by(applies, **changes), applies)
 
 
 LossFormula = Callable[[Array, Array], Any]
-"""(outputs, targets) → a loss, or its derivative by the outputs."""
+"""(outputs, targets) → a loss, or its derivative with respect to the outputs."""
 
 
 def instead(kind: Loss, output: LossFormula, loss: LossFormula) -> Predict:
-    """Predict by another loss and derivative by the outputs, `output`, in place of those of this kind of loss."""
+    """Predict by replacing this kind of loss by another, and its derivative with respect to the outputs by `output`."""
 
     def predict(program: Program) -> Pass | None:
         if program.case.network.loss != kind:
@@ -236,7 +236,7 @@ def instead(kind: Loss, output: LossFormula, loss: LossFormula) -> Predict:
 
 
 def scopes(depth: int) -> Sequence[tuple[str, Callable[[int], Layers]]]:
-    """Where a mistake by layer may be made in networks of up to `depth` layers: in words, and the layers by depth."""
+    """List where a mistake may be made in networks of up to `depth` layers: in words, and as layers by depth."""
     every = frozenset(range(depth))
     return (
         ("in every layer", lambda n: frozenset(range(n))),

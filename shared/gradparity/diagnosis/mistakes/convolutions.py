@@ -21,14 +21,14 @@ def _flipped(weight: Array, _: LinearLayer) -> Array:
 
 
 def _read(shape: Callable[[Array, LinearLayer], tuple[int, ...]], order: tuple[int, ...]) -> View:
-    """The weight's numbers taken as of another shape, then put in the right order of axes."""
+    """Make a view that reads the weight's numbers in another shape and then puts the axes in the right order."""
     return lambda weight, layer: (
         weight.reshape(shape(weight, layer)).transpose(order).reshape(weight.shape)
     )
 
 
 def _unread(shape: Callable[[Array, LinearLayer], tuple[int, ...]], order: tuple[int, ...]) -> View:
-    """The inverse of `_read`."""
+    """Make the inverse of the view of `_read`."""
 
     def view(weight: Array, layer: LinearLayer) -> Array:
         read = shape(weight, layer)
@@ -68,7 +68,7 @@ def _viewed(
     *,
     down: bool = True,
 ) -> ForwardMistake:
-    """The weight in another order; its gradient is put `back`, and what is passed down follows, or neither."""
+    """Use the weight in another order; with `down`, in back-propagation, too. `back` reorders the weight gradient."""
     changes: dict[str, Callable[..., Any]] = {
         "weigh": lambda below, weight, bias, layer: (
             layer.affine(below, view(weight, layer)) + spread(bias, layer)
@@ -93,7 +93,7 @@ def _reordered(
     applies: Applies = convolution,
     back_in_words: str = "not so in what is passed down",
 ) -> tuple[ForwardMistake, ...]:
-    """Throughout; and with what is passed down as it should be."""
+    """Make two mistakes: one in both passes, and one that passes down the right gradient."""
     view, back = _read(shape, order), _unread(shape, order)
     right = "rows in the order (height, width, channel)"
     return (
@@ -103,7 +103,7 @@ def _reordered(
 
 
 def _padded(name: str, formula: str, pad: Callable[[Array, ConvLayer], Array]) -> ForwardMistake:
-    """Another padding, or another part of the padded image; what is passed down is as it should be."""
+    """Use another padding, or another part of the padded image. The gradient that is passed down is right."""
 
     def bare(layer: ConvLayer, below: Array) -> ConvLayer:
         return replace(layer, padding=0, shape_in=below.shape[-3:])
@@ -121,7 +121,7 @@ def _padded(name: str, formula: str, pad: Callable[[Array, ConvLayer], Array]) -
 
 
 def _margins(low: int, high: int, **how: Any) -> Callable[[Array, ConvLayer], Array]:
-    """Padded by `low` paddings before and `high` after."""
+    """Pad by `low` times the padding before, and `high` times after."""
 
     def pad(below: Array, layer: ConvLayer) -> Array:
         margins = (low * layer.padding, high * layer.padding)
@@ -131,7 +131,7 @@ def _margins(low: int, high: int, **how: Any) -> Callable[[Array, ConvLayer], Ar
 
 
 def _late(below: Array, layer: ConvLayer) -> Array:
-    """The windows begin s - 1 later: what a stride s leaves out at the end, it leaves out at the start."""
+    """Begin the windows s - 1 later, for a stride s: the rest is left out at the start instead of at the end."""
     s = layer.stride
     padded = _margins(1, 1)(below, layer)[..., s - 1 :, s - 1 :, :]
     rows, columns = (
@@ -195,7 +195,7 @@ CONVOLVED: tuple[ForwardMistake, ...] = (
         "the kernel's first place is one stride, less one, too late", "places from s - 1 on", _late
     ),
 )
-"""In the forward pass."""
+"""Mistakes in the forward pass."""
 
 
 def _folded(
@@ -207,7 +207,7 @@ def _folded(
     assign: bool = False,
     crop: int = 1,
 ) -> Array:
-    """What is passed down, by windows of another stride, by assignment, or cropped elsewhere."""
+    """Pass down the gradient by windows of another stride, by assignment, or with another cropping."""
     (height, width, channels), p = layer.shape_in, layer.padding
     rows, columns, _ = layer.shape_out
     padded = np.zeros((len(delta), height + 2 * p, width + 2 * p, channels), delta.dtype)
@@ -223,7 +223,7 @@ def _folded(
 
 
 def _corner(array: Array) -> Array:
-    """Zeros but for the image's first position."""
+    """Set all but the image's first position to zero."""
     first = np.zeros_like(array)
     first[:, 0, 0] = array[:, 0, 0]
     return first
@@ -326,4 +326,4 @@ CONVOLUTIONS: tuple[LayerMistake, ...] = (
         bias_grad=lambda delta, layer: layer.bias_grad(_corner(delta)),
     ),
 )
-"""In the gradient."""
+"""Mistakes in the gradient."""

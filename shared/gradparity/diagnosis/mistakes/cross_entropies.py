@@ -1,4 +1,4 @@
-"""Mistakes in the derivative of a cross-entropy, by its logits."""
+"""Mistakes in the derivative of a cross-entropy with respect to its logits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _mistake(
 
 
 def _times(kind: Loss, name: str, wrong: str, factor: Callable[[Array], float]) -> StepMistake:
-    """The loss and its derivative times a factor, by the outputs' shape."""
+    """Make a mistake that multiplies the loss and its derivative by a factor, which depends on the outputs."""
     right = LOSSES[kind]
     return _mistake(
         kind,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Factor:
-    """A factor on the whole gradient, by the number of samples and of outputs; `name` is what multiplies the MSE."""
+    """A factor on the whole gradient. Its value depends on the numbers of samples and outputs; `name` is its symbol."""
 
     name: str
     value: Callable[[int, int], float]

@@ -19,7 +19,7 @@ from .base import Applies, Layers, every, of, patched
 
 @dataclass(frozen=True)
 class Activation:
-    """An activation function, with its derivative by (z, a)."""
+    """An activation function, and its derivative as a function of (z, a)."""
 
     name: str
     formula: str
@@ -29,7 +29,7 @@ class Activation:
 
 
 def _leaky(name: str, leak: Any) -> Activation:
-    """With the slope `leak` where z ≤ 0."""
+    """Make a leaky ReLU with the slope `leak` where z ≤ 0."""
 
     def steep(z: Array) -> Array:
         return np.where(z > 0, z.dtype.type(1), z.dtype.type(leak))
@@ -54,7 +54,7 @@ RIGHTS: dict[Right, Activation] = {
     "leaky_relu": LEAKY,
     "identity": NONE,
 }
-"""Those that can be right."""
+"""The activations that a network can have, which are right there."""
 
 ACTIVATIONS = (
     *RIGHTS.values(),
@@ -73,7 +73,7 @@ ACTIVATIONS = (
 
 @dataclass(frozen=True, eq=False)
 class ForwardMistake:
-    """A mistake in the forward pass: other equations, on which mistakes in the gradient may come on top."""
+    """A mistake in the forward pass: other equations. There may be mistakes in the gradient as well."""
 
     name: str
     wrong: str
@@ -82,7 +82,7 @@ class ForwardMistake:
     applies: Applies = every
 
     def equations(self, layers: Layers) -> Equations:
-        """The equations with this mistake in these layers."""
+        """Return the equations with this mistake in these layers."""
         return patched(RIGHT, layers, self.applies, **self.changes)
 
 
@@ -127,7 +127,7 @@ def _in_place(
 
 
 def spread(bias: Array | None, layer: LinearLayer) -> Any:
-    """The bias, or 0, shaped to be added to z."""
+    """Shape the bias for adding to z; 0 without a bias."""
     return 0 if bias is None else layer.spread(bias)
 
 

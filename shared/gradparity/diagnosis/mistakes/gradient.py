@@ -29,7 +29,7 @@ _SIGMOID = of("sigmoid")
 
 
 def _neighbour(offset: int) -> Predict:
-    """σ' of the layer below (-1) or above (+1), in those of the layers where the shapes allow it."""
+    """Use σ' of the layer below (-1) or above (+1), in each of the layers where the shapes allow it."""
 
     def predict(program: Program) -> Pass | None:
         a = program.run().activations
@@ -52,7 +52,7 @@ def _neighbour(offset: int) -> Predict:
 
 
 def _transposed(program: Program) -> Pass | None:
-    """δ W for δ Wᵀ, in those of the layers that are square."""
+    """Use δ W for δ Wᵀ, in each of the layers that is square."""
     case = program.case
     shapes = [layer.weight.shape for layer in case.params]
     square = frozenset(
@@ -65,7 +65,7 @@ def _transposed(program: Program) -> Pass | None:
 
 
 def _detached(program: Program) -> Pass | None:
-    """No gradient reaches what lies below the highest of these layers."""
+    """Pass no gradient to the layers below the highest of these layers."""
     if len(program.layers) != 1 or 0 in program.layers:
         return None
     (top,) = program.layers
@@ -77,7 +77,7 @@ def _frozen(program: Program) -> Pass | None:
 
 
 def _zeroed(program: Program, layers: Layers) -> Pass:
-    """No gradient in these layers."""
+    """Set the gradient to zero in these layers."""
     found = program.run()
     grads = tuple(
         map_params(np.zeros_like, (layer,))[0] if index in layers else layer
@@ -87,7 +87,7 @@ def _zeroed(program: Program, layers: Layers) -> Pass:
 
 
 def _updated_first(program: Program) -> Pass | None:
-    """δ Wᵀ with the W that has just been updated."""
+    """Use δ Wᵀ with the W that has just been updated."""
     schedule, equations = program.case.schedule, program.equations
     if program.layers <= {0} or not plain(schedule):
         return None
@@ -107,7 +107,7 @@ def _updated_first(program: Program) -> Pass | None:
 
 
 def _without(sample: int) -> Predict:
-    """The batch's first (0) or last (-1) sample is left out, and the mean divides by one fewer."""
+    """Leave out the batch's first (0) or last (-1) sample; the mean divides by N - 1."""
 
     def predict(program: Program) -> Pass | None:
         rows = program.rows
@@ -117,7 +117,7 @@ def _without(sample: int) -> Predict:
 
 
 def _without_but_counted(sample: int) -> Predict:
-    """The batch's first (0) or last (-1) sample is left out, but the mean divides by the full size."""
+    """Leave out the batch's first (0) or last (-1) sample; the mean still divides by N."""
 
     def predict(program: Program) -> Pass | None:
         def output(predictions: Array, targets: Array, network: Network) -> Array:
@@ -131,7 +131,7 @@ def _without_but_counted(sample: int) -> Predict:
 
 
 def _broadcast(program: Program) -> Pass | None:
-    """(N, 1) - (N,) is (N, N): every prediction is compared with every target."""
+    """Compare every prediction with every target, because (N, 1) - (N,) is (N, N)."""
     case = program.case
     if case.targets.shape[1] != 1 or case.network.loss != "mse":
         return None

@@ -1,4 +1,4 @@
-"""What a program may report as its loss."""
+"""The losses that a program may report."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ...reference.layers import Array
 
 
 def cross_entropy(predictions: Array, targets: Array) -> Any:
-    """Binary cross-entropy, the mean over all elements."""
+    """Compute the binary cross-entropy, the mean over all elements."""
     return -np.mean(targets * np.log(predictions) + (1 - targets) * np.log1p(-predictions))
 
 
 @dataclass(frozen=True)
 class ReportedLoss:
-    """A loss by (predictions, targets)."""
+    """A loss as a function of (predictions, targets)."""
 
     name: str
     value: Callable[[Array, Array], Any]

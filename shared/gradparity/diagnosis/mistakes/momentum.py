@@ -34,7 +34,7 @@ def _one(name: str, wrong: str, formula: Formula) -> OptimizerMistake:
 
 
 def _velocity(velocity: Callable[[Any, Array, Array, int], Array], *, kept: bool = True) -> Formula:
-    """(momentum, v, g, t) → the new v; Nesterov's step follows from it as it should."""
+    """Make a formula from (momentum, v, g, t) → the new v. Nesterov's step is computed from it in the right way."""
 
     def formula(o: SGD, g: Array, arrays: Arrays, t: int, _: Any) -> tuple[Array, Arrays]:
         mu = g.dtype.type(o.momentum)

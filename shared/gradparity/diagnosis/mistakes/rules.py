@@ -1,6 +1,6 @@
-"""Wrong updates of a tensor: by another formula, or the right update of another optimizer.
+"""Wrong updates of a tensor: by another formula, or by the right formula of another optimizer.
 
-Each predicts the weights and the optimizer's arrays, and both must fit.
+Each update predicts the weights and the optimizer's arrays, and both must fit.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from .base import OptimizerMistake
 
 Arrays = tuple[Array, ...]
 Formula = Callable[[Any, Array, Arrays, int, Any], tuple[Array, Arrays]]
-"""(optimizer, g, its arrays, t, learning rate) → (what the learning rate multiplies, the new arrays)."""
+"""(optimizer, g, its arrays, t, learning rate) → (the direction that the learning rate multiplies, the new arrays)."""
 
 Uses = Callable[[Schedule], bool]
-"""Whether a schedule uses what a mistake is made in."""
+"""A condition on a schedule: True if a mistake can be made with it."""
 
 _STEEPER = 16
 
 
 def amplified(case: Case) -> int:
-    """A wrong formula may multiply rounding errors by more than the right one does."""
+    """Allow more rounding, because a wrong formula may amplify rounding errors more than the right one does."""
     optimizer, t = case.schedule.optimizer, max(case.update, 1)
     if not isinstance(optimizer, Adam):
         return _STEEPER
-    # 1 - β^t is off by the rounding of β^t, and what is divided by it may be kept, or the β another.
+    # 1 - β^t is off by the rounding of β^t; its quotients may be kept as state, and β may be another one.
     lost = min(1 - beta**t for beta in (optimizer.beta1, optimizer.beta2))
     return _STEEPER + ceil(_STEEPER / lost)
 
 
 def uses(kind: type[Optimizer]) -> Uses:
-    """Schedules with this kind of optimizer."""
+    """Select schedules with this kind of optimizer."""
     return lambda schedule: isinstance(schedule.optimizer, kind)
 
 
 def other_formula(
     applies: Uses, name: str, wrong: str, right: str, formula: Formula, initial: float = 0.0
 ) -> OptimizerMistake:
-    """Another formula for the optimizer's step; the weight decay is right."""
+    """Make a mistake that uses another formula for the optimizer's step. The weight decay is right."""
 
     def rule(schedule: Schedule, w: Array, g: Array, arrays: Arrays, t: int) -> Update:
         real = w.dtype.type
@@ -67,7 +67,7 @@ def other_optimizer(
     other: Callable[[Any], Optimizer],
     later: int = 0,
 ) -> OptimizerMistake:
-    """The right update, but of another optimizer, or of another t."""
+    """Make a mistake that uses the right update, but of another optimizer or of another t."""
 
     def rule(schedule: Schedule, w: Array, g: Array, arrays: Arrays, t: int) -> Update:
         changed = replace(schedule, optimizer=other(schedule.optimizer))
@@ -77,11 +77,11 @@ def other_optimizer(
 
 
 def average(beta: float, old: Array, new: Array) -> Array:
-    """The moving average: beta · old + (1 - beta) · new."""
+    """Compute the moving average: beta · old + (1 - beta) · new."""
     real = new.dtype.type
     return real(beta) * old + (1 - real(beta)) * new
 
 
 def ratio(mean: Array, square: Array, epsilon: float) -> Array:
-    """The step of an adaptive optimizer: mean / (√square + epsilon)."""
+    """Compute the step of an adaptive optimizer: mean / (√square + epsilon)."""
     return mean / (np.sqrt(square) + square.dtype.type(epsilon))

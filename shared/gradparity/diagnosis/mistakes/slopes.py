@@ -40,7 +40,7 @@ def _slope(kind: Activation, name: str, formula: str, slope: Slope) -> LayerMist
 
 
 def _other(kind: Activation, other: Activation, name: str) -> LayerMistake:
-    """The derivative of another activation."""
+    """Make a mistake that uses the derivative of another activation."""
     wrong = RIGHTS[other]
     return _slope(
         kind,

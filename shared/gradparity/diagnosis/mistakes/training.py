@@ -1,4 +1,4 @@
-"""Mistakes of the training loop: which samples, which weights, how many updates."""
+"""Mistakes of the training loop: wrong samples, wrong weights, a wrong number of updates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .base import Mistake, OptimizerMistake, Predict, Program, StepMistake, once
 
 
 def _on(rows: Callable[[Case], Any]) -> Predict:
-    """The update is computed on other rows than its batch."""
+    """Compute the update on other rows than its batch."""
 
     def predict(program: Program) -> Pass | None:
         other = rows(program.case)
@@ -48,7 +48,7 @@ def _unchanged(_: Schedule, w: Array, g: Array, arrays: tuple[Array, ...], __: i
 
 
 def _earlier(program: Program, offset: int) -> Pass | None:
-    """The gradient at the weights before the last update, on the batch before (-1) or on this one (0)."""
+    """Compute the gradient at the weights before the last update, on the previous batch (-1) or on this one (0)."""
     case = program.case
     if case.previous is None or (batch := _neighbouring(case, offset)) is None:
         return None
@@ -68,7 +68,7 @@ def _accumulated(program: Program) -> Pass | None:
 
 
 def _sample_by_sample(program: Program) -> Pass | None:
-    """An update after every sample, in the order of the batch; `scale` is the factor on each sample's gradient."""
+    """Update after every sample, in the order of the batch; `scale` is the factor on each sample's gradient."""
     case, rows = program.case, program.rows
     if len(rows) < 2 or not plain(case.schedule):
         return None

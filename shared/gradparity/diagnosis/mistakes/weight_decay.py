@@ -25,12 +25,12 @@ def _coupled(schedule: Schedule) -> bool:
 
 
 def _other(change: Callable[[Schedule, Array], Schedule]) -> UpdateRule:
-    """The right update, of another schedule: (schedule, w) → that schedule."""
+    """Use the right update of another schedule, which `change` returns for (schedule, w)."""
     return lambda schedule, w, g, arrays, t: update_tensor(change(schedule, w), w, g, arrays, t)
 
 
 def _times(factor: float) -> UpdateRule:
-    """The right update, with λ times a factor."""
+    """Use the right update, but with λ multiplied by a factor."""
     return _other(lambda s, _: replace(s, weight_decay=factor * s.weight_decay))
 
 
