@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from gradparity.contract import (
     Adam,
     Conv,
     Dense,
-    Ensemble,
     Layer,
     Network,
     Params,
@@ -36,25 +34,26 @@ from gradparity.suites.random_networks import (
     Setting,
 )
 from gradparity.verdict.agreement import judge_all
-from gradparity.verdict.case import Case, steps_of
-from gradparity.verdict.judge import Finding, Verdict, judge
+from gradparity.verdict.case import Case
+from gradparity.verdict.judge import Verdict
 
 from .helpers import implementation, informative_case, same_bits
-from .support.strategies import DTYPES, SEEDS, cases, settings_of_any_kind, small
-from .test_reference import complex_step, verdicts
+from .support.complex_steps import complex_step, verdicts
+from .support.judging import judge_members, judged
+from .support.strategies import DTYPES, SEEDS, given_a_case, settings_of_any_kind, small
 
 TWO = {name: implementation(name) for name in ("numpy", "torch")}
 
 
 @settings(max_examples=40, deadline=None)
-@given(cases(small(settings_of_any_kind(), weights=200), st.just("float64")))
+@given_a_case(small(settings_of_any_kind(), weights=200), st.just("float64"))
 def test_gradients_are_the_complex_steps(case: Case) -> None:
     with np.errstate(all="ignore"):
         assert Verdict.DISAGREE not in verdicts(case, complex_step(case))
 
 
 @settings(max_examples=80, deadline=None)
-@given(cases(settings_of_any_kind()))
+@given_a_case(settings_of_any_kind())
 def test_random_networks(case: Case) -> None:
     assert not judge_all(TWO, [("", case)]).first
 
@@ -79,15 +78,6 @@ def with_rule(optimizer: str, decay: str, dtype: str = "float64") -> Case:
         decoupled=decoupled,
     )
     return replace(case, schedule=schedule)
-
-
-def judged(case: Case, kept: dict[int, Snapshot], losses: Any) -> list[Finding]:
-    """Every step between consecutive kept weights."""
-    found = []
-    for one, seen in steps_of(case, kept, losses):
-        expected, bound = one.expect()
-        found += judge(one.params, seen, expected, bound, slack=one.oracle_slack)
-    return found
 
 
 # JAX compiles each: every optimizer with one kind of weight decay.
@@ -181,30 +171,6 @@ def ensemble_of(
     if own_data:
         inputs, targets = (np.stack([getattr(c, d) for c in drawn]) for d in ("inputs", "targets"))
     return replace(first, schedule=schedule, update=0, state={}), inputs, targets, params
-
-
-def member(ensemble: Ensemble, k: int) -> dict[int, Snapshot]:
-    def of(params: Params) -> Params:
-        return map_params(itemgetter(k), params)
-
-    return {
-        count: Snapshot(of(params), State(count, {n: of(a) for n, a in state.arrays.items()}))
-        for count, (params, state) in ensemble.kept.items()
-    }
-
-
-def judge_members(case: Case, inputs: Any, targets: Any, ensemble: Ensemble) -> set[Verdict]:
-    found: set[Verdict] = set()
-    own_data = inputs.ndim > case.inputs.ndim
-    for k, rate in enumerate(case.schedule.learning_rate):
-        one = replace(
-            case,
-            schedule=replace(case.schedule, learning_rate=float(rate)),
-            inputs=inputs[k] if own_data else inputs,
-            targets=targets[k] if own_data else targets,
-        )
-        found |= {f.verdict for f in judged(one, member(ensemble, k), ensemble.losses[k])}
-    return found
 
 
 @settings(max_examples=25, deadline=None)

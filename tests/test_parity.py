@@ -27,7 +27,7 @@ from .helpers import (
     small_experiment,
     snapshots_along,
 )
-from .support.strategies import SEEDS, cases, plain_settings
+from .support.strategies import SEEDS, given_a_case, plain_settings
 
 CORE = ("linear", "linear-half-rate", "linear-wide", "xor", "xor-half-rate", "xor-wide")
 DEAD = "xor-relu"
@@ -91,7 +91,7 @@ def test_mini_batches_step_by_step() -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(cases(plain_settings()))
+@given_a_case(plain_settings())
 def test_random_networks(case: Case) -> None:
     two = {name: implementation(name) for name in ("numpy", "torch")}
     agreement = judge_all(two, [("", case)])
@@ -108,7 +108,7 @@ def test_random_networks_in_jax(setting: Setting, seed: int) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(cases(plain_settings()))
+@given_a_case(plain_settings())
 def test_the_order_of_summation_does_not_matter(case: Case) -> None:
     """Samples and units in reverse give other sums of the same terms: still inside the bound."""
 

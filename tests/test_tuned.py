@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import settings
 
 from gradparity import registry
 from gradparity.contract import Dense, Network, Params, map_params, tensors
@@ -19,8 +19,8 @@ from gradparity.verdict.case import Case, steps_of
 from gradparity.verdict.judge import Verdict, judge
 
 from .helpers import implementation, informative_case, same_bits, submodule
-from .support.strategies import cases, plain_settings
-from .test_kinds import judge_members
+from .support.judging import judge_members
+from .support.strategies import given_a_case, plain_settings
 
 TUNED = ("numpy-tuned", "torch-tuned", "jax-tuned")
 
@@ -40,7 +40,7 @@ def test_numpy_on_the_vetted_suites(dtype: str) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(cases(plain_settings()))
+@given_a_case(plain_settings())
 def test_random_networks_in_numpy(case: Case) -> None:
     two = {name: implementation(name) for name in ("numpy-tuned", "torch")}
     assert not judge_all(two, [("", case)]).first

@@ -6,10 +6,12 @@ same on every machine; but a number that seeds a generator cannot shrink.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
 from typing import get_args
 
 import numpy as np
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gradparity.contract import Activation, Conv, Dense, Loss, Network
@@ -60,13 +62,24 @@ def small(settings: st.SearchStrategy[Setting], weights: int) -> st.SearchStrate
     return settings.filter(lambda s: sum(map(prod, s.network.weight_shapes)) <= weights)
 
 
-@st.composite
-def cases(
-    draw: st.DrawFn, settings: st.SearchStrategy[Setting], dtypes: st.SearchStrategy[str] = DTYPES
-) -> Case:
-    """One update of a setting; the numbers in the arrays, the learning rate and which update are drawn from a seed."""
-    setting, dtype, seed = draw(settings), draw(dtypes), draw(SEEDS)
-    return setting.draw(np.random.default_rng(seed), dtype)
+def given_a_case(
+    settings: st.SearchStrategy[Setting], dtypes: st.SearchStrategy[str] = DTYPES
+) -> Callable[[Callable[[Case], None]], Callable[[], None]]:
+    """Give a test one update of a setting; the numbers in its arrays and which update it is come from a seed.
+
+    The case is made outside of the strategies: what beartype checks on the way draws from `random`, which Hypothesis
+    does not allow in them.
+    """
+
+    def decorate(test: Callable[[Case], None]) -> Callable[[], None]:
+        def drawn(setting: Setting, dtype: str, seed: int) -> None:
+            test(setting.draw(np.random.default_rng(seed), dtype))
+
+        drawn.__name__, drawn.__qualname__ = test.__name__, test.__qualname__
+        drawn.__module__ = test.__module__
+        return given(settings, dtypes, SEEDS)(drawn)
+
+    return decorate
 
 
 def _dense(activations: st.SearchStrategy[Activation]) -> st.SearchStrategy[Dense]:
