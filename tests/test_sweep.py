@@ -125,7 +125,7 @@ def test_another_optimizers_settings() -> None:
         ),
         (["learning_rate=1", "training.learning_rate=2"], "training.learning_rate is set twice"),
         (["learning_rate=1,2,1.0"], "1.0 is given twice"),
-        (["initial.seed=1,2"], "initial.seed is each member's own"),
+        (["initial.seed=1,2"], "initial.seed differs for each member"),
         (["network.layers[7].units=1"], r"cannot have 'network.layers\[7\].units'"),
         (["training.optimizer.beta1=0.5"], "training.optimizer.beta1: extra inputs"),
         (
@@ -147,7 +147,7 @@ def test_fresh_data_needs_data_from_a_seed() -> None:
         make_plan(experiment.load("xor"), "numpy", 2, fresh_data=True)
     grid = {"dataset.seed": [1, 2]}
     assert len(make_plan(easy(), "numpy", 2, grid).settings) == 2
-    with pytest.raises(InputError, match=r"dataset\.seed is each member's own"):
+    with pytest.raises(InputError, match=r"dataset\.seed differs for each member"):
         make_plan(easy(), "numpy", 2, grid, fresh_data=True)
 
 

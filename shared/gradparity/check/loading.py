@@ -52,7 +52,7 @@ def wrap(name: str, found: Any, adapter: Any = None) -> Target:
         return _jax_loss(name, found)
     what = "module" if ismodule(found) else type(found).__name__
     raise InputError(
-        f"'{name}' is a {what} that offers none of {', '.join(FUNCTIONS)}: "
+        f"'{name}' ({what}) offers none of {', '.join(FUNCTIONS)}: "
         "name an object in it (file.py:object), or write an adapter"
     )
 
