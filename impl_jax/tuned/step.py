@@ -7,7 +7,7 @@
 - Any other layer multiplies matrices, in the layouts that the CPU's product needs: see `dense`.
 - Every batch, including the ragged last one, is padded to one size and masked: one `lax.scan` serves them all. Each
   iteration of it has four updates (`unroll`).
-- XLA is told to use the CPU's widest vectors; by default it prefers 256 bits.
+- XLA is set to use the CPU's widest vectors; by default it prefers 256 bits.
 """
 
 from __future__ import annotations
