@@ -8,5 +8,5 @@ from .train import train
 
 __all__ = ["forward", "loss_and_grads", "train", "train_ensemble"]
 
-# By default JAX turns float64 into float32; here each experiment states its dtype.
+# By default JAX converts float64 to float32; here each experiment states its dtype.
 jax.config.update("jax_enable_x64", True)

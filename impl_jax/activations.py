@@ -15,6 +15,6 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "identity": lambda z: z,
     "relu": jax.nn.relu,
     "tanh": jnp.tanh,
-    # At the kink, jax.nn.leaky_relu has the right side's derivative, 1; the contract, as torch, has the left side's.
+    # At the kink, jax.nn.leaky_relu has the right side's derivative, 1; the contract, like torch, has the left side's.
     "leaky_relu": lambda z: jnp.where(z > 0, z, LEAK * z),
 }

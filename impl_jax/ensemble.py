@@ -1,4 +1,4 @@
-"""Many networks trained at once: `vmap` over the scan."""
+"""Train many networks at once, with `vmap` over the scan."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _run_members(
     epochs: int,
     batch_size: int | None,
 ) -> Any:
-    """`run` for all members; `axes` are the member axes of inputs, targets and rate, None where they are shared."""
+    """Carry out `run` for all members. `axes` are the member axes of inputs, targets and rate; None if shared."""
     one = partial(run, network, rule, epochs=epochs, batch_size=batch_size)
     return jax.vmap(one, in_axes=(0, *axes, None))(carry, inputs, targets, rate, samples)
 
@@ -38,7 +38,7 @@ def _run_members(
 def train_ensemble(
     network: Network, params: Params, inputs: Batch, targets: Batch, schedule: Schedule
 ) -> Ensemble:
-    """Train many networks at once: the training of one, mapped over the member axis in front of `params`."""
+    """Train many networks at once: the training of one network, mapped over the member axis in front of `params`."""
     members = len(params[0].weight)
     x, y = jnp.asarray(inputs), jnp.asarray(targets)
     rate = jnp.asarray(schedule.learning_rate, x.dtype)

@@ -14,7 +14,7 @@ from .losses import LOSSES
 
 
 def apply(network: Network, params: Params, inputs: Array) -> list[Array]:
-    """The activations of every layer, as a pure function that `jit` and `grad` can transform."""
+    """Compute the activations of every layer, as a pure function that `jit` and `grad` can transform."""
     activations, a = [], inputs
     for layer, (weight, bias) in zip(network.layers, params, strict=True):
         z = LAYERS[type(layer)](layer, weight, bias, a)  # z
@@ -23,12 +23,12 @@ def apply(network: Network, params: Params, inputs: Array) -> list[Array]:
     return activations
 
 
-# Compiled anew for each network, which is no array but part of the program: `static`.
+# Compiled once for each network: a network is not an array but part of the program, `static`.
 _apply = jax.jit(apply, static_argnums=0)
 
 
 def forward(network: Network, params: Params, inputs: Batch) -> list[Batch]:
-    """The activations of every layer, first hidden layer first, outputs last: `(samples, units)` each.
+    """Compute the activations of every layer, first hidden layer first, outputs last: `(samples, units)` each.
 
     Those of a convolution are `(samples, height, width, channels)`.
     """
@@ -37,7 +37,7 @@ def forward(network: Network, params: Params, inputs: Batch) -> list[Batch]:
 
 @jax.jit(static_argnums=0)
 def loss(network: Network, params: Params, inputs: Array, targets: Array) -> Array:
-    """The loss as a function of the parameters: this is what `grad` differentiates."""
+    """Compute the loss as a function of the parameters: `grad` differentiates this function."""
     predictions = apply(network, params, inputs)[-1]
     return LOSSES[network.loss](predictions, targets)  # L
 
@@ -48,7 +48,7 @@ value_and_grad = jax.jit(jax.value_and_grad(loss, argnums=1), static_argnums=0)
 def loss_and_grads(
     network: Network, params: Params, inputs: Batch, targets: Batch
 ) -> tuple[float, Params]:
-    """The loss on these samples, and its gradient with respect to every parameter.
+    """Compute the loss on these samples, and its gradient with respect to every parameter.
 
     `inputs` are `(samples, fan_in)`, `targets` `(samples, outputs)`; each gradient has its parameter's shape.
     """

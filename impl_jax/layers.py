@@ -10,7 +10,7 @@ from gradparity.contract import Conv, Dense
 
 
 def dense(layer: Dense, weight: Array, bias: Array | None, a: Array) -> Array:
-    """A fully connected layer: z = a W + b, `(samples, units)`.
+    """Compute z = a W + b of a fully connected layer, `(samples, units)`.
 
     Images are flattened first, in the order (height, width, channel).
     """
@@ -19,7 +19,7 @@ def dense(layer: Dense, weight: Array, bias: Array | None, a: Array) -> Array:
 
 
 def convolution(layer: Conv, weight: Array, bias: Array | None, a: Array) -> Array:
-    """A convolution over images: z = a ∗ W + b, `(samples, height, width, channels)`."""
+    """Compute z = a ∗ W + b of a convolution over images, `(samples, height, width, channels)`."""
     pad = (layer.padding, layer.padding)
     z = lax.conv_general_dilated(
         a,

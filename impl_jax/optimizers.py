@@ -1,4 +1,4 @@
-"""The optimizers: `optax`, and its state in the contract's terms."""
+"""The optimizers of `optax`, and the conversion of their state to the contract's."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ NAMES = {
     "first_moment": "mu",
     "second_moment": "nu",
 }
-"""The names that optax gives to the state's arrays."""
+"""The names of the state's arrays in optax."""
 
 
 class Rule(NamedTuple):
-    """The part of a schedule that a compiled step is made for: another rule is compiled anew."""
+    """The part of a schedule for which a step is compiled: each rule is compiled separately."""
 
     optimizer: Optimizer
     weight_decay: float
@@ -31,12 +31,12 @@ class Rule(NamedTuple):
 
     @classmethod
     def of(cls, schedule: Schedule) -> Rule:
-        """The schedule's rule."""
+        """Return the schedule's rule."""
         return cls(schedule.optimizer, schedule.weight_decay, schedule.decoupled)
 
 
 def make_optimizer(rule: Rule, learning_rate: Array | float) -> optax.GradientTransformation:
-    """The optimizer that follows the schedule's convention: a chain of transformations."""
+    """Make the optimizer that follows the schedule's convention: a chain of transformations."""
     decay = optax.add_decayed_weights(rule.weight_decay) if rule.weight_decay else optax.identity()
     scale: optax.GradientTransformation
     match rule.optimizer:
@@ -55,7 +55,7 @@ def make_optimizer(rule: Rule, learning_rate: Array | float) -> optax.GradientTr
 
 
 def _scale_by_rss(epsilon: float) -> optax.GradientTransformation:
-    """Scale g to g / (√s + epsilon), s the sum of the squares of all gradients."""
+    """Scale g to g / (√s + epsilon), where s is the sum of the squares of all gradients so far."""
     # optax.scale_by_rss has epsilon inside the root, and its sum starts at 0.1.
 
     def init(params: Any) -> Any:
@@ -70,7 +70,7 @@ def _scale_by_rss(epsilon: float) -> optax.GradientTransformation:
 
 
 def load_state(rule: Rule, params: Params, state: State | None) -> Any:
-    """The state in optax's terms; arrays that it does not have are zero, and so are all without a state."""
+    """Convert the state to optax's. Arrays that it lacks are zero; without a state all are zero."""
     found = make_optimizer(rule, 1.0).init(params)
     if state is None:
         return found
@@ -81,7 +81,7 @@ def load_state(rule: Rule, params: Params, state: State | None) -> Any:
 
 
 def read_state(rule: Rule, found: Any, updates: int) -> State:
-    """The optimizer's state, in the contract's terms, at this update count; `found` is optax's."""
+    """Convert optax's state `found` at this update count to the contract's."""
 
     def array(name: str) -> Params:
         params: Params = jax.tree.map(np.asarray, optax.tree.get(found, NAMES[name]))

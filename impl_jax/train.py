@@ -28,9 +28,9 @@ def step(
     learning_rate: Array | float,
     batch: Array | None,
 ) -> Any:
-    """One update. Returns the new `carry`, which is the params and optax's state, and the loss before the update.
+    """Carry out one update. Return the new `carry`, the params and optax's state, and the loss before the update.
 
-    Nothing is changed in place: `carry` is the name in JAX for what one step of a loop hands to the next.
+    Nothing is changed in place: JAX calls the values that one step of a loop passes to the next its `carry`.
     """
     params, state = carry
     if batch is not None:
@@ -57,7 +57,7 @@ def run(
 ) -> Any:
     """Carry out one of `Schedule.pieces`: one `step`, or whole epochs of it in a scan.
 
-    Returns the `carry` at its end, and the losses before each update.
+    Return the `carry` at its end, and the losses before each update.
     """
 
     def one(carry: Any, batch: Array | None) -> Any:
@@ -66,7 +66,7 @@ def run(
     def epoch(carry: Any, order: Array | None) -> Any:
         if order is None or batch_size is None:
             return one(carry, None)
-        # A scan needs batches of one shape: the ragged last one is a step of its own.
+        # A scan needs batches of one shape: the ragged last one is a separate step.
         whole = len(order) // batch_size * batch_size
         carry, losses = lax.scan(one, carry, order[:whole].reshape(-1, batch_size))
         if whole < len(order):

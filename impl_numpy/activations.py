@@ -1,4 +1,4 @@
-"""Each activation σ and, right below it, its derivative: σ'(z), from a = σ(z) alone.
+"""Each activation σ and, right below it, its derivative σ'(z), computed from a = σ(z) alone.
 
 a > 0 where z > 0. At the kink, z = 0, the derivative is the left side's.
 """
@@ -14,7 +14,7 @@ from gradparity.contract import LEAK, Batch
 
 
 class Activation(NamedTuple):
-    """An activation, elementwise: `function` of z is a, `derivative` of a is σ'(z), each of its argument's shape."""
+    """An elementwise activation: `function` maps z to a, and `derivative` maps a to σ'(z)."""
 
     function: Callable[[Batch], Batch]
     derivative: Callable[[Batch], Batch]
@@ -22,7 +22,7 @@ class Activation(NamedTuple):
 
 @np.errstate(over="ignore")  # where e^-z overflows, σ(z) is below the normal numbers: 0 is right
 def sigmoid(z: Batch) -> Batch:
-    """1 / (1 + e^-z), elementwise."""
+    """Compute 1 / (1 + e^-z), elementwise."""
     return 1.0 / (1.0 + np.exp(-z))  # σ
 
 

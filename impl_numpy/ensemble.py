@@ -1,4 +1,4 @@
-"""Many networks trained at once: by broadcasting."""
+"""Train many networks at once, by broadcasting."""
 
 from __future__ import annotations
 

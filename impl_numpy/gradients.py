@@ -1,4 +1,4 @@
-"""The forward pass, and the gradient of the loss: back-propagation by hand, one equation a line."""
+"""The forward pass, and the gradient of the loss: back-propagation by hand, one equation per line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .losses import LOSSES, Scalar
 
 
 def forward(network: Network, params: Params, inputs: Batch) -> list[Batch]:
-    """The activations of every layer, first hidden layer first, outputs last: `(samples, units)` each.
+    """Compute the activations of every layer, first hidden layer first, outputs last: `(samples, units)` each.
 
     Those of a convolution are `(samples, height, width, channels)`.
     """
@@ -25,9 +25,9 @@ def forward(network: Network, params: Params, inputs: Batch) -> list[Batch]:
 def value_and_grad(
     network: Network, params: Params, inputs: Batch, targets: Batch
 ) -> tuple[Scalar, Params]:
-    """The loss and its gradient: the chain rule, from the last layer down to the first.
+    """Compute the loss and its gradient by the chain rule, from the last layer down to the first.
 
-    In an ensemble every array has a member axis in front, as `layers` says, and there is a loss for each member.
+    In an ensemble every array has a member axis in front, as in `layers`, and there is a loss for each member.
     """
     activations = [inputs, *forward(network, params, inputs)]  # a
     loss, d_a = LOSSES[network.loss](activations[-1], targets)  # L, dL/da of the last layer
@@ -46,7 +46,7 @@ def value_and_grad(
 def loss_and_grads(
     network: Network, params: Params, inputs: Batch, targets: Batch
 ) -> tuple[float, Params]:
-    """The loss on these samples, and its gradient with respect to every parameter.
+    """Compute the loss on these samples, and its gradient with respect to every parameter.
 
     `inputs` are `(samples, fan_in)`, `targets` `(samples, outputs)`; each gradient has its parameter's shape.
     """

@@ -1,7 +1,7 @@
 """Each layer's forward pass and, right below it, its backward pass.
 
-Shapes are those of one network. In an ensemble every array has a member axis in front, and a bias is one row for each
-member, `(members, 1, units)`: `@`, `.mT` and the samples' axis, -2, then mean the same.
+Shapes are given for one network. In an ensemble every array has a member axis in front, and a bias is one row for each
+member, `(members, 1, units)`. Then `@`, `.mT` and the samples' axis, -2, still mean the same.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ Patches = Float[np.ndarray, "... height width kernel_height kernel_width channel
 
 
 def dense(layer: Dense | Conv, weight: Matrix, bias: Bias, a: Batch) -> Batch:
-    """A fully connected layer: z = a W + b, `(samples, units)`. Images are flattened first."""
+    """Compute z = a W + b of a fully connected layer, `(samples, units)`. Images are flattened first."""
     z = flat(a, weight) @ weight  # a W
     return z if bias is None else z + bias  # a W + b
 
 
 def dense_gradient(layer: Dense | Conv, weight: Matrix, bias: Bias, a: Batch, d_z: Batch) -> Layer:
-    """The gradient of the parameters, from dL/dz."""
+    """Compute the gradient of the parameters from dL/dz."""
     d_weight = flat(a, weight).mT @ d_z  # dL/dW
     d_bias = None if bias is None else d_z.sum(-2)  # dL/db
     return Layer(d_weight, d_bias)
 
 
 def dense_backward(layer: Dense | Conv, weight: Matrix, a: Batch, d_z: Batch) -> Batch:
-    """dL/da, from dL/dz: it is passed back to the layer below."""
+    """Compute dL/da from dL/dz: it is passed back to the layer below."""
     d_a = d_z @ weight.mT  # dL/da
     return d_a.reshape(a.shape)  # as a
 
 
 def flat(a: Batch, weight: Matrix) -> Batch:
-    """Images as rows, `(samples, fan_in)`; rows stay what they are."""
+    """Flatten images to rows, `(samples, fan_in)`. Rows stay unchanged."""
     if a.ndim == weight.ndim:
         return a
     return a.reshape(*a.shape[: weight.ndim - 1], -1)  # rows
 
 
 def convolution(layer: Conv, weight: Kernel, bias: Bias, a: Batch) -> Batch:
-    """A dense layer over patches, a row for each sample and position of the kernel.
+    """Compute a dense layer over patches, with a row for each sample and position of the kernel.
 
     z is `(samples, height, width, channels)`.
     """
@@ -58,7 +58,7 @@ def convolution(layer: Conv, weight: Kernel, bias: Bias, a: Batch) -> Batch:
 
 
 def convolution_gradient(layer: Conv, weight: Kernel, bias: Bias, a: Batch, d_z: Batch) -> Layer:
-    """The gradient of the dense layer over patches, in the kernel's shape."""
+    """Compute the gradient of the dense layer over patches, in the kernel's shape."""
     a_rows = rows(unfold(layer, a), weight)
     d_rows = d_z.reshape(*a_rows.shape[:-1], -1)
     d_matrix, d_bias = dense_gradient(layer, matrix(weight), bias, a_rows, d_rows)  # dL/db
@@ -67,7 +67,7 @@ def convolution_gradient(layer: Conv, weight: Kernel, bias: Bias, a: Batch, d_z:
 
 
 def convolution_backward(layer: Conv, weight: Kernel, a: Batch, d_z: Batch) -> Batch:
-    """dL/da: the gradient of each number of a patch is added to where the number was taken from."""
+    """Compute dL/da: add the gradient of each number in a patch at the position from which the number was taken."""
     kernel = matrix(weight)
     d_rows = d_z.reshape(*kernel.shape[:-2], -1, kernel.shape[-1])
     d_patches = d_rows @ kernel.mT  # dL/dpatches
@@ -75,17 +75,17 @@ def convolution_backward(layer: Conv, weight: Kernel, a: Batch, d_z: Batch) -> B
 
 
 def matrix(weight: Kernel) -> Matrix:
-    """The kernel as a dense layer's weight, `(fan_in, channels)`."""
+    """Reshape the kernel to a dense layer's weight, `(fan_in, channels)`."""
     return weight.reshape(*weight.shape[:-4], -1, weight.shape[-1])  # W
 
 
 def rows(patches: Patches, weight: Kernel) -> Batch:
-    """The patches as rows, `(samples · height · width, fan_in)`."""
+    """Reshape the patches to rows, `(samples · height · width, fan_in)`."""
     return patches.reshape(*weight.shape[:-4], -1, math.prod(weight.shape[-4:-1]))
 
 
 def unfold(layer: Conv, a: Batch) -> Patches:
-    """The patch of the padded image under each position of the kernel."""
+    """Return the patch of the padded image under each position of the kernel."""
     pad = (layer.padding, layer.padding)
     padded = np.pad(a, [*[(0, 0)] * (a.ndim - 3), pad, pad, (0, 0)])  # padded
     patches = np.lib.stride_tricks.sliding_window_view(padded, layer.kernel, axis=(-3, -2))
@@ -94,7 +94,7 @@ def unfold(layer: Conv, a: Batch) -> Patches:
 
 
 def fold(layer: Conv, d_patches: Patches, a: Batch) -> Batch:
-    """The adjoint of `unfold`: each number of a patch is added to where `unfold` takes it from."""
+    """Compute the adjoint of `unfold`: add each number in a patch at the position from which `unfold` takes it."""
     p, s = layer.padding, layer.stride
     height, width = a.shape[-3:-1]
     down, right = s * d_patches.shape[-5], s * d_patches.shape[-4]

@@ -1,6 +1,6 @@
-"""Each loss and, with it, its derivative by the outputs: dL/da of the last layer.
+"""Each loss, and its derivative with respect to the outputs: dL/da of the last layer.
 
-Predictions and targets are `(samples, outputs)`. In an ensemble members are in front, and each has its own loss.
+Predictions and targets are `(samples, outputs)`. In an ensemble the member axis is in front, and each has its own loss.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Scalar = np.floating | Float[np.ndarray, " members"]
 
 
 def mse(predictions: Batch, targets: Batch) -> tuple[Scalar, Batch]:
-    """The mean of the squared differences over all elements, samples and outputs alike."""
+    """Compute the mean of the squared differences over all elements, samples and outputs alike."""
     elements = predictions.shape[-2] * predictions.shape[-1]
     errors = predictions - targets
     loss = (errors**2).sum((-2, -1)) / elements  # L
@@ -27,7 +27,7 @@ def mse(predictions: Batch, targets: Batch) -> tuple[Scalar, Batch]:
 
 
 def binary_cross_entropy(logits: Batch, targets: Batch) -> tuple[Scalar, Batch]:
-    """-(y log σ(z) + (1 - y) log σ(-z)), the mean over all elements."""
+    """Compute -(y log σ(z) + (1 - y) log σ(-z)), the mean over all elements."""
     elements = logits.shape[-2] * logits.shape[-1]
     # log(1 + e^z) = max(z, 0) + log(1 + e^-|z|), where e^z would overflow.
     softplus = np.maximum(logits, 0.0) + np.log1p(np.exp(-np.abs(logits)))  # log(1 + e^z)
@@ -37,9 +37,9 @@ def binary_cross_entropy(logits: Batch, targets: Batch) -> tuple[Scalar, Batch]:
 
 
 def softmax_cross_entropy(logits: Batch, targets: Batch) -> tuple[Scalar, Batch]:
-    """-Σ y log softmax(z) over the classes, the mean over the samples."""
+    """Compute -Σ y log softmax(z) over the classes, the mean over the samples."""
     samples = logits.shape[-2]
-    # The largest is taken off, so that e^z cannot overflow.
+    # The largest logit is subtracted, so that e^z cannot overflow.
     shifted = logits - logits.max(-1, keepdims=True)  # z - max z
     exp = np.exp(shifted)
     total = exp.sum(-1, keepdims=True)

@@ -20,7 +20,7 @@ from gradparity.contract import (
 
 
 def initial_state(schedule: Schedule, params: Params, state: State | None) -> State:
-    """A private copy of `state`; arrays that it does not have are zero, shaped as `params`."""
+    """Return a private copy of `state`. Arrays that it lacks are zero, shaped as `params`."""
     updates, given = State(0) if state is None else state
     zeros = map_params(np.zeros_like, params)  # zeros
     arrays = {
@@ -30,7 +30,7 @@ def initial_state(schedule: Schedule, params: Params, state: State | None) -> St
 
 
 def update(schedule: Schedule, params: Params, grads: Params, state: State) -> State:
-    """One update, in place of `params` and of the state's arrays."""
+    """Carry out one update; `params` and the state's arrays change in place."""
     arrays = [tensors(state.arrays[name]) for name in schedule.optimizer.arrays]
     for w, g, *a in zip(tensors(params), tensors(grads), *arrays, strict=True):
         _update(schedule, w, g, a, state.updates + 1)
@@ -40,7 +40,7 @@ def update(schedule: Schedule, params: Params, grads: Params, state: State) -> S
 def _update(
     schedule: Schedule, w: np.ndarray, g: np.ndarray, arrays: Sequence[np.ndarray], t: int
 ) -> None:
-    """Update number `t`, from 1, of one weight or bias."""
+    """Carry out update number `t` (from 1) of one weight or bias."""
     rate = schedule.learning_rate
     if isinstance(rate, np.ndarray):  # an ensemble's, one for each member
         rate = rate.astype(w.dtype).reshape(-1, *[1] * (w.ndim - 1))

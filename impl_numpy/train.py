@@ -50,6 +50,6 @@ def train(
 
 
 def snapshot(params: Params, state: State) -> Snapshot:
-    """A copy of both."""
+    """Copy the weights and the state."""
     arrays = {name: map_params(np.copy, array) for name, array in state.arrays.items()}
     return Snapshot(map_params(np.copy, params), State(state.updates, arrays))

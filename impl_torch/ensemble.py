@@ -1,4 +1,4 @@
-"""Many networks trained at once: `torch.func.stack_module_state` and `vmap`."""
+"""Train many networks at once, with `torch.func.stack_module_state` and `vmap`."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ def _train(
 ) -> tuple[np.ndarray, dict[int, Snapshot]]:
     members = range(len(params[0].weight))
     models = [Model(network, map_params(itemgetter(k), params)) for k in members]
-    # By the name of the parameter, one tensor for all members.
+    # One tensor for all members, by the name of the parameter.
     stacked, _ = stack_module_state(models)
-    # Detached: grad_and_value finds the gradients, and needs no graph of autograd's beside it.
+    # Detached: grad_and_value computes the gradients, so autograd need not build a graph as well.
     weights = {name: tensor.detach() for name, tensor in stacked.items()}
     optimizer = make_optimizer(schedule, rate, list(weights.values()))
     x, y = torch.tensor(inputs), torch.tensor(targets)
@@ -91,7 +91,7 @@ def _train(
             batch = schedule.batch(update)
             rows = (batch,) if data_axis is None else (slice(None), batch)
             grads, loss = step(weights, x[rows], y[rows])
-            for name, weight in weights.items():  # the optimizer reads them there
+            for name, weight in weights.items():  # where the optimizer reads gradients
                 weight.grad = grads[name]
             optimizer.step()
             losses.append(loss)

@@ -18,7 +18,7 @@ from .losses import LOSSES
 class Model(nn.Module):
     """Dense and convolutional layers, each followed by its activation.
 
-    `params` are the initial weights: they are drawn outside, so that every framework starts from the same.
+    `params` are the initial weights. They are drawn elsewhere, so that every framework starts from the same ones.
 
     Most PyTorch models return their outputs alone. This one returns the activations of every layer, outputs last,
     because the contract's `forward` asks for them.
@@ -33,7 +33,7 @@ class Model(nn.Module):
         )
 
     def forward(self, inputs: Tensor) -> list[Tensor]:
-        """The activations of every layer; images are (samples, height, width, channels)."""
+        """Compute the activations of every layer; images are (samples, height, width, channels)."""
         activations, a = [], inputs
         for layer, activation in zip(self.layers, self.activations, strict=True):
             z = layer(a)  # z
@@ -42,7 +42,7 @@ class Model(nn.Module):
         return activations
 
     def to_params(self, read: Callable[[Any], Any] = Tensor.detach) -> Params:
-        """Copies of all weights and biases for NumPy, or of the tensor that `read` returns for each of them."""
+        """Copy all weights and biases to NumPy, or the tensor that `read` returns for each of them."""
 
         def array(parameter: Any) -> Any:
             return to_contract(read(parameter)).numpy(force=True).copy(order="C")
@@ -53,12 +53,12 @@ class Model(nn.Module):
         )
 
     def to_grads(self) -> Params:
-        """Copies, for NumPy, of the gradients that `backward` left on the weights."""
+        """Copy to NumPy the gradients that `backward` left on the weights."""
         return self.to_params(lambda parameter: parameter.grad)
 
 
 def forward(network: Network, params: Params, inputs: Batch) -> list[Batch]:
-    """The activations of every layer, first hidden layer first, outputs last: `(samples, units)` each.
+    """Compute the activations of every layer, first hidden layer first, outputs last: `(samples, units)` each.
 
     Those of a convolution are `(samples, height, width, channels)`.
     """
@@ -70,7 +70,7 @@ def forward(network: Network, params: Params, inputs: Batch) -> list[Batch]:
 def loss_and_grads(
     network: Network, params: Params, inputs: Batch, targets: Batch
 ) -> tuple[float, Params]:
-    """The loss on these samples, and its gradient with respect to every parameter.
+    """Compute the loss on these samples, and its gradient with respect to every parameter.
 
     `inputs` are `(samples, fan_in)`, `targets` `(samples, outputs)`; each gradient has its parameter's shape.
     """

@@ -1,4 +1,4 @@
-"""Each layer's forward pass: torch's own modules, which here take and return arrays in the contract's layout.
+"""Each layer's forward pass: torch's own modules, changed to take and return arrays in the contract's layout.
 
 Their weights stay in torch's layout, `(fan_out, fan_in)` and `(channels_out, channels_in, height, width)`.
 """
@@ -52,16 +52,16 @@ LAYERS = {contract.Dense: Dense, contract.Conv: Convolution}
 
 
 def to_torch(tensor: Tensor) -> Tensor:
-    """A weight or bias in torch's layout, from the contract's."""
+    """Convert a weight or bias from the contract's layout to torch's."""
     return tensor.permute(_TO_TORCH[tensor.ndim])
 
 
 def to_contract(tensor: Tensor) -> Tensor:
-    """A weight or bias in the contract's layout, from torch's."""
+    """Convert a weight or bias from torch's layout to the contract's."""
     return tensor.permute(_TO_CONTRACT[tensor.ndim])
 
 
-# The order of the axes of a bias, of a dense layer's weight, and of a convolution's.
+# The order of the axes of a bias, of a dense layer's weight, and of a convolution's weight, by number of axes.
 _TO_TORCH = {1: (0,), 2: (1, 0), 4: (3, 2, 0, 1)}
 _TO_CONTRACT = {1: (0,), 2: (1, 0), 4: (2, 3, 1, 0)}
 
@@ -69,7 +69,7 @@ _TO_CONTRACT = {1: (0,), 2: (1, 0), 4: (2, 3, 1, 0)}
 def _load(module: nn.Module, params: contract.Layer) -> None:
     """Give the module copies of these weights.
 
-    It is made on the meta device, without numbers: elsewhere it would draw weights from torch's global generator.
+    It was made on the meta device, without numbers: elsewhere it would draw weights from torch's global generator.
     """
     for name, array in zip(("weight", "bias"), params, strict=True):
         if array is not None:

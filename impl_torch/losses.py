@@ -7,17 +7,17 @@ from torch.nn import functional
 
 
 def mse(predictions: Tensor, targets: Tensor) -> Tensor:
-    """The mean of the squared differences over all elements, samples and outputs alike."""
+    """Compute the mean of the squared differences over all elements, samples and outputs alike."""
     return functional.mse_loss(predictions, targets)  # L
 
 
 def binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """-(y log σ(z) + (1 - y) log σ(-z)), the mean over all elements."""
+    """Compute -(y log σ(z) + (1 - y) log σ(-z)), the mean over all elements."""
     return functional.binary_cross_entropy_with_logits(logits, targets)  # L
 
 
 def softmax_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """-Σ y log softmax(z) over the classes, the mean over the samples."""
+    """Compute -Σ y log softmax(z) over the classes, the mean over the samples."""
     return functional.cross_entropy(logits, targets)  # L
 
 

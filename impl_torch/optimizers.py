@@ -1,4 +1,4 @@
-"""The optimizers: `torch.optim`, and its state in the contract's terms."""
+"""The optimizers of `torch.optim`, and the conversion of their state to the contract's."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ NAMES = {
     "first_moment": "exp_avg",
     "second_moment": "exp_avg_sq",
 }
-"""The names that torch gives to the state's arrays."""
+"""The names of the state's arrays in torch."""
 
 
 def make_optimizer(schedule: Schedule, lr: float, parameters: list[Tensor]) -> Optimizer:
-    """The optimizer that follows the schedule's convention, which is torch's own but for some defaults."""
-    # Only Adam has the decoupled decay: with the others, a hook shrinks the weights before each step.
+    """Make the optimizer that follows the schedule's convention, which is torch's own except for some defaults."""
+    # Only Adam has the decoupled decay. With the others, a hook shrinks the weights before each step.
     coupled = 0.0 if schedule.decoupled else schedule.weight_decay
     optimizer: Optimizer
     match schedule.optimizer:
@@ -62,7 +62,7 @@ def make_optimizer(schedule: Schedule, lr: float, parameters: list[Tensor]) -> O
 
 
 def load_state(optimizer: Optimizer, schedule: Schedule, state: State) -> None:
-    """Give the optimizer this state; arrays that it does not have are zero."""
+    """Give the optimizer this state. Arrays that the state lacks are zero."""
     names = schedule.optimizer.arrays
     if not names:
         return
@@ -87,10 +87,10 @@ def read_state(
     to_params: Callable[[Callable[[Any], Tensor]], Params],
     updates: int,
 ) -> State:
-    """The optimizer's state, in the contract's terms, at this update count; `to_params` is the model's."""
+    """Convert the optimizer's state at this update count to the contract's; `to_params` is the model's method."""
 
     def array(name: str) -> Params:
-        # Before the first step torch has none.
+        # Before the first step torch has no state.
         def read(p: Tensor) -> Tensor:
             return optimizer.state[p].get(NAMES[name], torch.zeros_like(p)).detach()
 

@@ -1,13 +1,13 @@
 """The same contract, rounded so that every framework gives the same bits: dense networks, MSE and SGD, in float32.
 
 Each operation (a layer's product with its bias, an activation, a difference, a loss, a gradient, an update) is JAX's
-own in float64, and its result is rounded to float32. In float64 frameworks differ in the last digits: by another σ,
-another order of a sum, a fused multiply-add. Those digits lie 29 bits below the last one of float32, and rounding drops
-them; only where the exact result is all but midway between two float32 numbers may one framework round up and another
-down.
+own in float64, and its result is rounded to float32. In float64 the frameworks differ in the last digits, because of
+another σ, another order of a sum or a fused multiply-add. Those digits lie 29 bits below the last digit of float32, and
+rounding drops them. Only if the exact result is almost midway between two float32 numbers may one framework round up
+and another down.
 
-Numbers stay in float64 arrays, each of them one that float32 has. `grad` rounds a derivative wherever the number itself
-was rounded: the derivative of a cast is the cast back.
+The arrays are float64, but hold only float32 numbers. `grad` rounds a derivative wherever the number itself was
+rounded: the derivative of a cast is the cast back.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ __all__ = ["forward", "loss_and_grads", "train"]
 
 
 def apply(network: Network, params: Any, inputs: Array) -> list[Array]:
-    """The activations of every layer, rounded after each operation."""
+    """Compute the activations of every layer, rounded after each operation."""
     activations, a = [], inputs.reshape(len(inputs), -1)
     for layer, (weight, bias) in zip(network.layers, params, strict=True):
-        # The weights are rounded already; rounding them again rounds their gradients.
+        # The weights are rounded already; `rounded` is here to round their gradients.
         z = a @ rounded(weight)
         z = rounded(z if bias is None else z + rounded(bias))  # z
         a = rounded(ACTIVATIONS[layer.activation](z))  # a
@@ -46,7 +46,7 @@ def apply(network: Network, params: Any, inputs: Array) -> list[Array]:
 
 @jax.jit(static_argnums=0)
 def loss(network: Network, params: Any, inputs: Array, targets: Array) -> Array:
-    """The loss as a function of the parameters: this is what `grad` differentiates."""
+    """Compute the loss as a function of the parameters: `grad` differentiates this function."""
     errors = rounded(apply(network, params, inputs)[-1] - targets)
     return rounded(jnp.mean(errors**2))
 
@@ -56,7 +56,7 @@ _apply = jax.jit(apply, static_argnums=0)
 
 
 def forward(network: Network, params: Params, inputs: Batch) -> list[Batch]:
-    """The activations of every layer, first hidden layer first, outputs last: `(samples, units)` each."""
+    """Compute the activations of every layer, first hidden layer first, outputs last: `(samples, units)` each."""
     require(network, inputs)
     activations: list[Batch] = to_float32(_apply(network, *to_float64((params, inputs))))
     return activations
@@ -65,7 +65,7 @@ def forward(network: Network, params: Params, inputs: Batch) -> list[Batch]:
 def loss_and_grads(
     network: Network, params: Params, inputs: Batch, targets: Batch
 ) -> tuple[float, Params]:
-    """The loss on these samples, and its gradient with respect to every parameter."""
+    """Compute the loss on these samples, and its gradient with respect to every parameter."""
     require(network, inputs)
     value, grads = value_and_grad(network, *to_float64((params, inputs, targets)))
     return float(value), to_float32(grads)
@@ -81,7 +81,7 @@ def step(
     learning_rate: Array | float,
     batch: Array | None,
 ) -> Any:
-    """One update of `carry`, the params and optax's state, both rounded. Returns them, and the loss before it."""
+    """Update `carry`, the params and optax's state, both rounded. Return them, and the loss before the update."""
     params, state = carry
     if batch is not None:
         inputs, targets = inputs[batch], targets[batch]

@@ -1,8 +1,8 @@
-"""Why last digits differ, cause by cause: JAX's own arithmetic, or one that is the same in every framework.
+"""The causes of different last digits: each can be JAX's own arithmetic, or one that every framework shares.
 
-Only for networks like those of the core experiments: sigmoid layers without biases, the MSE, plain gradient descent on
-the full batch.
-XLA fuses multiply-adds wherever the processor can, and only a flag for the whole process keeps it from that.
+This works only for networks like those of the core experiments: sigmoid layers without biases, the MSE, and plain
+gradient descent on the full batch.
+XLA fuses multiply-adds if the processor can. Only a flag for the whole process prevents this.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from gradparity.contract import Batch, Network, Params, Schedule
 from .. import losses as own
 
 _NOT_FUSED = "--xla_cpu_max_isa=AVX"
-"""In XLA_FLAGS: instructions of processors that cannot multiply and add in one."""
+"""The flag in XLA_FLAGS that selects instructions of processors without fused multiply-adds."""
 
-# ln 2 in two parts: the first has so few digits that its product with a small whole number is exact.
+# ln 2 in two parts: the first has so few digits that its product with a small integer is exact.
 LN2_HIGH = {"float64": float.fromhex("0x1.62e42fefp-1"), "float32": float.fromhex("0x1.63p-1")}
 LN2_LOW = {
     "float64": float.fromhex("0x1.473de6af278edp-34"),
     "float32": float.fromhex("-0x1.bd0105c610ca8p-13"),
 }
 DEGREE = {"float64": 13, "float32": 7}
-LOWEST = {"float64": -700.0, "float32": -86.0}  # e^z is no subnormal, which XLA would flush to 0
+LOWEST = {"float64": -700.0, "float32": -86.0}  # below it e^z is subnormal: XLA flushes it to 0
 
 
 def exp(z: Array) -> Array:
-    """e^z for z ≤ 0, from operations that every framework rounds correctly, in this order."""
+    """Compute e^z for z ≤ 0, with operations that every framework rounds correctly, in this order."""
     dtype = z.dtype.name
     z = jnp.maximum(z, LOWEST[dtype])
     k = jnp.rint(z * (1.0 / math.log(2.0)))
@@ -49,7 +49,7 @@ def exp(z: Array) -> Array:
 
 @jax.custom_jvp
 def sigmoid(z: Array) -> Array:
-    """1 / (1 + e^-z)."""
+    """Compute 1 / (1 + e^-z)."""
     e = exp(-jnp.abs(z))
     return jnp.where(z >= 0.0, jnp.ones_like(e), e) / (1.0 + e)
 
@@ -62,7 +62,7 @@ def _sigmoid_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, 
 
 
 def tree_sum(terms: Array) -> Array:
-    """The sum over the first axis: the first half is added to the second, until one is left."""
+    """Sum over the first axis: the first half is added to the second, until one term is left."""
     while len(terms) > 1:
         half = len(terms) // 2
         terms = jnp.concatenate([terms[:half] + terms[half : 2 * half], terms[2 * half :]])
@@ -71,7 +71,7 @@ def tree_sum(terms: Array) -> Array:
 
 @jax.custom_vjp
 def product(a: Array, weight: Array) -> Array:
-    """`a @ weight`, each sum as a tree; in its derivatives too, where JAX would sum in its own order."""
+    """Compute `a @ weight`, each sum as a tree. Its derivatives sum as trees, too; JAX would sum in its own order."""
     return tree_sum(a.T[:, :, None] * weight[:, None, :])
 
 
@@ -88,13 +88,13 @@ product.defvjp(_product_forward, _product_backward)
 
 
 def mse(predictions: Array, targets: Array) -> Array:
-    """The mean of the squared differences, its sum as a tree."""
+    """Compute the mean of the squared differences, its sum as a tree."""
     errors = predictions - targets
     return tree_sum((errors**2).ravel()) * (1.0 / errors.size)
 
 
 def _loss(alike: Collection[str], weights: list[Array], inputs: Array, targets: Array) -> Array:
-    """The loss as a function of the weights, in the arithmetic that is asked for."""
+    """Compute the loss as a function of the weights, in the arithmetic that `alike` selects."""
     a = inputs
     for weight in weights:
         z = product(a, weight) if "order" in alike else a @ weight
@@ -112,7 +112,7 @@ def _run(
     *,
     epochs: int,
 ) -> Any:
-    """All epochs in one scan; beside the final weights, losses and weights before each update."""
+    """Carry out all epochs in one scan. Return the final weights, and the losses and weights before each update."""
 
     def step(weights: Any, _: None) -> Any:
         value, grads = jax.value_and_grad(_loss, argnums=1)(alike, weights, inputs, targets)
@@ -129,9 +129,9 @@ def train(
     targets: Batch,
     schedule: Schedule,
 ) -> tuple[Float64[np.ndarray, " epochs"], list[Float[np.ndarray, "points fan_in fan_out"]]]:
-    """The losses before each update, and each layer's weights before each and after the last.
+    """Return the losses before each update, and each layer's weights before each update and after the last.
 
-    `alike` names the causes to take away: "sigmoid", "order" (of sums), "fused" (multiply-adds).
+    `alike` names the causes to remove: "sigmoid", "order" (of sums), "fused" (multiply-adds).
     """
     if "fused" in alike and _NOT_FUSED not in os.environ.get("XLA_FLAGS", "").split():
         raise ValueError(

@@ -11,15 +11,15 @@ from jax import Array
 
 
 def rounded(a: Array) -> Array:
-    """The nearest number that float32 has, in float64; its derivative is rounded on its way back."""
+    """Round to the nearest float32 number, and return it in float64. The derivative is rounded in the backward pass."""
     return a.astype(jnp.float32).astype(jnp.float64)
 
 
 def to_float64(tree: Any) -> Any:
-    """The same numbers in float64."""
+    """Convert to float64, which changes no number."""
     return jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), tree)
 
 
 def to_float32(tree: Any) -> Any:
-    """The same numbers in float32, for NumPy: none is rounded that was rounded before."""
+    """Convert to float32, for NumPy, which changes no number that was rounded before."""
     return jax.tree.map(lambda a: np.asarray(a, np.float32), tree)

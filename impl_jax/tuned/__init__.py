@@ -1,12 +1,12 @@
-"""The same contract, as fast as JAX goes on a CPU: for dense networks with the MSE, any activation and optimizer.
+"""The same contract, as fast as JAX can be on a CPU: for dense networks with the MSE, any activation and optimizer.
 
-`step` says how updates are made fast. The whole run between two kept updates is one call, and the weights
-are given away to be overwritten (`donate_argnums`). Not so for large layers, where each update is a call of its own:
-that costs nothing beside them, and in a loop XLA does their products by slower code (in float64 it took 2.7 times as
-long). The members of an ensemble are trained one after the other in one call (`lax.map`): a tiny network alone fills
-the vectors, and it stays in the cache.
+`step` explains how updates are made fast. The whole run between two kept updates is one call, and the weights are
+donated, so that they can be overwritten (`donate_argnums`). For large layers each update is a separate call: the calls
+cost little in comparison, and in a loop XLA computes their products with slower code (2.7 times as slow in float64).
+The members of an ensemble are trained one after the other in one call (`lax.map`): a tiny network alone fills the
+vectors, and it stays in the cache.
 
-Whatever else a network asks for is done by the plain implementation.
+The plain implementation trains all other networks.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ from .step import batches_of, in_lanes, jit, lanes_of, mask_of, run
 __all__ = ["forward", "loss_and_grads", "train", "train_ensemble"]
 
 _LARGE = 2**17
-"""Entries of a weight above which each update is a call of its own."""
+"""The number of entries of a weight above which each update is a separate call."""
 
 
 def speeds_up(network: Network) -> bool:
-    """True for the networks that are computed here."""
+    """Return True if this module can compute the network."""
     dense = all(isinstance(layer, Dense) for layer in network.layers)
     return dense and network.loss == "mse" and len(network.input_shape) == 1
 
@@ -69,7 +69,7 @@ def _run_all(
     own_data: bool,
     updates: int,
 ) -> Any:
-    """`run` of each member; `x` and `y` have a member axis in front if each has data of its own."""
+    """Carry out `run` for each member; `x` and `y` have a member axis in front if each member has its own data."""
 
     def of_one(member: Any) -> Any:
         carry, rate, own = member
@@ -82,7 +82,7 @@ def _run_all(
 def loss_and_grads(
     network: Network, params: Params, inputs: Batch, targets: Batch
 ) -> tuple[float, Params]:
-    """The loss on these samples, and its gradient with respect to every parameter."""
+    """Compute the loss on these samples, and its gradient with respect to every parameter."""
     if not speeds_up(network):
         return gradients.loss_and_grads(network, params, inputs, targets)
     samples = len(inputs)
@@ -98,7 +98,7 @@ def loss_and_grads(
 def _data(
     params: Params, inputs: Batch, targets: Batch, schedule: Schedule
 ) -> tuple[Array, Array, Any]:
-    """Feature-major inputs and targets, in lanes if all are one batch, and the `batches` of `run`."""
+    """Return feature-major inputs and targets, in lanes if all are one batch, and the `batches` of `run`."""
     samples = inputs.shape[-2]
     lanes = lanes_of(params, schedule.batch_size or samples)
     if schedule.order is not None:
@@ -147,7 +147,7 @@ def train(
             losses.append(new)
             now = stop
         final = snapshot()
-        # Not by a compiled loss: XLA makes one kernel of all products and the mean, in float64 30 times as slow.
+        # No compiled loss here: XLA fuses all products and the mean into one kernel, 30 times as slow in float64.
         outputs = forward(network, final.params, inputs)[-1]
 
     if now in schedule.keep:
@@ -200,5 +200,5 @@ def train_ensemble(
 
 
 def _between(batches: Any, now: int, stop: int) -> Any:
-    """Those of these updates; of the full batch the one mask."""
+    """Select the batches of these updates; the full batch has only one mask."""
     return tuple(array[now:stop] for array in batches) if isinstance(batches, tuple) else batches

@@ -1,13 +1,13 @@
-"""Many updates, as fast as JAX goes on a CPU: for dense networks with the MSE, any activation and optimizer.
+"""Many updates, as fast as JAX can be on a CPU: for dense networks with the MSE, any activation and optimizer.
 
 - Samples are the last axes of every array, in rows as long as a vector of the processor: `(units, rows, lanes)`. XLA
-  vectorises along the lanes, and a sum over samples adds up rows first; along one axis it would add one by one.
-- A tiny layer of few samples multiplies and sums: XLA fuses that with what comes before and after, where a matrix
-  product is a call.
-- Any other layer multiplies matrices that lie as the CPU's product wants them, which `dense` says of each.
-- Every batch, the ragged last one too, is padded to one size and masked: one `lax.scan` serves them all. Four updates
-  are written out in each turn of it (`unroll`).
-- The widest vectors of the CPU are asked for; XLA prefers 256 bits.
+  vectorises along the lanes, and a sum over samples adds the rows first; along one axis it would add one by one.
+- A tiny layer with few samples multiplies and sums: XLA fuses this with the operations before and after, whereas a
+  matrix product is a call.
+- Any other layer multiplies matrices, in the layouts that the CPU's product needs: see `dense`.
+- Every batch, including the ragged last one, is padded to one size and masked: one `lax.scan` serves them all. Each
+  iteration of it has four updates (`unroll`).
+- XLA is set to use the CPU's widest vectors; by default it prefers 256 bits.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from ..activations import ACTIVATIONS
 from ..optimizers import Rule, make_optimizer
 
 _TINY = 48
-"""Entries of a weight up to which its layer multiplies and sums."""
+"""The largest number of entries of a weight whose layer multiplies and sums."""
 
 _VECTOR = 64
 """Bytes of the widest vector of a CPU."""
 
 _ROWS = 14
-"""Rows of such vectors that samples may fill: for more, what XLA makes of multiply and sum is slower than a product."""
+"""The largest number of rows of samples for which XLA's code to multiply and sum is faster than a product."""
 
 jit = partial(jax.jit, compiler_options={"xla_cpu_prefer_vector_width": 512})
 
 
 @jax.custom_vjp
 def dense(weight: Array, a: Array) -> Array:
-    """Wᵀ a, of a weight `(fan_in, units)` and activations `(fan_in, samples)`."""
-    # XLA's product of a transposed matrix takes twice as long in float64; the barrier keeps it from undoing the copy.
+    """Compute Wᵀ a from a weight `(fan_in, units)` and activations `(fan_in, samples)`."""
+    # XLA's product of a transposed matrix takes twice as long in float64; the barrier stops XLA from undoing the copy.
     return lax.optimization_barrier(weight.T) @ a
 
 
@@ -59,14 +59,14 @@ dense.defvjp(_dense_forward, _dense_backward)
 
 
 def across(array: Array, lanes: int) -> Array:
-    """The array, once for each lane, `(…, 1, lanes)`: what has a gradient for each lane, and the sum of them."""
-    # Without the barrier, XLA makes one sum of the two, over the rows and then over the lanes.
+    """Repeat the array for each lane, `(…, 1, lanes)`. Its gradient is the sum of the gradients of the lanes."""
+    # Without the barrier, XLA merges this sum with that over the rows into one.
     spread = jnp.broadcast_to(array[..., None, None], (*array.shape, 1, lanes))
     return lax.optimization_barrier(spread)
 
 
 def loss(network: Network, params: Any, x: Array, y: Array, mask: Array) -> Array:
-    """Σ mask (a - y)²: with 1 / elements for a sample and 0 for padding, the MSE."""
+    """Compute Σ mask (a - y)²: the MSE, as the mask is 1 / elements for a sample and 0 for padding."""
     a = x
     *rows, lanes = mask.shape
     for layer, (weight, bias) in zip(network.layers, params, strict=True):
@@ -94,7 +94,7 @@ def run(
     *,
     updates: int,
 ) -> Any:
-    """So many updates in one scan. `batches` are samples and mask of each, or the one mask of the full batch."""
+    """Carry out many updates in one scan. `batches` are the samples and mask of each, or the full batch's one mask."""
 
     def step(carry: Any, batch: Any) -> Any:
         params, state = carry
@@ -112,27 +112,27 @@ def run(
 
 
 def lanes_of(params: Params, samples: int) -> int:
-    """The lanes of a row: a vector's, or where layers multiply matrices, all samples of a batch."""
+    """Return the lanes of a row: those of a vector, or all samples of a batch if the layers multiply matrices."""
     tiny = all(prod(layer.weight.shape[-2:]) <= _TINY for layer in params)
     lanes = _VECTOR // params[0].weight.itemsize
     return lanes if tiny and samples <= _ROWS * lanes else samples
 
 
 def in_lanes(array: np.ndarray, lanes: int) -> np.ndarray:
-    """What has an entry for each sample along its last axis: in rows, `(…, rows, lanes)`, filled up with zeros."""
+    """Split the last axis, that of the samples, into rows, `(…, rows, lanes)`, padded with zeros."""
     padding = [(0, 0)] * (array.ndim - 1) + [(0, -array.shape[-1] % lanes)]
     return np.pad(array, padding).reshape(*array.shape[:-1], -1, lanes)
 
 
 def mask_of(samples: int, size: int, targets: Batch) -> np.ndarray:
-    """1 / elements for each of the samples, and 0 for what is behind them in a batch of this size, `(size,)`."""
+    """Return the mask of a batch of this size, `(size,)`: 1 / elements for each sample, and 0 for the padding."""
     mask = np.zeros(size, targets.dtype)
     mask[:samples] = 1.0 / (samples * targets.shape[-1])
     return mask
 
 
 def batches_of(schedule: Schedule, targets: Batch, lanes: int) -> tuple[np.ndarray, np.ndarray]:
-    """The samples of every batch, and its mask, `(updates, rows, lanes)` both."""
+    """Return the samples of every batch, and its mask, both `(updates, rows, lanes)`."""
     assert schedule.order is not None
     assert schedule.batch_size is not None
     count, size = schedule.updates_per_epoch, schedule.batch_size

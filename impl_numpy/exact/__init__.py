@@ -1,13 +1,13 @@
 """The same contract, rounded so that every framework gives the same bits: dense networks, MSE and SGD, in float32.
 
 Each operation (a layer's product with its bias, an activation, a difference, a loss, a gradient, an update) is NumPy's
-own in float64, and its result is rounded to float32. In float64 frameworks differ in the last digits: by another σ,
-another order of a sum, a fused multiply-add. Those digits lie 29 bits below the last one of float32, and rounding drops
-them; only where the exact result is all but midway between two float32 numbers may one framework round up and another
-down.
+own in float64, and its result is rounded to float32. In float64 the frameworks differ in the last digits, because of
+another σ, another order of a sum or a fused multiply-add. Those digits lie 29 bits below the last digit of float32, and
+rounding drops them. Only if the exact result is almost midway between two float32 numbers may one framework round up
+and another down.
 
-Numbers stay in float64 arrays, each of them one that float32 has. Autograd rounds a derivative wherever the number
-itself was rounded; by hand, that is each `rounded` in `value_and_grad`.
+The arrays are float64, but hold only float32 numbers. Autograd rounds a derivative wherever the number itself was
+rounded; by hand, that is each `rounded` in `value_and_grad`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ __all__ = ["forward", "loss_and_grads", "train"]
 def _activations(
     network: Network, params: Params, inputs: Batch
 ) -> tuple[list[Batch], list[Batch]]:
-    """The activations of every layer, and the same before they were rounded: σ' is computed from these."""
+    """Compute the activations of every layer, rounded and unrounded: σ' is computed from the unrounded ones."""
     activations, unrounded, a = [], [], inputs
     for layer, (weight, bias) in zip(network.layers, params, strict=True):
         z = rounded(LAYERS[type(layer)].forward(layer, weight, bias, a))  # z
@@ -53,7 +53,7 @@ def _activations(
 def value_and_grad(
     network: Network, params: Params, inputs: Batch, targets: Batch
 ) -> tuple[Scalar, Params]:
-    """The loss and its gradient: the chain rule, rounded after each operation."""
+    """Compute the loss and its gradient by the chain rule, rounded after each operation."""
     outputs, unrounded = _activations(network, params, inputs)
     activations = [inputs, *outputs]
     errors = rounded(activations[-1] - targets)
@@ -72,7 +72,7 @@ def value_and_grad(
 
 
 def forward(network: Network, params: Params, inputs: Batch) -> list[Batch]:
-    """The activations of every layer, first hidden layer first, outputs last: `(samples, units)` each."""
+    """Compute the activations of every layer, first hidden layer first, outputs last: `(samples, units)` each."""
     require(network, inputs)
     activations, _ = _activations(network, to_float64(params), inputs.astype(np.float64))
     return [a.astype(np.float32) for a in activations]
@@ -81,7 +81,7 @@ def forward(network: Network, params: Params, inputs: Batch) -> list[Batch]:
 def loss_and_grads(
     network: Network, params: Params, inputs: Batch, targets: Batch
 ) -> tuple[float, Params]:
-    """The loss on these samples, and its gradient with respect to every parameter."""
+    """Compute the loss on these samples, and its gradient with respect to every parameter."""
     require(network, inputs)
     x, y = inputs.astype(np.float64), targets.astype(np.float64)
     loss, grads = value_and_grad(network, to_float64(params), x, y)

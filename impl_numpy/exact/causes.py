@@ -1,7 +1,7 @@
-"""Why last digits differ, cause by cause: NumPy's own arithmetic, or one that is the same in every framework.
+"""The causes of different last digits: each can be NumPy's own arithmetic, or one that every framework shares.
 
-Only for networks like those of the core experiments: sigmoid layers without biases, the MSE, plain gradient descent on
-the full batch.
+This works only for networks like those of the core experiments: sigmoid layers without biases, the MSE, and plain
+gradient descent on the full batch.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from gradparity.contract import Batch, Layer, Network, Params, Schedule, map_par
 from .. import losses as own
 from ..activations import ACTIVATIONS
 
-# ln 2 in two parts: the first has so few digits that its product with a small whole number is exact.
+# ln 2 in two parts: the first has so few digits that its product with a small integer is exact.
 LN2_HIGH = {"float64": float.fromhex("0x1.62e42fefp-1"), "float32": float.fromhex("0x1.63p-1")}
 LN2_LOW = {
     "float64": float.fromhex("0x1.473de6af278edp-34"),
     "float32": float.fromhex("-0x1.bd0105c610ca8p-13"),
 }
 DEGREE = {"float64": 13, "float32": 7}
-LOWEST = {"float64": -700.0, "float32": -86.0}  # e^z is no subnormal, which XLA would flush to 0
+LOWEST = {"float64": -700.0, "float32": -86.0}  # below it e^z is subnormal: XLA flushes it to 0
 
 
 def exp(z: Batch) -> Batch:
-    """e^z for z ≤ 0, from operations that every framework rounds correctly, in this order."""
+    """Compute e^z for z ≤ 0, with operations that every framework rounds correctly, in this order."""
     dtype = z.dtype.name
     z = np.maximum(z, LOWEST[dtype])
     k = np.rint(z * (1.0 / math.log(2.0)))
@@ -40,13 +40,13 @@ def exp(z: Batch) -> Batch:
 
 
 def sigmoid(z: Batch) -> Batch:
-    """1 / (1 + e^-z)."""
+    """Compute 1 / (1 + e^-z)."""
     e = exp(-np.abs(z))
     return np.where(z >= 0.0, np.ones_like(e), e) / (1.0 + e)
 
 
 def tree_sum(terms: Float[np.ndarray, "terms ..."]) -> Float[np.ndarray, ...]:
-    """The sum over the first axis: the first half is added to the second, until one is left."""
+    """Sum over the first axis: the first half is added to the second, until one term is left."""
     while len(terms) > 1:
         half = len(terms) // 2
         terms = np.concatenate([terms[:half] + terms[half : 2 * half], terms[2 * half :]])
@@ -54,12 +54,12 @@ def tree_sum(terms: Float[np.ndarray, "terms ..."]) -> Float[np.ndarray, ...]:
 
 
 def product(a: Batch, weight: Float[np.ndarray, "fan_in fan_out"]) -> Batch:
-    """`a @ weight`, each sum as a tree."""
+    """Compute `a @ weight`, each sum as a tree."""
     return tree_sum(a.T[:, :, None] * weight[:, None, :])
 
 
 def mse(predictions: Batch, targets: Batch) -> np.floating:
-    """The mean of the squared differences, its sum as a tree."""
+    """Compute the mean of the squared differences, its sum as a tree."""
     errors = predictions - targets
     return tree_sum((errors**2).ravel()) * (1.0 / errors.size)
 
@@ -67,7 +67,7 @@ def mse(predictions: Batch, targets: Batch) -> np.floating:
 def value_and_grad(
     alike: Collection[str], params: Params, inputs: Batch, targets: Batch
 ) -> tuple[own.Scalar, Params]:
-    """Back-propagation in the arithmetic that is asked for."""
+    """Compute the loss and its gradient in the arithmetic that `alike` selects."""
     function = sigmoid if "sigmoid" in alike else ACTIVATIONS["sigmoid"].function
     matmul = product if "order" in alike else np.matmul
     activations = [inputs]
@@ -98,9 +98,9 @@ def train(
     targets: Batch,
     schedule: Schedule,
 ) -> tuple[Float64[np.ndarray, " epochs"], list[Float[np.ndarray, "points fan_in fan_out"]]]:
-    """The losses before each update, and each layer's weights before each and after the last.
+    """Return the losses before each update, and each layer's weights before each update and after the last.
 
-    `alike` names the causes to take away: "sigmoid", "order" (of sums), "fused" (multiply-adds).
+    `alike` names the causes to remove: "sigmoid", "order" (of sums), "fused" (multiply-adds).
     """
     params = map_params(np.copy, params)
     losses, weights = [], [[weight.copy()] for weight, _ in params]

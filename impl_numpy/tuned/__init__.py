@@ -1,9 +1,9 @@
-"""The same contract, as fast as NumPy goes: for dense networks of sigmoids with the MSE and plain SGD.
+"""The same contract, as fast as NumPy can be: for dense networks of sigmoids with the MSE and plain SGD.
 
-`step` says how an update is made fast. The errors of many updates are kept, and their losses taken together.
-Of an ensemble, as many members are trained at once as fit into the processor's cache: each call then serves them all.
+`step` explains how an update is made fast. The errors of many updates are kept, and their losses computed together.
+In an ensemble, as many members are trained at once as fit into the processor's cache: each call then serves them all.
 
-Whatever else a network or a schedule asks for is done by the plain implementation.
+The plain implementation trains all other networks and schedules.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from .step import Calls, Features, Weights, feature_major
 __all__ = ["forward", "loss_and_grads", "train", "train_ensemble"]
 
 _KEPT = 2**13
-"""The most errors that are kept before their losses are computed."""
+"""The largest number of errors that are kept before their losses are computed."""
 
 _WRITTEN = 16
-"""The most updates that are written down: that takes as long as carrying out a few of them."""
+"""The largest number of updates that are planned. To plan one takes as long as to carry out a few."""
 
 
 def speeds_up(network: Network, schedule: Schedule | None = None) -> bool:
-    """True for the networks that are computed here, if they are trained as this module can."""
+    """Return True if this module can compute the network and, if a schedule is given, train with it."""
     layers = network.layers
     sigmoids = all(isinstance(one, Dense) and one.activation == "sigmoid" for one in layers)
     plain = schedule is None or (schedule.optimizer == SGD() and not schedule.weight_decay)
@@ -54,12 +54,12 @@ def speeds_up(network: Network, schedule: Schedule | None = None) -> bool:
 def loss_and_grads(
     network: Network, params: Params, inputs: Batch, targets: Batch
 ) -> tuple[float, Params]:
-    """The loss on these samples, and its gradient with respect to every parameter."""
+    """Compute the loss on these samples, and its gradient with respect to every parameter."""
     if not speeds_up(network):
         return gradients.loss_and_grads(network, params, inputs, targets)
     weights, errors = Weights(network, params), np.empty(targets.T.shape, targets.dtype)
     room, x = weights.room(len(inputs)), feature_major(params, inputs)
-    with np.errstate(over="ignore"):  # where e^-z does, σ is 0
+    with np.errstate(over="ignore"):  # where e^-z overflows, σ is 0
         for call in step.forward(weights, room, x):
             call()
     for call in step.backward(weights, room, x, targets.T, errors):
@@ -125,7 +125,7 @@ def _carry_out(
     rate: np.ndarray | float,
     start: int,
 ) -> tuple[np.ndarray, dict[int, Snapshot]]:
-    """Carry out `schedule` from update count `start` on: the losses, `(…, updates)`, and what is kept."""
+    """Carry out `schedule` from update count `start`. Return the losses, `(…, updates)`, and the kept snapshots."""
     members = weights.all.shape[:-1]
     batches = _batches(schedule, y, prod(members))
     errors = [np.empty((*members, *y[..., rows].shape[-2:]), y.dtype) for rows in batches]
@@ -162,7 +162,7 @@ def _steps(
     errors: Sequence[Features],
     rate: np.ndarray | float,
 ) -> list[Calls]:
-    """The calls of an update on each batch."""
+    """Return the calls of an update, for each batch."""
     sizes = {error.shape[-1] for error in errors}
     updates = {samples: step.update(weights, rate, samples) for samples in sizes}
     steps = []
@@ -176,7 +176,7 @@ def _steps(
 
 
 def _batches(schedule: Schedule, y: Features, members: int) -> list[slice]:
-    """The columns of each batch of an epoch; of the full batch as often as errors are kept."""
+    """Return the columns of each batch of an epoch. A full batch is repeated as often as its errors can be kept."""
     outputs, samples = y.shape[-2:]
     if schedule.batch_size is None:
         times = min(_KEPT // (members * outputs * samples), _WRITTEN)
@@ -188,7 +188,7 @@ def _batches(schedule: Schedule, y: Features, members: int) -> list[slice]:
 
 
 def _loss(error: Features) -> np.ndarray | np.floating:
-    """The mean of the squares, of each member."""
+    """Compute the mean of the squares, for each member."""
     if error.ndim == 2:
         return np.vdot(error, error) / error.size
     return np.einsum("...on,...on->...", error, error) / error[0].size
@@ -199,6 +199,6 @@ def _snapshot(weights: Weights, updates: int) -> Snapshot:
 
 
 def _join(parts: Sequence[Snapshot]) -> Snapshot:
-    """The members of all parts, one behind the other."""
+    """Join the members of all parts, one after the other."""
     params = map_params(lambda *arrays: np.concatenate(arrays), *(part.params for part in parts))
     return Snapshot(params, parts[0].state)

@@ -1,16 +1,16 @@
-"""One update, as fast as NumPy goes: for dense networks of sigmoids with the MSE and plain SGD.
+"""One update, as fast as NumPy can be: for dense networks of sigmoids with the MSE and plain SGD.
 
-A step of the homework's network costs not arithmetic but calls, some 0.3 µs each whatever they compute, and memory
-that is asked for. So:
+In a step of a tiny network the arithmetic costs little. The time goes into calls, about 0.3 µs each whatever they
+compute, and into allocating memory. So:
 
-- Nothing is allocated while training: every call writes into an array that is there (`out=`).
-- A step is written down once, as a list of calls with their arguments, and from then on only carried out.
+- Nothing is allocated while training: every call writes into an existing array (`out=`).
+- A step is planned once, as a list of calls with their arguments. After that the list is only carried out.
 - Activations are feature-major, `(units, samples)`, and those of all layers lie in one array: σ' takes two calls for
-  all layers together. So do the weights, and an update takes two calls as well.
-- Weights are kept transposed and negated: what a layer computes is then -z, as e^-z wants it.
-- A bias is one more column of its weight, and what is below it ends with a row of ones: it costs no call of its own.
+  all layers together. The weights lie in one array, too, and an update also takes two calls.
+- Weights are kept transposed and negated: a layer then computes -z, which e^-z needs.
+- A bias is one more column of its weight, and the layer's input ends with a row of ones: it costs no extra call.
 
-Of an ensemble, every array has a member axis in front.
+In an ensemble, every array has a member axis in front.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ Calls = list[Callable[[], Any]]
 
 
 CACHE_BYTES = 2**21
-"""The memory of the members of an ensemble that are trained at once: it should fit into the processor's cache."""
+"""Bytes for the members of an ensemble that are trained at once: they should fit into the processor's cache."""
 
 
 class Weights:
     """The weights of a network in one array, and their gradient in another.
 
     Attributes:
-        matrices: -Wᵀ of each layer, `(units, fan_in)`, with the bias, negated too, as one more column.
-        grads: of each layer, as back-propagation from the errors a - y leaves it.
-        factors: what makes of `all_grads` the gradient of the MSE by the weights, but for the number of samples.
+        matrices: -Wᵀ of each layer, `(units, fan_in)`, with the bias, also negated, as one more column.
+        grads: each layer's gradient, as back-propagation from the errors a - y gives it.
+        factors: the factors that turn `all_grads` into the gradient of the MSE, except for the number of samples.
     """
 
     def __init__(self, network: Network, params: Params) -> None:
@@ -55,13 +55,13 @@ class Weights:
             if bias is not None:
                 matrix[..., -1] = -bias
         self.factors = np.empty(size, first.dtype)
-        # What is passed down by negated weights has the other sign.
+        # Negated weights pass down the gradient with the other sign.
         for depth, view in enumerate(reversed(self.split(self.factors))):
             view[:] = (-1) ** depth * 2.0 / network.shapes[-1][0]
         self._room: dict[int, Buffers] = {}
 
     def split(self, array: np.ndarray) -> list[np.ndarray]:
-        """Views of an array, a matrix for each layer."""
+        """Split an array into views, a matrix for each layer."""
         widths = [fan_in + bias for (fan_in, _), bias in self.shapes]
         sizes = [units * width for ((_, units), _), width in zip(self.shapes, widths, strict=True)]
         parts = np.split(array, np.cumsum(sizes)[:-1], axis=-1)
@@ -71,7 +71,7 @@ class Weights:
         ]
 
     def params(self, array: np.ndarray) -> Params:
-        """What stands where the weights do, as the contract has it: a copy."""
+        """Copy an array that is laid out like the weights into the contract's layout."""
         return tuple(
             Layer(
                 matrix[..., :fan_in].mT.copy(order="C"),
@@ -81,22 +81,22 @@ class Weights:
         )
 
     def room(self, samples: int) -> Buffers:
-        """Room for a batch of so many samples: the same whenever it is asked for."""
+        """Return the buffers for a batch of this many samples. They are made once for each size."""
         if samples not in self._room:
             self._room[samples] = Buffers(self, samples)
         return self._room[samples]
 
 
 class Buffers:
-    """Room for a batch of so many samples.
+    """Buffers for a batch of this many samples.
 
     Attributes:
-        a: the activations of all layers, behind each other; a row of ones where a bias is above.
-        slopes: σ' of each of them, and then ∂/∂z.
-        with_ones: the activations of each layer, and that row.
-        outputs: those of each layer alone, `(units, samples)`.
-        deltas: their ∂/∂z.
-        d_a: their ∂/∂a.
+        a: the activations of all layers, one after the other, with a row of ones below each layer that has a bias.
+        slopes: σ' of each activation, which ∂/∂z then replaces.
+        with_ones: views of each layer's activations with the row of ones.
+        outputs: views of each layer's activations alone, `(units, samples)`.
+        deltas: views of each layer's ∂/∂z.
+        d_a: each layer's ∂/∂a.
     """
 
     def __init__(self, weights: Weights, samples: int) -> None:
@@ -120,14 +120,14 @@ class Buffers:
 
 
 def product(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> Callable[[], Any]:
-    """The matrix product, of each member, by what is quickest."""
+    """Return the call of the matrix product, for each member, that is fastest."""
     if a.ndim == 2:
         return partial(a.dot, b, out)
     return partial(np.multiply if a.shape[-1] == 1 else np.matmul, a, b, out)
 
 
 def forward(weights: Weights, room: Buffers, x: Features) -> Calls:
-    """The calls that leave the activations of all layers in `room`."""
+    """Return the calls that leave the activations of all layers in `room`."""
     one = np.ones((), x.dtype)
     calls = Calls()
     for matrix, a_in, a in zip(weights.matrices, [x, *room.with_ones], room.outputs, strict=False):
@@ -141,12 +141,12 @@ def forward(weights: Weights, room: Buffers, x: Features) -> Calls:
 
 
 def backward(weights: Weights, room: Buffers, x: Features, y: Features, errors: Features) -> Calls:
-    """The calls that leave a - y in `errors` and the gradient in `weights.all_grads`, after `forward`."""
+    """Return the calls that, after `forward`, leave a - y in `errors` and the gradient in `weights.all_grads`."""
     one = np.ones((), x.dtype)
     calls: Calls = [
         partial(np.subtract, room.outputs[-1], y, errors),
         partial(np.subtract, one, room.a, room.slopes),
-        partial(np.multiply, room.slopes, room.a, room.slopes),  # σ' = (1 - a) a, of a one 0
+        partial(np.multiply, room.slopes, room.a, room.slopes),  # σ' = (1 - a) a; ones give 0
         partial(np.multiply, errors, room.deltas[-1], room.deltas[-1]),
     ]
     below = [x, *room.with_ones]
@@ -160,7 +160,7 @@ def backward(weights: Weights, room: Buffers, x: Features, y: Features, errors: 
 
 
 def update(weights: Weights, rate: np.ndarray | float, samples: int) -> Calls:
-    """The calls that move the weights along their gradient; as they are negated, against it is +.
+    """Return the calls that update the weights. The weights are negated, so the step is added, not subtracted.
 
     `rate` is a number, or `(members, 1)`.
     """
@@ -173,7 +173,7 @@ def update(weights: Weights, rate: np.ndarray | float, samples: int) -> Calls:
 
 
 def feature_major(params: Params, inputs: Batch) -> Features:
-    """The inputs as `(fan_in, samples)`, and a row of ones if there is a bias above them."""
+    """Transpose the inputs to `(fan_in, samples)`, and add a row of ones if the first layer has a bias."""
     features = inputs.mT
     ones = np.ones_like(features[..., : int(params[0].bias is not None), :])
     return np.concatenate([features, ones], axis=-2)

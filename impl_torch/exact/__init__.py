@@ -1,13 +1,13 @@
 """The same contract, rounded so that every framework gives the same bits: dense networks, MSE and SGD, in float32.
 
 Each operation (a layer's product with its bias, an activation, a difference, a loss, a gradient, an update) is torch's
-own in float64, and its result is rounded to float32. In float64 frameworks differ in the last digits: by another σ,
-another order of a sum, a fused multiply-add. Those digits lie 29 bits below the last one of float32, and rounding drops
-them; only where the exact result is all but midway between two float32 numbers may one framework round up and another
-down.
+own in float64, and its result is rounded to float32. In float64 the frameworks differ in the last digits, because of
+another σ, another order of a sum or a fused multiply-add. Those digits lie 29 bits below the last digit of float32, and
+rounding drops them. Only if the exact result is almost midway between two float32 numbers may one framework round up
+and another down.
 
-Numbers stay in float64 tensors, each of them one that float32 has. Autograd rounds a derivative wherever the number
-itself was rounded: the derivative of `.float()` is `.double()`, and the other way round.
+The tensors are float64, but hold only float32 numbers. Autograd rounds a derivative wherever the number itself was
+rounded: the derivative of `.float()` is `.double()`, and vice versa.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ __all__ = ["forward", "loss_and_grads", "train"]
 
 
 class Model(gradients.Model):
-    """The model, rounded after each operation, and after those of back-propagation too."""
+    """The model, rounded after each operation, including those of back-propagation."""
 
     def __init__(self, network: Network, params: Params) -> None:
         super().__init__(network, to_float64(params))
 
     def forward(self, inputs: Tensor) -> list[Tensor]:
-        """The activations of every layer."""
+        """Compute the activations of every layer."""
         activations, a = [], inputs.flatten(1)
         for layer, activation in zip(self.layers, self.activations, strict=True):
-            # Weights and biases are rounded already; rounding them again rounds their gradients.
+            # Weights and biases are rounded already; `rounded` is here to round their gradients.
             weight_and_bias = (rounded(parameter) for parameter in layer.parameters())
             z = rounded(functional.linear(a, *weight_and_bias))  # z
             a = rounded(activation(z))  # a
@@ -47,13 +47,13 @@ class Model(gradients.Model):
 
 
 def _mse(predictions: Tensor, targets: Tensor) -> Tensor:
-    """The mean of the squared differences, rounded after each operation."""
+    """Compute the mean of the squared differences, rounded after each operation."""
     errors = rounded(predictions - targets)
     return rounded(torch.mean(errors**2))
 
 
 def forward(network: Network, params: Params, inputs: Batch) -> list[Batch]:
-    """The activations of every layer, first hidden layer first, outputs last: `(samples, units)` each."""
+    """Compute the activations of every layer, first hidden layer first, outputs last: `(samples, units)` each."""
     require(network, inputs)
     model = Model(network, params)
     with torch.no_grad():
@@ -63,7 +63,7 @@ def forward(network: Network, params: Params, inputs: Batch) -> list[Batch]:
 def loss_and_grads(
     network: Network, params: Params, inputs: Batch, targets: Batch
 ) -> tuple[float, Params]:
-    """The loss on these samples, and its gradient with respect to every parameter."""
+    """Compute the loss on these samples, and its gradient with respect to every parameter."""
     require(network, inputs)
     model = Model(network, params)
     x, y = torch.tensor(inputs).double(), torch.tensor(targets).double()
@@ -78,7 +78,7 @@ def _round_in_place(optimizer: Any, *_: object) -> None:
     with torch.no_grad():
         for parameter in optimizer.param_groups[0]["params"]:
             for tensor in (parameter, *optimizer.state[parameter].values()):
-                if tensor is not None:  # plain SGD's momentum
+                if tensor is not None:  # plain SGD has no momentum buffer
                     tensor.copy_(rounded(tensor))
 
 

@@ -1,7 +1,7 @@
-"""Why last digits differ, cause by cause: torch's own arithmetic, or one that is the same in every framework.
+"""The causes of different last digits: each can be torch's own arithmetic, or one that every framework shares.
 
-Only for networks like those of the core experiments: sigmoid layers without biases, the MSE, plain gradient descent on
-the full batch.
+This works only for networks like those of the core experiments: sigmoid layers without biases, the MSE, and plain
+gradient descent on the full batch.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from gradparity.contract import Batch, Network, Params, Schedule
 from .. import losses as own
 from ..gradients import Model
 
-# ln 2 in two parts: the first has so few digits that its product with a small whole number is exact.
+# ln 2 in two parts: the first has so few digits that its product with a small integer is exact.
 LN2_HIGH = {8: float.fromhex("0x1.62e42fefp-1"), 4: float.fromhex("0x1.63p-1")}
 LN2_LOW = {8: float.fromhex("0x1.473de6af278edp-34"), 4: float.fromhex("-0x1.bd0105c610ca8p-13")}
 DEGREE = {8: 13, 4: 7}
-LOWEST = {8: -700.0, 4: -86.0}  # e^z is no subnormal, which XLA would flush to 0
+LOWEST = {8: -700.0, 4: -86.0}  # below it e^z is subnormal: XLA flushes it to 0
 
 
 def exp(z: Tensor) -> Tensor:
-    """e^z for z ≤ 0, from operations that every framework rounds correctly, in this order."""
+    """Compute e^z for z ≤ 0, with operations that every framework rounds correctly, in this order."""
     size = z.itemsize
     z = torch.clamp(z, min=LOWEST[size])
     k = torch.round(z * (1.0 / math.log(2.0)))
@@ -37,7 +37,7 @@ def exp(z: Tensor) -> Tensor:
     series = torch.full_like(r, 1.0 / math.factorial(DEGREE[size]))
     for n in reversed(range(DEGREE[size])):
         series = series * r + 1.0 / math.factorial(n)
-    return series * torch.exp2(k)  # of a whole number it is exact
+    return series * torch.exp2(k)  # exp2 of an integer is exact
 
 
 class Sigmoid(Function):
@@ -45,7 +45,7 @@ class Sigmoid(Function):
 
     @staticmethod
     def forward(ctx: Any, z: Tensor) -> Tensor:
-        """The activation."""
+        """Compute the activation."""
         e = exp(-torch.abs(z))
         a = torch.where(z >= 0.0, torch.ones_like(e), e) / (1.0 + e)
         ctx.save_for_backward(a)
@@ -53,13 +53,13 @@ class Sigmoid(Function):
 
     @staticmethod
     def backward(ctx: Any, d_a: Tensor) -> Tensor:
-        """∂L/∂z."""
+        """Compute ∂L/∂z."""
         (a,) = ctx.saved_tensors
         return d_a * (a * (1.0 - a))
 
 
 def tree_sum(terms: Tensor) -> Tensor:
-    """The sum over the first axis: the first half is added to the second, until one is left."""
+    """Sum over the first axis: the first half is added to the second, until one term is left."""
     while len(terms) > 1:
         half = len(terms) // 2
         terms = torch.cat([terms[:half] + terms[half : 2 * half], terms[2 * half :]])
@@ -67,28 +67,28 @@ def tree_sum(terms: Tensor) -> Tensor:
 
 
 def product(a: Tensor, weight: Tensor) -> Tensor:
-    """`a @ weight`, each sum as a tree."""
+    """Compute `a @ weight`, each sum as a tree."""
     return tree_sum(a.T[:, :, None] * weight[:, None, :])
 
 
 class _Product(Function):
-    """`product`, whose derivatives are sums in the same order: autograd's own would be torch's sums."""
+    """The function `product`. Its derivatives sum as trees, too; autograd would sum in torch's order."""
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, weight: Tensor) -> Tensor:
-        """The product."""
+        """Compute the product."""
         ctx.save_for_backward(a, weight)
         return product(a, weight)
 
     @staticmethod
     def backward(ctx: Any, d_z: Tensor) -> tuple[Tensor, Tensor]:
-        """∂L/∂a and ∂L/∂W."""
+        """Compute ∂L/∂a and ∂L/∂W."""
         a, weight = ctx.saved_tensors
         return product(d_z, weight.T), product(a.T, d_z)
 
 
 def mse(predictions: Tensor, targets: Tensor) -> Tensor:
-    """The mean of the squared differences, its sum as a tree."""
+    """Compute the mean of the squared differences, its sum as a tree."""
     errors = predictions - targets
     return tree_sum((errors**2).flatten()) * (1.0 / errors.numel())
 
@@ -101,9 +101,9 @@ def train(
     targets: Batch,
     schedule: Schedule,
 ) -> tuple[Float64[np.ndarray, " epochs"], list[Float[np.ndarray, "points fan_in fan_out"]]]:
-    """The losses before each update, and each layer's weights before each and after the last.
+    """Return the losses before each update, and each layer's weights before each update and after the last.
 
-    `alike` names the causes to take away: "sigmoid", "order" (of sums), "fused" (multiply-adds).
+    `alike` names the causes to remove: "sigmoid", "order" (of sums), "fused" (multiply-adds).
     """
     model = Model(network, params)
     tree: Any = _Product.apply

@@ -9,15 +9,15 @@ from gradparity.contract import Params, map_params
 
 
 def rounded(a: Tensor) -> Tensor:
-    """The nearest number that float32 has, in float64; its derivative is rounded on its way back."""
+    """Round to the nearest float32 number, and return it in float64. The derivative is rounded in the backward pass."""
     return a.float().double()
 
 
 def to_float64(params: Params) -> Params:
-    """The same numbers in float64."""
+    """Convert to float64, which changes no number."""
     return map_params(lambda tensor: tensor.astype(np.float64), params)
 
 
 def to_float32(params: Params) -> Params:
-    """The same numbers in float32: none is rounded that was rounded before."""
+    """Convert to float32, which changes no number that was rounded before."""
     return map_params(lambda tensor: tensor.astype(np.float32), params)

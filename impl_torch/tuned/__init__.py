@@ -1,8 +1,8 @@
-"""The same contract, as fast as torch goes on a CPU: for dense networks with the MSE and plain SGD, any activation.
+"""The same contract, as fast as torch can be on a CPU: for dense networks with the MSE and plain SGD, any activation.
 
-`step` says how a few updates become one fast call. Members of an ensemble are trained in the same calls.
-Compiling takes seconds, so that a single short run is sooner done by the plain implementation. That also does whatever
-else a network or a schedule asks for, and everything where there is no C++ compiler.
+`step` explains how a few updates become one fast call. The members of an ensemble are trained in the same calls.
+Compiling takes seconds, so the plain implementation finishes a single short run earlier. The plain implementation also
+trains all other networks and schedules, and everything if there is no C++ compiler.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ __all__ = ["forward", "loss_and_grads", "train", "train_ensemble"]
 
 
 def speeds_up(network: Network, schedule: Schedule | None = None) -> bool:
-    """True for the networks that are computed here, if they are trained as this module can."""
+    """Return True if this module can compute the network and, if a schedule is given, train with it."""
     dense = all(isinstance(layer, Dense) for layer in network.layers)
     here = dense and network.loss == "mse" and len(network.input_shape) == 1
     if schedule is None:
@@ -59,7 +59,7 @@ def speeds_up(network: Network, schedule: Schedule | None = None) -> bool:
 def loss_and_grads(
     network: Network, params: Params, inputs: Batch, targets: Batch
 ) -> tuple[float, Params]:
-    """The loss on these samples, and its gradient with respect to every parameter: what `train` compiles."""
+    """Compute the loss on these samples, and its gradient with respect to every parameter, as `train` does."""
     if not speeds_up(network):
         return gradients.loss_and_grads(network, params, inputs, targets)
     x, y = torch.tensor(inputs), torch.tensor(targets)
@@ -92,7 +92,7 @@ def train(
 def train_ensemble(
     network: Network, params: Params, inputs: Batch, targets: Batch, schedule: Schedule
 ) -> Ensemble:
-    """Train many networks at once, whatever the learning rate of each."""
+    """Train many networks at once. Each may have its own learning rate."""
     if not speeds_up(network, schedule):
         return train_ensemble_plainly(network, params, inputs, targets, schedule)
     x, y = torch.tensor(inputs), torch.tensor(targets)
@@ -111,9 +111,9 @@ def _carry_out(
     rate: Tensor | float,
     now: int,
 ) -> tuple[np.ndarray, Snapshot, dict[int, Snapshot], float]:
-    """Carry out `schedule` from update count `now` on.
+    """Carry out `schedule` from update count `now`.
 
-    Returns the losses, `(updates, …)`, the end, what is kept, and the seconds of the calls that compiled.
+    Returns the losses, `(updates, …)`, the end, the kept snapshots, and the seconds of the calls that compiled.
     """
     losses: list[Tensor] = []
     kept: dict[int, Snapshot] = {}

@@ -1,16 +1,16 @@
-"""A few updates in one call, as fast as torch goes on a CPU: for dense networks with the MSE and plain SGD.
+"""A few updates in one call, as fast as torch can be on a CPU: for dense networks with the MSE and plain SGD.
 
-What a step costs in eager mode is not arithmetic but dispatch: some forty operators, their autograd nodes, and the
-optimizer's, at a few µs each. So:
+In eager mode the arithmetic of a step costs little. The time goes into dispatch: about forty operators, their autograd
+nodes and the optimizer's operators, at a few µs each. So:
 
 - A whole step, gradient and update, is one function (`torch.func.grad_and_value`), compiled to C++ (`torch.compile`),
   and called through a C++ wrapper.
-- For tiny networks one call does several updates: the call itself is then most of what is left.
-- Activations are feature-major, `(units, samples)`, and a tiny layer multiplies and sums: the compiler fuses that with
-  what comes before and after, where a matrix product is a call.
-- Every batch, the ragged last one too, is padded to one size, and masked: one compiled function serves them all.
+- For tiny networks one call does several updates, because the call itself then takes most of the remaining time.
+- Activations are feature-major, `(units, samples)`, and a tiny layer multiplies and sums: the compiler fuses this with
+  the operations before and after, whereas a matrix product is a call.
+- Every batch, including the ragged last one, is padded to one size and masked: one compiled function serves them all.
 
-Of an ensemble, every tensor has a member axis in front: the compiled loops go over the members, too.
+In an ensemble, every tensor has a member axis in front: the compiled loops go over the members, too.
 """
 
 from __future__ import annotations
@@ -29,31 +29,31 @@ from gradparity.contract import Layer, Network, Params, Schedule
 from ..activations import ACTIVATIONS
 
 _TINY = 256
-"""Entries of a weight up to which its layer multiplies and sums."""
+"""The largest number of entries of a weight whose layer multiplies and sums."""
 
 LAYERS_PER_CALL = 24
-"""Tiny layers in one compiled call, over all its updates. Twice as many compile twice as long, and gain little."""
+"""Tiny layers in one compiled call, over all its updates. Twice as many double the compile time, and gain little."""
 
 _MANY = 64
-"""With this many members, one update is enough work for a call, and compiles faster than several."""
+"""With this many members, one update is enough work for a call, and it compiles faster than several updates."""
 
 _COMPILED = 4
-"""Compiled functions that are kept: torch recompiles one function only so many times."""
+"""The number of compiled functions that are kept: torch limits how often it recompiles one function."""
 
 Weights = list[Tensor]
-"""Each layer's weight, `(fan_in, units)`, followed by its bias, if it has one, `(units, 1)`."""
+"""Each layer's weight, `(fan_in, units)`, followed by its bias, `(units, 1)`, if it has one."""
 
 Data = tuple[Tensor, Tensor, Tensor]
-"""Samples in columns, their targets, and the mask."""
+"""The samples in columns, their targets, and the mask."""
 
 
 def is_tiny(weight: Tensor) -> bool:
-    """Ask whether this weight or bias belongs to a layer that multiplies and sums."""
+    """Return True if this weight or bias belongs to a layer that multiplies and sums."""
     return weight.shape[-2] * weight.shape[-1] <= _TINY
 
 
 def loss(network: Network, weights: Weights, x: Tensor, y: Tensor, mask: Tensor) -> Tensor:
-    """Σ mask (a - y)² of each member: with 1 / elements for a sample and 0 for padding, the MSE."""
+    """Compute Σ mask (a - y)² for each member: the MSE, as the mask is 1 / elements for a sample and 0 for padding."""
     a, rest = x, iter(weights)
     for layer in network.layers:
         weight = next(rest)
@@ -64,7 +64,7 @@ def loss(network: Network, weights: Weights, x: Tensor, y: Tensor, mask: Tensor)
 
 
 def value_and_grads(network: Network, weights: Weights, *data: Tensor) -> tuple[Tensor, Weights]:
-    """The loss of each member, and the gradients of the sum: each member's loss depends on its own weights alone."""
+    """Compute each member's loss, and the gradients of their sum: a member's loss depends only on its own weights."""
 
     def total(weights: Weights) -> tuple[Tensor, Tensor]:
         value = loss(network, weights, *data)
@@ -77,7 +77,7 @@ def value_and_grads(network: Network, weights: Weights, *data: Tensor) -> tuple[
 def steps(
     network: Network, weights: Weights, batches: Sequence[Data], rate: Tensor | float
 ) -> tuple[Weights, Tensor]:
-    """An update on each batch in turn: the weights after the last, and the losses before each, `(batches, …)`."""
+    """Update on each batch in turn. Return the weights after the last, and the losses before each, `(batches, …)`."""
     losses = []
     for batch in batches:
         value, grads = value_and_grads(network, weights, *batch)
@@ -92,7 +92,7 @@ _kept: dict[Any, Callable[..., tuple[Weights, Tensor]]] = {}
 def compiled(
     network: Network, weights: Weights, like: Data, rate: Tensor | float, count: int
 ) -> tuple[Any, bool]:
-    """`steps`, compiled for `count` batches of the size of `like`; and True if its first call is still to compile."""
+    """Return `steps`, compiled for `count` batches of the size of `like`, and True if its first call will compile."""
     given = rate if isinstance(rate, float) else rate.shape
     key = network, weights[0].shape, like[0].shape, like[0].dtype, given, count
     new = key not in _kept
@@ -107,14 +107,14 @@ def compiled(
 
 
 def at_once(network: Network, weights: Weights) -> int:
-    """The number of updates in one call."""
+    """Return the number of updates in one call."""
     few = weights[0][..., 0, 0].numel() < _MANY
     layers = len(network.layers)
     return max(LAYERS_PER_CALL // layers, 1) if few and all(map(is_tiny, weights)) else 1
 
 
 def batch_of(x: Tensor, y: Tensor, schedule: Schedule, update: int) -> Data:
-    """A batch, padded to the size of all, with 1 / elements for each of its samples."""
+    """Return a batch, padded to the common size, with 1 / elements for each of its samples."""
     rows = schedule.batch(update)
     batch, labels = x[..., rows, :], y[..., rows, :]
     samples, size = batch.shape[-2], schedule.batch_size or batch.shape[-2]
@@ -125,7 +125,7 @@ def batch_of(x: Tensor, y: Tensor, schedule: Schedule, update: int) -> Data:
 
 
 def to_weights(params: Params) -> Weights:
-    """Private copies."""
+    """Copy the params to torch's tensors."""
     flat = [
         t for weight, bias in params for t in (weight, None if bias is None else bias[..., None])
     ]
@@ -133,7 +133,7 @@ def to_weights(params: Params) -> Weights:
 
 
 def to_params(network: Network, weights: Weights) -> Params:
-    """The way back."""
+    """Copy the weights back to the contract's params."""
     rest = (weight.numpy(force=True) for weight in weights)
     return tuple(
         Layer(next(rest).copy(), next(rest)[..., 0].copy() if layer.bias else None)

@@ -46,7 +46,8 @@ def _faults(judged: RunVerdict) -> Iterator[str]:
         update, finding = wrong[0]
         yield f"first wrong at update {update}: {finding}"
     if judged.free_run.outside_at is not None:
-        yield f"too far from the reference for rounding alone from update {judged.free_run.outside_at} on"
+        at = judged.free_run.outside_at
+        yield f"further from the reference than rounding can explain, from update {at} on"
 
 
 def first_difference(result: Comparison) -> str:
