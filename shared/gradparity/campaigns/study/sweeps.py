@@ -36,7 +36,7 @@ class Row:
     known: Mapping[str, Any] = field(default_factory=dict)
 
     def plan(self, implementation: str, seeds: int) -> Plan:
-        """The sweep of this row."""
+        """Return the sweep of this row."""
         grid = {path: [value] for path, value in self.values.items()}
         members = min(seeds, self.seeds or seeds)
         return make_plan(

@@ -125,7 +125,7 @@ def _no_activation(study: Study) -> Part:
     text = (
         "Without activations the three layers are one linear map, and no training can do better than least squares. The least-squares loss on XOR is "
         f"{limits['xor-no-activation']:.3f}, more than the loss of the constant output ½ (0.25), which a network without biases cannot produce. On linear it is "
-        f"{limits['linear-no-activation']:.3f} (the median over the seeds' points), which splits the points only roughly. No seed succeeds, and "
+        f"{limits['linear-no-activation']:.3f} (the median over the seeds' points); the least-squares map splits them only roughly. No seed succeeds, and "
         f"the learning rate is still too large for some: {diverged['linear-no-activation']} of linear's and "
         f"{diverged['xor-no-activation']} of XOR's {rows[0]['results'][targets[0]]['members']} diverge; in the medians they count as infinite."
     )
