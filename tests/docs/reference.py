@@ -118,10 +118,15 @@ def _allowed(node: Any) -> str:
 
 
 def contract_rows() -> dict[str, list[str]]:
-    """Return the first cells of each record's table in the contract: its fields, with their defaults."""
+    """Return the first cells of each record's table: its fields, with their defaults.
+
+    The optimizers' fields are those of the experiment file, which has tables of them.
+    """
     found = {}
     for name, record in vars(contract).items():
         if not inspect.isclass(record) or record.__module__ != contract.__name__:
+            continue
+        if record in get_args(contract.Optimizer):
             continue
         if is_dataclass(record):
             found[name] = [_field(one.name, _default_of(one)) for one in fields(record)]
