@@ -41,13 +41,13 @@ CLI = ROOT / "docs" / "reference" / "cli.md"
 _CLI_HEAD = """# The command line
 
 A test checks this page against `gradparity --help`. Results go to standard output, errors to standard error. On a
-terminal the output has colours and a progress bar; elsewhere it is plain lines.
+terminal there are colours and a progress bar, elsewhere plain lines.
 
 """
 
 
 def cli_page() -> str:
-    """Return docs/reference/cli.md, taken from the commands' own help."""
+    """Return the page on the command line, made of its help."""
     group: Any = typer.main.get_command(app)
     return _CLI_HEAD + "\n".join([f"{group.epilog}\n", *_of_group(group), *map(_of, commands())])
 
@@ -202,10 +202,10 @@ def _planted(boards: Any) -> str:
 
 def _parted(study: Any) -> str:
     one, two = study["chaos"][0]["implementations"]
-    shares = ", ".join(f"{row['parted']['1000']:.0%} ({row['label']})" for row in study["chaos"])
+    told = ", ".join(f"{row['parted']['1000']:.0%} ({row['label']})" for row in study["chaos"])
     return (
-        f"the share of {study['seeds']} seeds for which the losses of {one} and {two} differ by more than "
-        f"{spelled(PARTED)} within 1000 epochs: {shares}. The learning rates are those of the original assignment."
+        f"the losses of {one} and {two} differ by more than {spelled(PARTED)} within 1000 epochs for this "
+        f"share of {study['seeds']} seeds: {told}. The rates are the original assignment's."
     )
 
 
