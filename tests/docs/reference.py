@@ -41,13 +41,13 @@ CLI = ROOT / "docs" / "reference" / "cli.md"
 _CLI_HEAD = """# The command line
 
 A test checks this page against `gradparity --help`. Results go to standard output, errors to standard error. On a
-terminal the output has colours and a progress bar; elsewhere it is plain lines.
+terminal there are colours and a progress bar, elsewhere plain lines.
 
 """
 
 
 def cli_page() -> str:
-    """Return docs/reference/cli.md, taken from the commands' own help."""
+    """Return the page on the command line, made of its help."""
     group: Any = typer.main.get_command(app)
     return _CLI_HEAD + "\n".join([f"{group.epilog}\n", *_of_group(group), *map(_of, commands())])
 
@@ -118,10 +118,15 @@ def _allowed(node: Any) -> str:
 
 
 def contract_rows() -> dict[str, list[str]]:
-    """Return the first cells of each record's table in the contract: its fields, with their defaults."""
+    """Return the first cells of each record's table: its fields, with their defaults.
+
+    The optimizers' fields are those of the experiment file, which has tables of them.
+    """
     found = {}
     for name, record in vars(contract).items():
         if not inspect.isclass(record) or record.__module__ != contract.__name__:
+            continue
+        if record in get_args(contract.Optimizer):
             continue
         if is_dataclass(record):
             found[name] = [_field(one.name, _default_of(one)) for one in fields(record)]
@@ -197,10 +202,10 @@ def _planted(boards: Any) -> str:
 
 def _parted(study: Any) -> str:
     one, two = study["chaos"][0]["implementations"]
-    shares = ", ".join(f"{row['parted']['1000']:.0%} ({row['label']})" for row in study["chaos"])
+    told = ", ".join(f"{row['parted']['1000']:.0%} ({row['label']})" for row in study["chaos"])
     return (
-        f"the share of {study['seeds']} seeds for which the losses of {one} and {two} differ by more than "
-        f"{spelled(PARTED)} within 1000 epochs: {shares}. The learning rates are those of the original assignment."
+        f"the losses of {one} and {two} differ by more than {spelled(PARTED)} within 1000 epochs for this "
+        f"share of {study['seeds']} seeds: {told}. The rates are the original assignment's."
     )
 
 

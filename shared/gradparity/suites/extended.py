@@ -200,8 +200,9 @@ _OPTIMIZERS: dict[str, Optimizer] = {
 def _optimized(name: str, number: int) -> Iterator[ExtendedConfiguration]:
     """Yield the first update, a later one, and later ones with weight decay, coupled and decoupled."""
     network = Network((3,), _dense((4, "tanh"), (2, "sigmoid")))
+    samples = 15 + number + number // 6  # never a multiple of the batch size
     common = ExtendedConfiguration(
-        name, network, samples=15 + number, batch_size=7, optimizer=_OPTIMIZERS[name], fresh=True
+        name, network, samples, batch_size=7, optimizer=_OPTIMIZERS[name], fresh=True
     )
     if name != "SGD":
         yield replace(common, name=f"{name}, the first update", update=0)
