@@ -10,7 +10,7 @@ from concurrent.futures import Executor, Future
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -148,6 +148,18 @@ def command(*arguments: str | Path, cwd: Path = ROOT, **environment: str) -> Any
 def gradparity(*arguments: str | Path, cwd: Path = ROOT, **environment: str) -> Any:
     """Run the command line in a fresh process."""
     return command("-m", "gradparity", *arguments, cwd=cwd, **environment)
+
+
+class Ended(NamedTuple):
+    """How a command ended, as `subprocess.CompletedProcess` has it."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+CommandLine = Callable[..., Ended]
+"""The fixture `cli`: the command line with these arguments, in this process."""
 
 
 def snapshots_along(problem: Problem, wanted: Collection[int]) -> dict[int, Snapshot]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gradparity.check import process
 from gradparity.check.answer import answer
 from gradparity.check.examine import examine
 from gradparity.check.judging import conclude, judge
@@ -25,20 +26,8 @@ from gradparity.verdict.case import Case
 from gradparity.verdict.judge import PHASES
 from gradparity.verdict.observation import Observation
 
-from .helpers import ROOT, gradparity, informative_case
-
-ADAPTERS = ROOT / "docs" / "adapters"
-
-
-def submission(folder: Path, source: str, *changes: tuple[str, str]) -> str:
-    """A submission with lines changed, each of which must be there."""
-    text = (ADAPTERS / source).read_text()
-    for old, new in changes:
-        assert text.count(old) == 1, old
-        text = text.replace(old, new)
-    path = folder / source
-    path.write_text(text)
-    return str(path)
+from .helpers import CommandLine, informative_case
+from .support.submissions import ADAPTERS, NO_SLOPE, submission
 
 
 def verdict(target: str, adapter: str | None = None) -> Report:
@@ -62,8 +51,7 @@ def homework(folder: Path, *changes: tuple[str, str]) -> Report:
     ],
 )
 def test_worked_adapters(target: str, adapter: str | None, headline: str) -> None:
-    adapter = None if adapter is None else str(ADAPTERS / adapter)
-    (report,) = check([str(ADAPTERS / target)], adapter)
+    report = verdict(str(ADAPTERS / target), adapter)
     assert (report.verdict, list(report.diagnosis)) == ("agree", [])
     assert report.headline.startswith(headline)
     assert all(p["verdict"] == "agree" for d in report.phases.values() for p in d.values())
@@ -103,11 +91,12 @@ def test_what_only_the_whole_contract_shows(tmp_path: Path) -> None:
     """Decoupled weight decay coupled: the core networks have none, and show nothing of it."""
     path = tmp_path / "coupled.py"
     path.write_text(COUPLED)
-    assert gradparity("check", path).returncode == 0
-    done = gradparity("check", path, "--kind", "full")
-    assert done.returncode == 1
-    assert "the weight decay is coupled, not decoupled: it computes g ← g + λ w" in done.stdout
-    assert "decoupled weight decay: 3-4-2, update" in done.stdout
+    assert verdict(str(path)).verdict == "agree"
+    report = examine(load(str(path)), "full")
+    assert report.verdict == "disagree"
+    shown = "\n".join((report.title, *report.details()))
+    assert "the weight decay is coupled, not decoupled: it computes g ← g + λ w" in shown
+    assert "decoupled weight decay: 3-4-2, update" in shown
 
 
 PART = """
@@ -136,13 +125,14 @@ def test_a_part_of_the_contract_is_not_the_whole(tmp_path: Path) -> None:
     assert "it has no train, so no optimizer was judged" in report.headline
 
 
-def test_the_whole_contract_is_for_implementations_of_it() -> None:
-    done = gradparity("check", ADAPTERS / "torch_module.py:Net", "--kind", "full")
+def test_the_whole_contract_is_for_implementations_of_it(cli: CommandLine) -> None:
+    says = "only an implementation of the contract can be checked with other activations"
+    with pytest.raises(InputError, match=says):
+        examine(load(str(ADAPTERS / "torch_module.py:Net")), "full")
+    homework, adapter = (ADAPTERS / f"class_{kind}.py" for kind in ("homework", "adapter"))
+    done = cli("check", homework, "--adapter", adapter, "--kind", "full")
     assert done.returncode == 2
-    assert (
-        "only an implementation of the contract can be checked with other activations"
-        in done.stderr
-    )
+    assert says in done.stderr
 
 
 # --- conventions -------------------------------------------------------------------------------------------------
@@ -185,7 +175,6 @@ CROSS_ENTROPY = (
     "return np.mean((y - Y) ** 2)",
     "return -np.mean(Y * np.log(y) + (1 - Y) * np.log(1 - y))",
 )
-NO_SLOPE = ("d3 = 2 * (y - Y) / len(Y) * y * (1 - y)", "d3 = (y - Y) / len(Y)")
 
 
 def test_cross_entropy_is_a_convention_if_it_is_what_is_told(tmp_path: Path) -> None:
@@ -293,10 +282,11 @@ def test_a_module_that_draws_at_random(tmp_path: Path) -> None:
 
 
 def test_a_jax_loss_that_is_detached(tmp_path: Path) -> None:
-    """A right one is among the worked adapters."""
+    """And that is not compiled; a right one, which is, is among the worked adapters."""
     wrong = submission(
         tmp_path,
         "jax_loss.py",
+        ("@jax.jit\n", ""),
         ("a = jax.nn.sigmoid(z)", "a = jax.nn.sigmoid(jax.lax.stop_gradient(z))"),
     )
     limits = Limits(widths=(3, 4, 2))  # JAX compiles every network
@@ -427,39 +417,59 @@ def test_who_changes_its_arguments_is_noted_once(tmp_path: Path) -> None:
 # --- nasty targets, in their own process -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("source", "says"),
-    [
-        ("import sys; print('bye'); sys.exit(1)", "SystemExit"),
-        ("import os; os._exit(7)", "its process ended (status 7) while it was being imported"),
-        ("raise RuntimeError('out of chalk')", "out of chalk"),
-        ("def broken(:", "SyntaxError"),
-        ("while True: pass", "it did not finish within 3 s while it was being imported"),
-        ("name = input('your name? ')", "EOFError"),
-        (PARTIAL.replace("SIGMOID", "z") + "\nimport time\nforward = lambda *a: time.sleep(60)", "it did not finish within 3 s while it was being judged"),
-    ],
-)  # fmt: skip
-def test_nasty_targets_get_a_verdict(tmp_path: Path, source: str, says: str) -> None:
-    path = tmp_path / "nasty.py"
-    path.write_text(source)
-    (report,) = check([str(path)], timeout=3)
-    assert report.verdict == "abstain"
-    assert says in report.headline
+NASTY = [
+    ("import sys; print('bye'); sys.exit(1)", "SystemExit"),
+    ("import os; os._exit(7)", "its process ended (status 7) while it was being imported"),
+    ("raise RuntimeError('out of chalk')", "out of chalk"),
+    ("def broken(:", "SyntaxError"),
+    ("while True: pass", "it did not finish within 4 s while it was being imported"),
+    ("name = input('your name? ')", "EOFError"),
+    (PARTIAL.replace("SIGMOID", "z") + "\nimport time\nforward = lambda *a: time.sleep(60)", "it did not finish within 4 s while it was being judged"),
+]  # fmt: skip
 
 
-def test_many_targets_one_table(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def nasty(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Report]:
+    """The reports on all of them, judged together, as those that hang take their time."""
+    folder = tmp_path_factory.mktemp("nasty")
+    paths = [folder / f"nasty_{at}.py" for at in range(len(NASTY))]
+    for path, (source, _) in zip(paths, NASTY, strict=True):
+        path.write_text(source)
+    reports = check([str(path) for path in paths], timeout=4)
+    return {source: report for (source, _), report in zip(NASTY, reports, strict=True)}
+
+
+@pytest.mark.parametrize(("source", "says"), NASTY)
+def test_nasty_targets_get_a_verdict(nasty: dict[str, Report], source: str, says: str) -> None:
+    assert nasty[source].verdict == "abstain"
+    assert says in nasty[source].headline
+
+
+def test_many_targets_one_table(
+    tmp_path: Path, cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     names = {"right.py": (), "wrong.py": ((D3, "d3 = error"),), "broken.py": ((D3, "d3 = eror"),)}
     for name, changes in names.items():
         path = Path(submission(tmp_path, "class_homework.py", *changes))
         path.rename(tmp_path / name)
-    paths = [tmp_path / name for name in names]
-    adapter = ADAPTERS / "class_adapter.py"
-    table = gradparity("check", *paths, "--adapter", adapter)
+    paths = [str(tmp_path / name) for name in names]
+    adapter = str(ADAPTERS / "class_adapter.py")
+    judged = list(check(paths, adapter))
+    here = examine(load(paths[0], adapter))
+    for field in ("target", "kind", "verdict", "headline", "phases", "first", "notes"):
+        assert json.dumps(getattr(judged[0], field)) == json.dumps(getattr(here, field)), field
+
+    def already(*asked: Any, **options: Any) -> list[Report]:
+        assert (*asked, options["kind"], options["timeout"]) == (paths, adapter, "core", None)
+        return judged
+
+    monkeypatch.setattr(process, "check", already)
+    table = cli("check", *paths, "--adapter", adapter)
     assert table.returncode == 1
     assert not table.stderr
     rows = [line for line in table.stdout.splitlines() if ".py" in line]
     assert [row.split()[1] for row in rows] == ["agree", "disagree", "abstain"]
-    as_json = gradparity("check", *paths, "--adapter", adapter, "--json")
+    as_json = cli("check", *paths, "--adapter", adapter, "--json")
     reports: list[dict[str, Any]] = json.loads(as_json.stdout)
     assert [r["verdict"] for r in reports] == ["agree", "disagree", "abstain"]
     assert "NameError" in reports[2]["headline"]
@@ -490,9 +500,9 @@ def test_lists_of_numpy_numbers_are_tensors(tmp_path: Path) -> None:
     )
 
 
-def test_an_adapter_with_a_mistake_is_bad_input(tmp_path: Path) -> None:
+def test_an_adapter_with_a_mistake_is_bad_input(tmp_path: Path, cli: CommandLine) -> None:
     (tmp_path / "teacher.py").write_text("def step(:")
-    result = gradparity("check", "numpy", "--adapter", tmp_path / "teacher.py")
+    result = cli("check", "numpy", "--adapter", tmp_path / "teacher.py")
     assert result.returncode == 2
     assert "the adapter" in result.stderr
     assert "SyntaxError" in result.stderr
@@ -514,8 +524,15 @@ def test_one_that_offers_nothing_does_not_lose_the_others(tmp_path: Path) -> Non
         (["numpy", "--adapter", "nowhere.py"], "no file 'nowhere.py'"),
     ],
 )
-def test_bad_input(tmp_path: Path, arguments: list[str], says: str) -> None:
-    result = gradparity("check", *arguments, cwd=tmp_path)
+def test_bad_input(
+    tmp_path: Path,
+    arguments: list[str],
+    says: str,
+    cli: CommandLine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = cli("check", *arguments)
     assert result.returncode == 2
     assert says in result.stderr
     assert "Traceback" not in result.stderr

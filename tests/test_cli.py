@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gradparity.campaigns.random_networks.run import judge_networks
-from gradparity.cli import main
 from gradparity.cli.report import with_data
-from gradparity.experiments import datasets, experiment
+from gradparity.experiments import datasets, experiment, store
 from gradparity.suites.random_networks import OPTIMIZERS
 
-from .helpers import SMALL, command, gradparity
+from .helpers import SMALL, CommandLine, command, gradparity
 
 NUMPY = "gradparity.implementations.impl_numpy"
 IMPORTED = """
@@ -52,8 +52,8 @@ def small(tmp_path: Path) -> Path:
     return tmp_path / "small.toml"
 
 
-def test_list_is_plain_where_it_is_no_terminal() -> None:
-    done = gradparity("list")
+def test_list_is_plain_where_it_is_no_terminal(cli: CommandLine) -> None:
+    done = cli("list")
     assert done.returncode == 0
     assert "\x1b" not in done.stdout
     rows = [line.split() for line in done.stdout.splitlines()]
@@ -61,40 +61,30 @@ def test_list_is_plain_where_it_is_no_terminal() -> None:
     assert ["xor", "XOR", "2-4-4-1", "1.05", "12000"] in rows
 
 
-def _run(small: Path, implementation: str) -> Path:
+def _run(cli: CommandLine, small: Path, implementation: str) -> Path:
     runs = small.parent / "runs"
-    done = gradparity("run", small, "--impl", implementation, "--runs", runs)
+    done = cli("run", small, "--impl", implementation, "--runs", runs)
     assert done.returncode == 0, done.stderr
     kept = done.stdout.splitlines()[-1].removeprefix("kept in ")
     assert Path(kept).is_dir()
     return Path(kept)
 
 
-def test_run_and_compare(small: Path) -> None:
-    a, b = _run(small, "numpy"), _run(small, "torch")
-    same = gradparity("compare", a, b)
+def test_run_and_compare(small: Path, cli: CommandLine) -> None:
+    a, b = _run(cli, small, "numpy"), _run(cli, small, "torch")
+    same = cli("compare", a, b)
     assert same.returncode == 0, same.stderr
     assert same.stdout.splitlines()[-1] == "verdict: agree"
     assert "first differ at update" in same.stdout
-    by_name = gradparity("compare", a.name, b.name, "--runs", a.parent)
+    by_name = cli("compare", a.name, b.name, "--runs", a.parent)
     assert by_name.returncode == 0
 
     # A run whose weights were computed by another rule: every SHA-256 is right, the mathematics is not.
-    wrong = command(
-        "-c",
-        "import sys, dataclasses, numpy as np\n"
-        "from pathlib import Path\n"
-        "from gradparity.experiments import store\n"
-        "run = store.load(sys.argv[1])\n"
-        "kept = dict(run.trajectory.kept)\n"
-        "kept[61].params[1].weight[2, 0] *= 1 + 1e-9\n"
-        "run = dataclasses.replace(run, trajectory=dataclasses.replace(run.trajectory, kept=kept))\n"
-        "print(store.save(run, Path(sys.argv[2])))",
-        a,
-        a.parent,
-    )
-    assert wrong.returncode == 0, wrong.stderr
-    found = gradparity("compare", wrong.stdout.strip(), b)
+    run = store.load(a)
+    kept = dict(run.trajectory.kept)
+    kept[61].params[1].weight[2, 0] *= 1 + 1e-9
+    wrong = store.save(replace(run, trajectory=replace(run.trajectory, kept=kept)), a.parent)
+    found = cli("compare", wrong, b)
     assert found.returncode == 1
     assert "first wrong at update 60: update: layer 1 weight[2, 0]: " in found.stdout
     assert " of the bound), 1 of 5 entries beyond it" in found.stdout
@@ -153,7 +143,7 @@ BAD = {
 
 @pytest.mark.parametrize("what", BAD)
 def test_bad_input(
-    what: str, small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    what: str, small: Path, monkeypatch: pytest.MonkeyPatch, cli: CommandLine
 ) -> None:
     folder = small.parent
     (folder / "malformed.toml").write_text("title = [")
@@ -166,13 +156,10 @@ def test_bad_input(
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     arguments, message = BAD[what]
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("sys.argv", ["gradparity", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    told = capsys.readouterr().err
-    assert ended.value.code == 2, told
-    assert message in told
-    assert "Traceback" not in told
+    ended = cli(*arguments)
+    assert ended.returncode == 2, ended.stderr
+    assert message in ended.stderr
+    assert "Traceback" not in ended.stderr
     after = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     assert after == before
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,12 +42,6 @@ from .helpers import Faulty, InThisProcess, implementation, informative_case, sc
 
 CASES = [case for _, case in core_suite("float64")]
 PAIRS = list(pairs())
-
-
-@pytest.fixture(scope="module")
-def plant() -> Iterator[Plant]:
-    with Plant() as opened:
-        yield opened
 
 
 SKIPPED = next(fault for fault in FAULTS if fault.mistake == "the update is skipped")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
 from typing import Any, get_args
@@ -39,12 +38,6 @@ from gradparity.verdict.observation import Observation
 from .helpers import Faulty, implementation
 
 CASES = [case for _, case in extended_suite("float64")]
-
-
-@pytest.fixture(scope="module")
-def plant() -> Iterator[Plant]:
-    with Plant() as opened:
-        yield opened
 
 
 def test_everything_is_in_it() -> None:

@@ -11,10 +11,8 @@ import pytest
 from gradparity import assert_parity
 from gradparity.errors import InputError
 
-from .helpers import ROOT, Faulty, command, implementation, scaled
-from .test_check import NO_SLOPE, submission
-
-ADAPTERS = ROOT / "docs" / "adapters"
+from .helpers import Faulty, command, implementation, scaled
+from .support.submissions import ADAPTERS, NO_SLOPE, submission
 
 
 def run_pytest(folder: Path, *arguments: str | Path) -> Any:

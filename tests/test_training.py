@@ -138,7 +138,7 @@ def test_the_border_notes_who_changes_its_arguments() -> None:
         (lambda c: replace(c, params=c.params[:2]), "params have 2 layers, the network 3"),
         (
             lambda c: replace(c, params=(c.params[0]._replace(bias=None), *c.params[1:])),
-            "bias=True, there is none",
+            "bias=True, but the params have none",
         ),
     ],
 )

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 
+@jax.jit
 def loss(params, inputs, targets):
     a = inputs
     for weight, bias in params:

@@ -126,9 +126,9 @@ def batch_of(x: Tensor, y: Tensor, schedule: Schedule, update: int) -> Data:
 
 def to_weights(params: Params) -> Weights:
     """Copy the params to torch's tensors."""
-    flat = [
-        t for weight, bias in params for t in (weight, None if bias is None else bias[..., None])
-    ]
+    # Not `bias[..., None]`: torch compiles anew for an axis of another stride, which that has before the first step.
+    columns = [None if bias is None else bias.reshape(*bias.shape, 1) for _, bias in params]
+    flat = [t for (weight, _), bias in zip(params, columns, strict=True) for t in (weight, bias)]
     return [torch.tensor(array) for array in flat if array is not None]
 
 
