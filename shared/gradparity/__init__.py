@@ -1,7 +1,8 @@
 """One experiment, three frameworks, the same numbers.
 
-The names that this module exports are public. Each one is imported when it is first used, so that `import gradparity`
-is cheap: every pytest run in an environment with gradparity imports it, for the plugin.
+This module exports everything that is public; `contract` has the records that implementations are given and return.
+It imports each name when it is first used, so that `import gradparity` costs nothing: every pytest run where gradparity
+is installed imports it, for the plugin.
 """
 
 from typing import TYPE_CHECKING
@@ -9,65 +10,19 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 __all__ = [
-    "LEAK",
-    "SGD",
-    "Activation",
-    "Adagrad",
-    "Adam",
-    "Batch",
     "ContractError",
-    "Conv",
-    "DType",
-    "Dense",
-    "Ensemble",
-    "Implementation",
     "InputError",
-    "Layer",
-    "Loss",
-    "Network",
-    "Optimizer",
-    "Params",
-    "RMSProp",
     "Report",
-    "Schedule",
-    "Snapshot",
-    "State",
-    "Trajectory",
     "__version__",
     "assert_parity",
+    "contract",
     "load_experiment",
     "load_implementation",
-    "map_params",
-    "tensors",
 ]
 
 if TYPE_CHECKING:
+    from . import contract
     from .check.report import Report
-    from .contract import (
-        LEAK,
-        SGD,
-        Activation,
-        Adagrad,
-        Adam,
-        Batch,
-        Conv,
-        Dense,
-        DType,
-        Ensemble,
-        Implementation,
-        Layer,
-        Loss,
-        Network,
-        Optimizer,
-        Params,
-        RMSProp,
-        Schedule,
-        Snapshot,
-        State,
-        Trajectory,
-        map_params,
-        tensors,
-    )
     from .errors import ContractError, InputError
     from .experiments.experiment import load as load_experiment
     from .registry import load as load_implementation
@@ -75,7 +30,7 @@ if TYPE_CHECKING:
 else:
     from importlib import import_module
 
-    _NOT_IN_CONTRACT = {
+    _WHERE = {
         "ContractError": ("errors", "ContractError"),
         "InputError": ("errors", "InputError"),
         "Report": ("check.report", "Report"),
@@ -85,9 +40,11 @@ else:
     }
 
     def __getattr__(name):
-        if name not in __all__:
+        if name == "contract":
+            return import_module(".contract", __name__)
+        if name not in _WHERE:
             raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-        module, attribute = _NOT_IN_CONTRACT.get(name, ("contract", name))
+        module, attribute = _WHERE[name]
         return getattr(import_module(f".{module}", __name__), attribute)
 
     def __dir__():
