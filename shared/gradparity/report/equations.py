@@ -65,7 +65,7 @@ EQUATIONS: dict[tuple[str, str, str], str] = {
     ("optimizers", "_update", "SGD"): r"w_{t+1} = w_t - \alpha g",
     ("optimizers", "_update", "velocity"): r"v \leftarrow \mu v + g",
     ("optimizers", "_update", "momentum"): (
-        r"w_{t+1} = w_t - \alpha v \;\; (\mathrm{Nesterov:}\; w_t - \alpha (g + \mu v))"
+        r"w_{t+1} = w_t - \alpha v \;\mathrm{or}\; w_t - \alpha (g + \mu v)"
     ),
     ("optimizers", "_update", "square sum"): r"s \leftarrow s + g^2",
     ("optimizers", "_update", "Adagrad"): r"w_{t+1} = w_t - \frac{\alpha g}{\sqrt{s} + \epsilon}",
