@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -11,7 +12,6 @@ from ..contract import Params, map_params, tensors
 from ..reference.layers import Array
 from ..reference.passes import cast
 from ..reference.updates import UpdateRule, apply_update, update_tensor
-from ..verdict.case import Case
 from ..verdict.judge import Phase
 from ..verdict.observation import Observation, deviation
 from .mistakes import Mistake, OptimizerMistake, plain
@@ -22,7 +22,7 @@ class Evidence:
     """The part of an observation that is compared with predictions.
 
     Attributes:
-        case: the observation's case.
+        observation: the observation.
         observed: the gradients that are shown, or recovered from an update by plain SGD; for an update by another
             optimizer, the new weights and the optimizer's arrays.
         exact: the oracle's values of the same tensors.
@@ -30,7 +30,7 @@ class Evidence:
         of_gradients: True if the tensors are gradients.
     """
 
-    case: Case
+    observation: Observation
     observed: list[Array]
     exact: list[Array]
     bound: list[Array]
@@ -53,7 +53,7 @@ class Evidence:
             e = map_params(lambda tensor: tensor / float(rate), bound.updated or ())
         if grads is None or e is None or not _finite(tensors(e)):
             return None
-        return cls(case, tensors(grads), tensors(expected.grads or ()), tensors(e))
+        return cls(observation, tensors(grads), tensors(expected.grads or ()), tensors(e))
 
     @classmethod
     def _of_update(cls, observation: Observation) -> Evidence | None:
@@ -64,13 +64,13 @@ class Evidence:
         )
         if not _finite(bound):
             return None
-        return cls(observation.case, observed, exact, bound, of_gradients=False)
+        return cls(observation, observed, exact, bound, of_gradients=False)
 
     def predicted(self, grads: Params, mistake: Mistake | None) -> list[Array]:
         """Predict the evidence from these gradients, and from the mistake if it is one of the optimizer."""
         if self.of_gradients:
             return tensors(grads)
-        case, wide = self.case, tensors(grads)[0].dtype
+        case, wide = self.observation.case, tensors(grads)[0].dtype
         rule: UpdateRule = update_tensor
         initial = 0.0
         if isinstance(mistake, OptimizerMistake):
@@ -83,6 +83,27 @@ class Evidence:
         after = apply_update(case.schedule, params, grads, state, case.update + 1, rule)
         names = [name for name in state if len(self.observed) > len(tensors(grads))]
         return _after(*after, names)
+
+    def share(self, grads: Params, factor: float, mistake: Mistake | None, roundings: int) -> float:
+        """Compare with the evidence that these gradients predict, times a factor: see `Observation.left_over`."""
+        times = partial(np.multiply, grads[0].weight.dtype.type(factor))
+        predicted = self.predicted(map_params(times, grads), mistake)
+        return self.observation.left_over(
+            self.observed, predicted, self.exact, self.bound, roundings
+        )
+
+    def share_if_right(self, factor: float, roundings: int) -> float:
+        """Compare with the evidence that the right gradients predict, times a factor."""
+        if (factor, roundings) not in self._shares_if_right:
+            right = self.observation.answer[0].grads or ()
+            share = self.share(right, factor, None, roundings)
+            self._shares_if_right[factor, roundings] = share
+        return self._shares_if_right[factor, roundings]
+
+    @cached_property
+    def _shares_if_right(self) -> dict[tuple[float, int], float]:
+        """Shares that were computed: a search asks for them once for every mistake that cannot be made here."""
+        return {}
 
     @property
     def blur(self) -> float:

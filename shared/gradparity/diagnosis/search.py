@@ -7,12 +7,11 @@ tensors that are right. This proves that on these data the program computes the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..contract import Params, map_params, tensors
+from ..contract import Params, tensors
 from ..reference.passes import RIGHT
 from ..verdict.judge import Phase
 from ..verdict.observation import Observation
@@ -168,14 +167,10 @@ def _fitting(
             prediction = once if linear else predict(observation, value)
             if prediction is None:
                 # The mistake cannot be made here, so a fault in this observation must be another one.
-                prediction, wrong = observation.case.evaluate_exactly().grads, None
+                share = evidence.share_if_right(value, roundings)
             else:
-                made, wrong = True, mistake
-            times = partial(np.multiply, prediction[0].weight.dtype.type(value))
-            scaled = evidence.predicted(map_params(times, prediction), wrong)
-            share = observation.left_over(
-                evidence.observed, scaled, evidence.exact, evidence.bound, roundings
-            )
+                made = True
+                share = evidence.share(prediction, value, mistake, roundings)
             if share <= 1:
                 left[factor] = max(left[factor], share)
             else:
