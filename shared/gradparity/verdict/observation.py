@@ -46,7 +46,7 @@ class Observation:
         """The number of layers of the network."""
         return len(self.case.network.layers)
 
-    @property
+    @cached_property
     def elements(self) -> tuple[int, int]:
         """The numbers of samples and of outputs of the batch."""
         samples, outputs = self.case.batch[1].shape
