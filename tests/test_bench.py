@@ -142,7 +142,7 @@ def test_a_process_of_its_own() -> None:
     """Its memory is its own, too: NumPy's, and not that of the frameworks that are imported here."""
     implementation("torch")
     assert 10 < _ask({"start_up": "numpy", "device": "cpu"})["peak_mb"] < 150
-    tiny = asdict(replace(SHORT, widths=(2, 2, 1)))
+    tiny = asdict(replace(SHORT, widths=(2, 2, 1), detailed=False))
     asked = {"workload": tiny, "targets": ["numpy"], "rounds": 1, "keras": None, "device": "cpu"}
     found = _ask(asked)
     assert any("openblas" in kernel for kernel in found["kernels"])

@@ -422,7 +422,7 @@ NASTY = [
     ("import os; os._exit(7)", "its process ended (status 7) while it was being imported"),
     ("raise RuntimeError('out of chalk')", "out of chalk"),
     ("def broken(:", "SyntaxError"),
-    ("while True: pass", "it did not finish within 4 s while it was being imported"),
+    ("import time\nwhile True: time.sleep(1)", "it did not finish within 4 s while it was being imported"),
     ("name = input('your name? ')", "EOFError"),
     (PARTIAL.replace("SIGMOID", "z") + "\nimport time\nforward = lambda *a: time.sleep(60)", "it did not finish within 4 s while it was being judged"),
 ]  # fmt: skip

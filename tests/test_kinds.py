@@ -115,12 +115,12 @@ def test_training_keeps_to_the_convention_and_can_be_restarted(
 @pytest.mark.parametrize("name", PLAIN)
 def test_a_state_is_seen_to_be_wrong(name: str) -> None:
     """Half the velocity, and nothing else, is a disagreement of the state after the next update."""
-    case = with_rule("momentum", "none")
-    schedule = replace(case.schedule, keep=(0, 1, 2))
+    case = with_rule("momentum", "coupled")  # one of RULES: JAX has compiled its step
+    schedule = replace(case.schedule, keep=tuple(range(9)))
     run = implementation(name).train(case.network, case.params, case.inputs, case.targets, schedule)
     params, state = run.kept[2]
     halved = {"velocity": map_params(lambda tensor: tensor / 2, state.arrays["velocity"])}
-    kept = {**run.kept, 2: Snapshot(params, State(2, halved))}
+    kept = {0: run.kept[0], 1: run.kept[1], 2: Snapshot(params, State(2, halved))}
     wrong = [f for f in judged(case, kept, run.losses) if f.verdict is Verdict.DISAGREE]
     assert {f.tensor for f in wrong} == {"velocity of weight", "velocity of bias"}
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -31,7 +33,7 @@ from gradparity.sweep.grid import parse
 from gradparity.sweep.members import Job, Member, check_epochs, loss_epochs
 from gradparity.sweep.plan import Chunk, Plan, make_plan
 from gradparity.sweep.run import sweep
-from gradparity.sweep.summary import difference, quantiles, wilson
+from gradparity.sweep.summary import SettingResult, difference, quantiles, wilson
 
 from .helpers import command, gradparity, implementation, small_experiment
 
@@ -273,6 +275,13 @@ def plainly(one: Experiment, seed: int, *, fresh: bool) -> tuple[bool, int | Non
     return good[-1], first, trained.final_loss
 
 
+@cache
+def in_a_plain_loop(*, fresh: bool) -> list[list[tuple[bool, int | None, float]]]:
+    """The members of each setting of the small plan, trained one by one."""
+    settings = small_plan().settings
+    return [[plainly(one.experiment, seed, fresh=fresh) for seed in range(7)] for one in settings]
+
+
 @pytest.mark.parametrize(
     ("impl", "fresh"), [("numpy", False), ("numpy", True), ("torch", True), ("jax", True)]
 )
@@ -281,9 +290,7 @@ def test_every_framework_counts_what_a_plain_loop_counts(
 ) -> None:
     plan = small_plan(impl, fresh_data=fresh)
     results = sweep(plan, tmp_path)
-    for result in results:
-        one = result.setting.experiment
-        expected = [plainly(one, seed, fresh=fresh) for seed in range(7)]
+    for result, expected in zip(results, in_a_plain_loop(fresh=fresh), strict=True):
         members = result.members
         assert [(m.succeeded, m.epochs_to_success) for m in members] == [e[:2] for e in expected]
         losses = np.array([m.final_loss for m in members], float)
@@ -358,19 +365,38 @@ def test_quantiles_are_over_all_members() -> None:
 # What is kept.
 
 
-def test_what_is_written(tmp_path: Path) -> None:
-    calls: list[str] = []
-    results = sweep(small_plan(), tmp_path, progress=calls.append)
+class Swept(NamedTuple):
+    """The small plan, carried out: its folder, its results, and the progress that was reported."""
+
+    folder: Path
+    results: list[SettingResult]
+    progress: list[str]
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Swept:
+    folder, calls = tmp_path_factory.mktemp("swept"), list[str]()
+    return Swept(folder, sweep(small_plan(), folder, progress=calls.append), calls)
+
+
+@pytest.fixture
+def copy(swept: Swept, tmp_path: Path) -> Path:
+    """A copy of the swept folder, to be changed."""
+    return Path(shutil.copytree(swept.folder, tmp_path / "copy"))
+
+
+def test_what_is_written(swept: Swept) -> None:
+    folder, results, calls = swept
     assert len(calls) == 1 + 6
-    assert set(written(tmp_path)) == {
+    assert set(written(folder)) == {
         *(f"chunks/{s:04d}-{k:08d}.json" for s in (0, 1) for k in (0, 3, 6)),
         *("plan.json", "results.json", "results.csv", "figures/success.png", "figures/losses.png"),
     }
-    kept = json.loads((tmp_path / "results.json").read_text())
+    kept = json.loads((folder / "results.json").read_text())
     assert [one["summary"] for one in kept["settings"]] == json.loads(
         json.dumps([one.summary() for one in results])
     )
-    with (tmp_path / "results.csv").open() as file:
+    with (folder / "results.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [(float(row["training.learning_rate"]), int(row["seed"])) for row in rows] == [
         (rate, seed) for rate in (4.0, 0.5) for seed in range(7)
@@ -381,46 +407,44 @@ def test_what_is_written(tmp_path: Path) -> None:
     assert float(rows[3]["loss_100"]) == results[0].losses[100][3]
 
 
-def test_only_what_is_missing_is_trained(tmp_path: Path) -> None:
+def test_only_what_is_missing_is_trained(copy: Path) -> None:
     plan = small_plan()
-    sweep(plan, tmp_path)
-    whole = written(tmp_path)
+    whole = written(copy)
     gone = plan.chunks[4]
-    (tmp_path / gone.name).unlink()
+    (copy / gone.name).unlink()
     trained: list[Chunk] = []
 
     def watched(jobs: Mapping[Chunk, Job]) -> Iterator[tuple[Chunk, list[Member]]]:
         trained.extend(jobs)
         yield from in_this_process(jobs)
 
-    sweep(plan, tmp_path, engine=watched)
+    sweep(plan, copy, engine=watched)
     assert trained == [gone]
-    assert written(tmp_path) == whole
+    assert written(copy) == whole
 
 
-def test_damage_and_strangers_are_noticed(tmp_path: Path) -> None:
+def test_damage_and_strangers_are_noticed(copy: Path, tmp_path: Path) -> None:
     plan = small_plan()
-    sweep(plan, tmp_path)
-    place = tmp_path / plan.chunks[1].name
+    place = copy / plan.chunks[1].name
     whole = place.read_bytes()
     # A member's fate changed; the file cut short; another chunk's file; another plan's.
     other = replace(plan, seeds=4)
-    sweep(other, tmp_path.parent / "other")
+    sweep(other, tmp_path / "other")
     planted = {
         whole.replace(b'"seed": 4', b'"seed": 3'): "is damaged: delete it",
         whole[:-9]: "is damaged: delete it",
         b"": "is damaged: delete it",
-        (tmp_path / plan.chunks[2].name).read_bytes(): "belongs to another sweep",
-        (tmp_path.parent / "other" / other.chunks[1].name).read_bytes(): "belongs to another sweep",
+        (copy / plan.chunks[2].name).read_bytes(): "belongs to another sweep",
+        (tmp_path / "other" / other.chunks[1].name).read_bytes(): "belongs to another sweep",
     }
     for content, message in planted.items():
         place.write_bytes(content)
         with pytest.raises(InputError, match=f"{plan.chunks[1].name}' {message}"):
-            sweep(plan, tmp_path)
+            sweep(plan, copy)
     place.write_bytes(whole)
-    sweep(plan, tmp_path)
+    sweep(plan, copy)
     with pytest.raises(InputError, match="holds another sweep; choose another folder"):
-        sweep(other, tmp_path)
+        sweep(other, copy)
 
 
 CLIENT = """
@@ -445,7 +469,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("engine", ["in_this_process", "on_dask('local')"])
-def test_a_killed_client_goes_on_where_it_was(engine: str, tmp_path: Path) -> None:
+def test_a_killed_client_goes_on_where_it_was(engine: str, swept: Swept, tmp_path: Path) -> None:
     (tmp_path / "easy.toml").write_text(EASY)
     script = tmp_path / "client.py"
     script.write_text(CLIENT.format(stop_after=2, engine=engine))
@@ -463,9 +487,8 @@ def test_a_killed_client_goes_on_where_it_was(engine: str, tmp_path: Path) -> No
     results = sweep(plan, tmp_path / "here", watched)
     assert sorted(one.name for one in trained + done) == [one.name for one in plan.chunks]
     assert [[m.seed for m in one.members] for one in results] == [list(range(7))] * 2
-    sweep(plan, tmp_path / "whole")
     for name in ("results.json", "results.csv"):
-        assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+        assert (tmp_path / "here" / name).read_bytes() == (swept.folder / name).read_bytes()
 
 
 DEADLY = """
