@@ -36,12 +36,12 @@ def _positive(z: Array, right: Any, left: Any) -> Array:
 
 @dataclass(frozen=True)
 class ActivationFunction:
-    """An activation and its derivative, by z.
+    """An activation and its derivative, both functions of z.
 
     Attributes:
         function: a of z.
-        derivative: σ'(z); at a kink, that of the left side.
-        kinked: it has a kink, at z = 0.
+        derivative: σ'(z); at a kink the left side's derivative.
+        kinked: True if it has a kink, at z = 0.
     """
 
     function: Callable[[Array], Array]

@@ -14,6 +14,7 @@ from math import prod
 import numpy as np
 
 from ..contract import (
+    LOSS_KINDS,
     SGD,
     Adam,
     Batch,
@@ -99,7 +100,7 @@ class ExtendedConfiguration:
 
     def _targets(self, rng: np.random.Generator) -> Batch:
         targets = rng.uniform(0.05, 0.95, (self.samples, self.network.shapes[-1][0]))
-        if self.network.loss != "softmax_cross_entropy":
+        if LOSS_KINDS[self.network.loss].link != "softmax":
             return targets
         if self.spread:
             return targets / targets.sum(axis=1, keepdims=True)
@@ -194,7 +195,7 @@ _OPTIMIZERS: dict[str, Optimizer] = {
     "RMSProp": RMSProp(decay=0.9),
     "Adam": Adam(beta2=0.99),
 }
-"""All of them, some with hyperparameters of their own: no two averages forget at the same pace."""
+"""Every optimizer, some with other hyperparameters: no two averages decay at the same rate."""
 
 
 def _optimized(name: str, number: int) -> Iterator[ExtendedConfiguration]:
