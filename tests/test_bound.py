@@ -421,7 +421,7 @@ def test_what_is_not_shown_is_not_judged() -> None:
     wrong[1][2, 3] += 1e-9
     (_, finding, _) = judge(case.params, StepValues(activations=list(wrong)), expected, e, 1.0)
     assert (finding.index, finding.layer) == ((2, 3), 1)
-    assert str(finding).startswith("forward: layer 1 activation[2, 3]: 0.")
+    assert str(finding).startswith("forward: activation[2, 3] of layer 2 of 3: 0.")
     assert ", difference 1e-09, allowed " in str(finding)
     assert str(finding).endswith(" of the bound), 1 of 16 entries beyond it")
     value, other = str(finding).split(": ")[2].split(",")[0].split(" against ")
@@ -435,10 +435,13 @@ def test_the_count_shows_a_wrong_row() -> None:
     wrong = exact.copy()
     wrong[1, 1:] += 0.5
     step, bound_ = StepValues(activations=[exact]), StepValues(activations=[exact * 1e-3])
-    (found,) = judge((), StepValues(activations=[wrong]), step, bound_, 1.0)
+    before = (Layer(exact, None), Layer(exact, None))
+    (found,) = judge(before, StepValues(activations=[wrong]), step, bound_, 1.0)
     assert (found.beyond, found.entries, found.index) == (3, 12, (1, 1))
     assert (found.value, found.expected) == (6.5, 6.0)
-    assert str(found).startswith("forward: layer 0 activation[1, 1]: 6.5 against 6, difference 0.5")
+    assert str(found).startswith(
+        "forward: activation[1, 1] of layer 1 of 2: 6.5 against 6, difference 0.5"
+    )
     assert str(found).endswith(" of the bound), 3 of 12 entries beyond it")
 
 
@@ -463,6 +466,7 @@ def test_a_whole_step_in_the_order_of_computation() -> None:
         ("loss", None, "loss"),
         *(("gradient", *at) for at in parameters),
         ("loss", None, "recorded loss"),
+        ("loss", None, "final loss"),
         *(("update", *at) for at in parameters),
     ]
     assert {f.verdict for f in found} == {Verdict.AGREE}

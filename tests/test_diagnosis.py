@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gradparity.campaigns.planted_faults import run as campaign
 from gradparity.campaigns.planted_faults.faults import (
+    BY_LAYER,
     EXTENDED,
     FACTORS,
     FAULTS,
@@ -25,20 +32,24 @@ from gradparity.campaigns.planted_faults.scoreboard import (
     classify,
     in_words,
     observe,
+    planted,
     score,
 )
-from gradparity.contract import Params, map_params
+from gradparity.contract import Params, Snapshot, State, map_params
 from gradparity.diagnosis.diagnose import Diagnosis, diagnose
-from gradparity.diagnosis.mistakes import GRADIENT
+from gradparity.diagnosis.mistakes import GRADIENT, LayerMistake
+from gradparity.diagnosis.one_rounding import rounded
+from gradparity.diagnosis.reduced_precision import FORMATS
 from gradparity.diagnosis.search import fits
 from gradparity.guarded import Guarded
-from gradparity.suites.core import core_suite
+from gradparity.reference.step import StepValues
+from gradparity.suites.core import CORE_SUITE, core_suite
 from gradparity.verdict import case as case_module
 from gradparity.verdict.case import Case
 from gradparity.verdict.judge import PHASES, Verdict
 from gradparity.verdict.observation import Observation
 
-from .helpers import Faulty, InThisProcess, implementation, informative_case, scaled
+from .helpers import Faulty, InThisProcess, implementation, informative_case, same_bits, scaled
 
 CASES = [case for _, case in core_suite("float64")]
 PAIRS = list(pairs())
@@ -207,9 +218,152 @@ def test_fits_asks_for_place_and_factor(plant: Plant) -> None:
 
 def test_one_observation_is_enough_to_speak() -> None:
     case = informative_case("float64")
-    faulty = Faulty(implementation("numpy"), grads=scaled(0, "weight", 0.0))
-    found = diagnose([Observation(case, case.observe(faulty))], lambda case: case.observe(faulty))
-    assert in_words(found) == "unknown"
+    for factor, name in ((0.0, "the weight gradient is missing in layer 1"), (1.7, "unknown")):
+        faulty = Faulty(implementation("numpy"), grads=scaled(0, "weight", factor))
+        observation = Observation(case, case.observe(faulty))
+        found = diagnose([observation], partial(Case.observe, implementation=faulty))
+        assert in_words(found) == name
+
+
+def _together(a: Fault, b: Fault) -> Fault:
+    """Two faults in the same layer or layers."""
+    return Fault(f"{a.name} and {b.name}", (*a.patches, *b.patches), layer=a.layer)
+
+
+def _equations(fault: Fault) -> set[str]:
+    return {patch.marker for patch in fault.patches}
+
+
+TWO = [
+    (a, b)
+    for a, b in combinations(BY_LAYER, 2)
+    if a.layer == b.layer and not _equations(a) & _equations(b)
+]
+"""Pairs of faults in different equations."""
+
+
+@pytest.mark.parametrize(("a", "b"), TWO[::41], ids=str)
+def test_two_faults_are_named_both(plant: Plant, a: Fault, b: Fault) -> None:
+    observations = observe(plant.plant(_together(a, b)), CASES)
+    name = diagnose(observations, no_more).gradient[0]
+    called = {made.mistake.name for made in name.made}
+    if called != {a.mistake, b.mistake}:  # one hides the other: alone it gives the same numbers
+        (seen,) = (fault for fault in (a, b) if {fault.mistake} == called)
+        for o, alone in zip(observations, observe(plant.plant(seen), CASES), strict=True):
+            assert same_bits(o.result.grads or (), alone.result.grads or ())
+    assert name.factor.name == "1"
+    for made in name.made:
+        assert isinstance(made.mistake, LayerMistake)
+        for o in observations:
+            possible = made.mistake.possible(o.case.network)
+            assert made.layers(o.depth) & possible == planted(a, o.depth) & possible
+
+
+def no_more(_: Case) -> StepValues:
+    """For a diagnosis that must not need another run."""
+    raise AssertionError
+
+
+def test_a_fault_of_the_whole_step_and_one_of_a_layer(plant: Plant) -> None:
+    dropped = next(fault for fault in WHOLE if fault.name == "dropped sample, counted out")
+    averaged = next(f for f in BY_LAYER if str(f) == "bias gradient averaged")
+    both = named(plant.plant(_together(dropped, averaged)), CASES)
+    assert in_words(both) == f"{averaged.mistake} in every layer; {dropped.mistake}"
+
+
+@pytest.mark.parametrize(
+    ("places", "name"),
+    [
+        (
+            [(0, "weight", 2.0), (2, "weight", 2.0)],
+            "the weight gradient is doubled in layers 1 and 3",
+        ),
+        ([(1, "bias", -1.0)], "the bias gradient has the wrong sign in layer 2"),
+        (
+            [(0, "weight", -1.0), (1, "bias", 0.5)],
+            "the weight gradient has the wrong sign in layer 1; the bias gradient is halved in layer 2",
+        ),
+        ([(0, "weight", 2.0), (1, "weight", 0.5), (2, "bias", -1.0)], "unknown"),
+    ],
+)
+def test_single_tensors_in_any_layers(places: list[tuple[int, str, float]], name: str) -> None:
+    """In one network, so that any set of layers is possible; three mistakes are too many."""
+
+    def change(grads: Params) -> Params:
+        for layer, tensor, factor in places:
+            grads = scaled(layer, tensor, factor)(grads)
+        return grads
+
+    faulty = Guarded("faulty", Faulty(implementation("numpy"), grads=change))
+    found = named(faulty, [configuration_of((4, 5, 5, 5, 3)), configuration_of((4, 5, 5, 5, 3), 1)])
+    assert str(found.gradient[0] if found.gradient else "unknown") == name
+
+
+def configuration_of(widths: tuple[int, ...], seed: int = 0) -> Case:
+    return next(c for c in CORE_SUITE if c.widths == widths).case("float64", seed)
+
+
+@pytest.mark.parametrize("factor", [0.505, 2.015, 1.001, 1 + 1e-9, 1 + 1e-13])
+def test_any_factor_is_found(factor: float) -> None:
+    """Also one within a per cent of a known one, and one that is close to 1."""
+
+    def multiplied(grads: Params) -> Params:
+        return map_params(lambda g: g * factor, grads)
+
+    (name,) = named(
+        Guarded("faulty", Faulty(implementation("numpy"), grads=multiplied)), CASES
+    ).gradient
+    assert not name.made
+    assert name.factor.value(5, 2) == pytest.approx(factor, rel=1e-15)
+    assert name.factor.name == (
+        f"{factor:.6g}" if factor > 1.0001 or factor < 1 else f"(1 + {factor - 1:.2g})"
+    )
+
+
+@pytest.mark.parametrize("size", [1e-13, 1e-11, 1e-9])
+def test_errors_below_the_least_rounding_are_no_reduced_precision(size: float) -> None:
+    rng = np.random.default_rng(0)
+
+    def noisy(grads: Params) -> Params:
+        return map_params(lambda g: g * (1 + size * rng.standard_normal(g.shape)), grads)
+
+    found = named(Guarded("noisy", Faulty(implementation("numpy"), grads=noisy)), CASES)
+    assert found.unknown == ["gradient"]
+    assert not found.reduced
+
+
+@given(st.floats(-1e30, 1e30, allow_subnormal=False).filter(lambda x: abs(x) > 1e-30 or not x))
+def test_rounding_is_that_of_the_format(number: float) -> None:
+    assert rounded(np.array(number), FORMATS[0]) == float(np.float32(number))
+
+
+def test_gradients_that_are_never_reset_are_named_after_any_number_of_updates() -> None:
+    correct = implementation("numpy")
+
+    def train(
+        network: Any, params: Params, inputs: Any, targets: Any, schedule: Any, state: Any
+    ) -> Any:
+        trajectory = correct.train(network, params, inputs, targets, schedule, state)
+        start = state.updates
+        total, kept, losses = map_params(np.zeros_like, params), {}, []
+        for update in range(start, schedule.updates + 1):
+            if update in schedule.keep:
+                kept[update] = Snapshot(params, State(update, {}))
+            if update < schedule.updates:
+                batch = schedule.batch(update)
+                loss, grads = correct.loss_and_grads(network, params, inputs[batch], targets[batch])
+                losses.append(loss)
+                total = map_params(np.add, total, grads)
+                params = map_params(lambda w, g: w - schedule.learning_rate * g, params, total)
+        final = Snapshot(params, State(schedule.updates, {}))
+        return replace(trajectory, losses=np.array(losses), final=final, kept=kept)
+
+    faulty = Faulty(correct, train=train)
+    case = informative_case("float64", update=0)
+    observations = [Observation(*pair) for pair in case.observe_steps(faulty, 4)]
+    assert [len(o.case.history) for o in observations] == [0, 1, 2, 3]
+    (name,) = diagnose(observations, no_more).gradient
+    assert str(name) == "the gradient is accumulated: it is not set to zero between updates"
 
 
 def test_a_small_mistake_is_no_reduced_precision() -> None:

@@ -46,6 +46,7 @@ class LossName:
 
     name: str
     factor: Factor = UNIT
+    mistaken: bool = False
 
     def __str__(self) -> str:
         return self.name if self.factor is UNIT else f"{self.factor.name} times {self.name}"
@@ -64,9 +65,9 @@ def diagnose(observations: Sequence[Observation], ask: Ask) -> Diagnosis:
     wrong = [phase for phase in phases if any(o.wrong(phase) for o in observations)]
     if wrong and bases:  # errors that follow from an unexplained forward pass have no name
         found.phase = wrong[0]
+        depth = max(o.depth for o in observations)
         names = gradient_names(observations, found.phase, bases)
-        # An additional sign, or an unknown factor, is the less likely explanation.
-        found.gradient = sorted(names, key=lambda name: name.factor not in FACTORS)
+        found.gradient = sorted(names, key=lambda name: _unlikely(name, depth))
         explained = [name.forward for name in found.gradient if name.forward is not None]
         found.forward = list(dict.fromkeys([*explained, *found.forward]))
         if not found.gradient and not (
@@ -75,10 +76,16 @@ def diagnose(observations: Sequence[Observation], ask: Ask) -> Diagnosis:
             found.unknown.append(found.phase)
     if any(o.wrong("loss") for o in observations):
         follows = _follows(observations, found)
-        found.loss = [] if follows else _losses(observations, found.forward)
+        found.loss = [] if follows else reported_losses(observations, found.forward)
         if not follows and not found.loss and not found.reduced and "forward" not in found.unknown:
             found.unknown.append("loss")
     return found
+
+
+def _unlikely(name: Name, depth: int) -> tuple[bool, bool, int]:
+    """Rank a name: a sign or an unknown factor on top is less likely, so is any factor, and the more layers."""
+    blamed = sum(len(made.layers(depth)) for made in name.made)
+    return name.factor not in FACTORS, name.factor is not UNIT, blamed
 
 
 def _reduced(found: Diagnosis, words: str) -> bool:
@@ -88,7 +95,9 @@ def _reduced(found: Diagnosis, words: str) -> bool:
 
 def _follows(observations: Sequence[Observation], found: Diagnosis) -> bool:
     """Return True if a mistake that explains gradients or activations explains the loss, too; move it to the front."""
-    if found.forward and LossName(REPORTED_LOSSES[0].name) in _losses(observations, found.forward):
+    if found.forward and LossName(REPORTED_LOSSES[0].name) in reported_losses(
+        observations, found.forward
+    ):
         return True
     for name in found.gradient:
         losses = [(o, name.predicted_loss(o)) for o in observations]
@@ -109,19 +118,21 @@ def _follows(observations: Sequence[Observation], found: Diagnosis) -> bool:
     return False
 
 
-def _losses(observations: Sequence[Observation], forward: Sequence[ForwardName]) -> list[LossName]:
-    """List the names of the losses that the program may report."""
+def reported_losses(
+    observations: Sequence[Observation], forward: Sequence[ForwardName]
+) -> list[LossName]:
+    """List the names of the losses that the program may report, first those without a factor."""
     names = []
     for loss in REPORTED_LOSSES:
         for factor in FACTORS:
             if all(_reports(o, forward, loss, factor) for o in observations):
-                names.append(LossName(loss.name, factor))
+                names.append(LossName(loss.name, factor, loss.mistaken))
                 break
     shown = [o for o in observations if _recorded(o)]
     for name, value in RECORDED.items():
         if shown and all(_near(o, _recorded(o), value(o)) for o in shown):
             names.append(LossName(name))
-    return names
+    return sorted(names, key=lambda name: name.factor is not UNIT)
 
 
 def _reports(

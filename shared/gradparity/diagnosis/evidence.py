@@ -106,17 +106,36 @@ class Evidence:
         return {}
 
     @property
+    def is_right(self) -> bool:
+        """True if every tensor is within the bound."""
+        slack = self.observation.case.oracle_slack
+        columns = zip(self.observed, self.exact, self.bound, strict=True)
+        return all(bool(np.all(np.abs(c - g) <= slack * e)) for c, g, e in columns)
+
+    @property
     def blur(self) -> float:
         """The largest ‖bound‖ / ‖gradient‖ of a tensor: the larger it is, the less the evidence shows."""
         return max(deviation(g + e, g) for g, e in zip(self.exact, self.bound, strict=True))
 
+    @property
+    def dimness(self) -> float:
+        """The same without tensors of zeros, which show nothing but zeros."""
+        shown = [
+            deviation(g + e, g) for g, e in zip(self.exact, self.bound, strict=True) if np.any(g)
+        ]
+        return max(shown, default=np.inf)
+
     def fit(self, predicted: Sequence[Array], last: int = 0) -> float | None:
         """Fit observed = k · predicted over all or the `last` tensors, and return k; None if there is no fit."""
-        observed, predicted = self.observed[-last:], predicted[-last:]
-        with np.errstate(all="ignore"):
-            top = sum(np.sum(c * h) for c, h in zip(observed, predicted, strict=True))
-            k = float(top / sum(np.sum(h * h) for h in predicted))
-        return k if np.isfinite(k) and k != 0 else None
+        return fit(self.observed[-last:], predicted[-last:])
+
+
+def fit(observed: Sequence[Array], predicted: Sequence[Array]) -> float | None:
+    """Fit observed = k · predicted, and return k; None if there is no fit."""
+    with np.errstate(all="ignore"):
+        top = sum(np.dot(c.ravel(), h.ravel()) for c, h in zip(observed, predicted, strict=True))
+        k = float(top / sum(np.dot(h.ravel(), h.ravel()) for h in predicted))
+    return k if np.isfinite(k) and k != 0 else None
 
 
 def _finite(arrays: Sequence[Array]) -> bool:

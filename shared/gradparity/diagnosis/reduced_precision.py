@@ -16,6 +16,7 @@ from ..verdict.case import Case
 from ..verdict.judge import Phase, Verdict, judge
 from ..verdict.observation import Observation, deviation
 from .mistakes import scopes
+from .one_rounding import size, with_one_rounding
 
 _FLOAT32 = Precision.of(np.float32)
 FORMATS = (
@@ -40,8 +41,10 @@ def reduced_forward(observations: Sequence[Observation], ask: Ask) -> str:
     shown = [o for o in observations if o.result.activations is not None]
     wrong = [(o.depth, frozenset(leaks(o))) for o in shown]
     for coarse in _coarser(observations):
-        if not any(leaks(o, coarse) for o in observations) and all(
-            map(_small_forward, observations)
+        if (
+            not any(leaks(o, coarse) for o in observations)
+            and all(map(_small_forward, observations))
+            and as_large_as(observations, "forward", coarse)
         ):
             noise = is_noise(observations, "forward", ask)
             return f"reduced precision {_in_words(wrong)}, as of {coarse.name}" if noise else ""
@@ -57,7 +60,9 @@ def reduced_gradient(observations: Sequence[Observation], phase: Phase, ask: Ask
         ]
         wrong += [(o.depth, frozenset({max(layers)}))] if layers else []
     for coarse in _coarser(observations):
-        if all(_within(o, phase, coarse) for o in observations):
+        if all(_within(o, phase, coarse) for o in observations) and as_large_as(
+            observations, phase, coarse
+        ):
             where = f"in the {phase}, first {_in_words(wrong)}"
             noise = is_noise(observations, phase, ask)
             return f"reduced precision {where}, as of {coarse.name}" if noise else ""
@@ -93,20 +98,53 @@ def is_noise(observations: Sequence[Observation], phase: Phase, ask: Ask) -> boo
     return product < 0.5 * np.sqrt(before * after)
 
 
+def as_large_as(observations: Sequence[Observation], phase: Phase, coarse: Precision) -> bool:
+    """Return False if the errors are too small for the format.
+
+    Each place at which a program may round is tried alone. It may be the cause if in most entries that it changes it
+    gives no more than twice what is seen: twice, because the errors of a few entries may cancel. Most of the wrong
+    tensors must have such a cause.
+    """
+    caused = []
+    for observation in [o for o in observations if o.wrong(phase)]:
+        case, shown = observation.case, observation.result
+        observed, exact, e = (_shown(step, phase, shown) for step in (shown, *observation.answer))
+        seen = [size(c - g) for c, g in zip(observed, exact, strict=True)]
+        causes = [False] * len(seen)
+        # Activations that are shown, and right, were not rounded.
+        forward = phase == "forward" or shown.activations is None
+        for step in with_one_rounding(case, coarse, forward=forward):
+            found = _shown(step, phase, shown)
+            if len(found) != len(exact):
+                continue
+            alone = [size(one - g) for one, g in zip(found, exact, strict=True)]
+            entries = [
+                (s >= a / 2, g.size) for s, a, g in zip(seen, alone, exact, strict=True) if a
+            ]
+            if sum(n for fits, n in entries if fits) > sum(n for _, n in entries) / 2:
+                causes = [one or bool(a) for one, a in zip(causes, alone, strict=True)]
+        caused += [
+            cause
+            for cause, c, g, allowed in zip(causes, observed, exact, e, strict=True)
+            if np.any(np.abs(c - g) > case.oracle_slack * allowed)
+        ]
+    return 2 * sum(caused) > len(caused)
+
+
+def _shown(step: StepValues, phase: Phase, shown: StepValues) -> list[Array]:
+    """List a step's activations, gradients, or new weights and arrays, as far as `shown` has them."""
+    if phase != "forward":
+        return _arrays(step, phase, shown)
+    pairs = zip(step.activations or (), shown.activations or (), strict=False)
+    return [np.asarray(a) for a, is_shown in pairs if a is not None and is_shown is not None]
+
+
 def _errors(observation: Observation, phase: Phase) -> list[Array]:
     """Compute result less exact, as shares of the bound, so that all tensors count alike."""
-    shown: list[list[Array]] = []
-    for step in (observation.result, *observation.answer):
-        if phase == "forward":
-            shown.append([a for a in step.activations or () if a is not None])
-        else:
-            shown.append(_arrays(step, phase, observation.result))
-    last = len(shown[0])
+    result = observation.result
+    shown = [_shown(step, phase, result) for step in (result, *observation.answer)]
     with np.errstate(all="ignore"):
-        errors = [
-            np.asarray((c - g) / e, dtype=np.float64)
-            for c, g, e in zip(*(column[-last:] for column in shown), strict=True)
-        ]
+        errors = [np.asarray((c - g) / e, dtype=np.float64) for c, g, e in zip(*shown, strict=True)]
     return [np.where(np.isfinite(error), error, 0.0) for error in errors]
 
 

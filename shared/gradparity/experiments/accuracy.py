@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from ..contract import LOSS_KINDS, Batch, Network
-from ..reference.activations import sigmoid
-from ..reference.losses import softmax
+from ..reference.activations import sigmoid, softmax
 
 CLOSE = 0.1
 """A prediction nearer than this to its label is right, by the original assignment's rule."""

@@ -43,8 +43,9 @@ def bound(
     tail = SIGMOID_ULP * r.eps if absolute_sigmoid else 0.0
 
     e_z, e_a = _forward(r, layers, a, z, doubles, tail)
-    of_loss = LOSS_BOUNDS[network.loss](r, a[-1], e_a[-1], double(targets))
-    e_grads = _backward(r, layers, a, e_a, z, e_z, deltas, of_loss, doubles, tail)
+    with np.errstate(invalid="ignore"):  # 0 · ∞, where there is no bound
+        of_loss = LOSS_BOUNDS[network.loss](r, a[-1], e_a[-1], double(targets))
+        e_grads = _backward(r, layers, a, e_a, z, e_z, deltas, of_loss, doubles, tail)
     e_loss = SAFETY * of_loss.e_loss
     return StepValues(
         [SAFETY * e for e in e_a[1:]], e_loss, map_params(lambda e: SAFETY * e, e_grads), e_loss
@@ -66,22 +67,39 @@ def _forward(
 ) -> tuple[list[Array], list[Array]]:
     """Compute E of the pre-activations and of the activations. The first activations are the exact inputs."""
     e_zs, e_a = [], [np.zeros_like(a[0])]
-    for layer, (weight, bias) in zip(layers, params, strict=True):
-        index, n = layer.index, layer.fan_in
-        size = layer.affine(np.abs(a[index]), np.abs(weight))
-        # A sum of zeros is exact, and so is the side of a kink on which it lies.
-        some = layer.affine(((a[index] != 0) | (e_a[index] > 0)) * 1.0, (weight != 0) * 1.0) > 0
-        if bias is not None:
-            size = size + layer.spread(np.abs(bias))
-            n += 1
-            some |= layer.spread(bias) != 0
-        g = r.gamma(n)
-        e_z = (1 + g) * layer.affine(e_a[index], np.abs(weight)) + g * size
-        e_z = r.unless_overflow(size, e_z + np.where(some, (2 * layer.fan_in + 1) * r.eta, 0.0))
-        out = ACTIVATION_BOUNDS[layer.activation].value(r, z[index], e_z, a[index + 1], tail)
+    for layer, parameters in zip(layers, params, strict=True):
+        at = layer.index
+        e_z, e_out = forward_error(r, layer, a[at], e_a[at], z[at], a[at + 1], parameters, tail)
         e_zs.append(e_z)
-        e_a.append(np.where(np.isfinite(e_z), out, np.inf))  # inf - inf would be NaN
+        e_a.append(e_out)
     return e_zs, e_a
+
+
+def forward_error(
+    r: Precision,
+    layer: LinearLayer,
+    below: Array,
+    e_below: Array,
+    z: Array,
+    a: Array,
+    parameters: Layer,
+    tail: float,
+) -> tuple[Array, Array]:
+    """Compute E of one layer's pre-activations and activations, from its inputs and their E."""
+    weight, bias = parameters
+    n = layer.fan_in
+    size = layer.affine(np.abs(below), np.abs(weight))
+    # A sum of zeros is exact, and so is the side of a kink on which it lies.
+    some = layer.affine(((below != 0) | (e_below > 0)) * 1.0, (weight != 0) * 1.0) > 0
+    if bias is not None:
+        size = size + layer.spread(np.abs(bias))
+        n += 1
+        some |= layer.spread(bias) != 0
+    g = r.gamma(n)
+    e_z = (1 + g) * layer.affine(e_below, np.abs(weight)) + g * size
+    e_z = r.unless_overflow(size, e_z + np.where(some, (2 * layer.fan_in + 1) * r.eta, 0.0))
+    out = ACTIVATION_BOUNDS[layer.activation].value(r, z, e_z, a, tail)
+    return e_z, np.where(np.isfinite(e_z), out, np.inf)  # inf - inf would be NaN
 
 
 def _backward(
@@ -102,24 +120,41 @@ def _backward(
     for layer in reversed(layers):
         index, (weight, bias) = layer.index, params[layer.index]
         last = index == len(layers) - 1
-        slope, e_slope = ACTIVATION_BOUNDS[layer.activation].slope(
-            r, z[index], e_z[index], a[index + 1], e_a[index + 1], tail
-        )
+        bounds = ACTIVATION_BOUNDS[layer.activation]
+        a_out, e_out = a[index + 1], e_a[index + 1]
+        slope, e_slope = bounds.slope(r, z[index], e_z[index], a_out, e_out, tail)
         e_delta = r.product(d_a, e_d_a, slope, e_slope, roundings=3 if last else 1)
-        # Sums over the samples, and over the positions of an image.
-        delta, a_in, e_in = np.abs(deltas[index]), np.abs(a[index]), e_a[index]
-        count = len(delta) * layer.positions
-        g, floor = r.gamma(count), (2 * count + 1) * r.eta
-        size = layer.weight_grad(a_in, delta)
-        e_weight = layer.weight_grad(a_in, e_delta) + layer.weight_grad(e_in, delta + e_delta)
-        e_weight = r.unless_overflow(size, (1 + g) * e_weight + g * size + floor)
-        size = layer.bias_grad(delta)
-        e_bias = r.unless_overflow(size, (1 + g) * layer.bias_grad(e_delta) + g * size + floor)
+        e_delta = e_delta + bounds.across(r, d_a, e_d_a, a_out, e_out)
+        delta = np.abs(deltas[index])
+        e_weight, e_bias = gradient_error(r, layer, a[index], e_a[index], delta, e_delta)
         e_grads.insert(0, Layer(e_weight, None if bias is None else e_bias))
-        # Sums over this layer's units.
-        g, floor = r.gamma(layer.fan_out), (2 * layer.fan_out + 1) * r.eta
-        size = layer.passed_down(delta, np.abs(weight))
-        e_d_a = (1 + g) * layer.passed_down(e_delta, np.abs(weight)) + g * size + floor
-        e_d_a = r.unless_overflow(size, e_d_a)
+        e_d_a = passed_down_error(r, layer, delta, e_delta, weight)
         d_a = np.abs(layer.passed_down(deltas[index], weight))
     return tuple(e_grads)
+
+
+def gradient_error(
+    r: Precision, layer: LinearLayer, below: Array, e_below: Array, delta: Array, e_delta: Array
+) -> tuple[Array, Array]:
+    """Compute E of the gradients of a layer's weight and bias, from its inputs, |δ|, and their E."""
+    # Sums over the samples, and over the positions of an image.
+    count = len(delta) * layer.positions
+    g, floor = r.gamma(count), (2 * count + 1) * r.eta
+    below = np.abs(below)
+    size = layer.weight_grad(below, delta)
+    e_weight = layer.weight_grad(below, e_delta) + layer.weight_grad(e_below, delta + e_delta)
+    e_weight = r.unless_overflow(size, (1 + g) * e_weight + g * size + floor)
+    size = layer.bias_grad(delta)
+    e_bias = (1 + g) * layer.bias_grad(e_delta) + g * size + floor
+    return e_weight, r.unless_overflow(size, e_bias)
+
+
+def passed_down_error(
+    r: Precision, layer: LinearLayer, delta: Array, e_delta: Array, weight: Array
+) -> Array:
+    """Compute E of ∂loss/∂a of the layer below, from |δ| and its E."""
+    # Sums over this layer's units.
+    g, floor = r.gamma(layer.fan_out), (2 * layer.fan_out + 1) * r.eta
+    size = layer.passed_down(delta, np.abs(weight))
+    e_d_a = (1 + g) * layer.passed_down(e_delta, np.abs(weight)) + g * size + floor
+    return r.unless_overflow(size, e_d_a)

@@ -9,13 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..contract import Loss
-from .activations import Array, sigmoid
-
-
-def softmax(z: Array) -> Array:
-    """Compute e^z / Σ e^z over the last axis."""
-    exp = np.exp(z - np.max(np.real(z), axis=-1, keepdims=True))
-    return exp / np.sum(exp, axis=-1, keepdims=True)
+from .activations import Array, sigmoid, softmax
+from .vocabulary import BINARY_CROSS_ENTROPY_OF_PROBABILITIES, CROSS_ENTROPY_OF_PROBABILITIES
 
 
 def softplus(z: Array) -> Array:
@@ -39,6 +34,27 @@ def _softmax(outputs: Array, targets: Array) -> Any:
     return np.sum(targets * (log_sum - outputs), axis=(-2, -1)) / outputs.shape[-2]
 
 
+def times_log(weight: Array, log: Callable[[Array], Array], x: Array) -> Array:
+    """Compute weight · log(x), with a logarithm of any form; 0 where the weight is 0, even if the logarithm is not."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(weight == 0, 0, weight * log(x))
+
+
+def _over(weight: Array, x: Array) -> Array:
+    """Compute weight / x, the slope of weight · log(x); 0 where the weight is 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(weight == 0, 0, weight / x)
+
+
+def _binary_of_probabilities(p: Array, targets: Array) -> Any:
+    terms = times_log(targets, np.log, p) + times_log(1 - targets, np.log1p, -p)
+    return -np.sum(terms, axis=(-2, -1)) / _elements(p)
+
+
+def _cross_entropy(p: Array, targets: Array) -> Any:
+    return -np.sum(times_log(targets, np.log, p), axis=(-2, -1)) / p.shape[-2]
+
+
 def _elements(outputs: Array) -> int:
     return outputs.shape[-2] * outputs.shape[-1]
 
@@ -57,5 +73,11 @@ LOSSES: dict[Loss, LossFunction] = {
     "softmax_cross_entropy": LossFunction(
         _softmax,
         lambda z, y: (softmax(z) * np.sum(y, axis=-1, keepdims=True) - y) / z.shape[-2],
+    ),
+    BINARY_CROSS_ENTROPY_OF_PROBABILITIES: LossFunction(
+        _binary_of_probabilities, lambda p, y: (_over(1 - y, 1 - p) - _over(y, p)) / _elements(p)
+    ),
+    CROSS_ENTROPY_OF_PROBABILITIES: LossFunction(
+        _cross_entropy, lambda p, y: -_over(y, p) / p.shape[-2]
     ),
 }

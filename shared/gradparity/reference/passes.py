@@ -45,7 +45,8 @@ class Equations:
         activate: (z, layer) → a.
         loss: (a_L, targets, network) → the loss.
         output: (a_L, targets, network) → ∂loss/∂a_L.
-        slope: (z, a, layer) → σ'(z).
+        slope: (z, a, layer) → σ'(z): ∂a/∂z of each unit.
+        across: (∂loss/∂a, z, a, layer) → the part of ∂loss/∂z from the layer's other units: 0, but for softmax.
         passed_down: (∂loss/∂a, δ, W, layer) → ∂loss/∂a of the layer below = δ Wᵀ.
         weight_grad: (a_below, ∂loss/∂a, δ, layer) → ∂loss/∂W = a_belowᵀ δ.
         bias_grad: (δ, layer) → ∂loss/∂b = Σ δ over the samples, and over the positions of an image.
@@ -68,6 +69,9 @@ class Equations:
     slope: Callable[[Array, Array, LinearLayer], Array] = lambda z, _a, layer: ACTIVATIONS[
         layer.activation
     ].derivative(z)
+    across: Callable[[Array, Array, Array, LinearLayer], Any] = lambda d_a, z, _a, layer: (
+        ACTIVATIONS[layer.activation].across(d_a, z)
+    )
     passed_down: Callable[[Array, Array, Array, LinearLayer], Array] = (
         lambda _d_a, delta, weight, layer: layer.passed_down(delta, weight)
     )
@@ -91,7 +95,8 @@ def evaluate(
 
     The params may have a leading axis, for several networks at once; then the results have it, too.
 
-    Forward: z_l = a_{l-1} W_l + b_l, a_l = σ(z_l). Backward: δ_l = ∂loss/∂a_l ⊙ σ'(z_l), from the last layer down.
+    Forward: z_l = a_{l-1} W_l + b_l, a_l = σ(z_l). Backward: δ_l = ∂loss/∂a_l ⊙ σ'(z_l), from the last layer down;
+    where a unit's activation depends on the layer's other units, as in softmax, their part is added.
     """
     activations, pre_activations = [inputs], []
     for layer, (weight, bias) in zip(layers_of(network), params, strict=True):
@@ -107,7 +112,7 @@ def evaluate(
         k = layer.index
         weight, bias = params[k]
         below, z, a = activations[k], pre_activations[k], activations[k + 1]
-        delta = d_a * equations.slope(z, a, layer)
+        delta = d_a * equations.slope(z, a, layer) + equations.across(d_a, z, a, layer)
         weight_grad = equations.weight_grad(below, d_a, delta, layer)
         bias_grad = None if bias is None else equations.bias_grad(delta, layer)
         d_a = equations.passed_down(d_a, delta, weight, layer)

@@ -23,6 +23,8 @@ class StepValues:
         recorded: the loss that training records for this update.
         updated: the weights after the update.
         state: the optimizer's arrays after the update, by name.
+        final_loss: the loss that a training run reports for its final weights. Its case starts from these, and its
+            batch is all data.
     """
 
     activations: Sequence[Array | None] | None = None
@@ -31,3 +33,4 @@ class StepValues:
     recorded: Any = None
     updated: Params | None = None
     state: Mapping[str, Params] | None = None
+    final_loss: Any = None

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..contract import Batch, Implementation, Params, Snapshot, State, Trainer
+from ..contract import Batch, Implementation, Params, Snapshot, State, Trainer, Trajectory
 from ..problem import Problem
 from ..reference.bound import bound
 from ..reference.bound_update import bound_update
@@ -19,6 +19,9 @@ from ..reference.updates import apply_update, zero_state
 
 SAMPLED_STEPS = 64
 """The number of steps of an experiment that are judged: half of them evenly spaced, half logarithmically."""
+
+CONSECUTIVE = 4
+"""The number of updates in a row that are judged: what a program keeps too long shows from the second or third on."""
 
 
 def oracle_dtype() -> Any:
@@ -33,12 +36,13 @@ class Case(Problem):
 
     Attributes:
         update: the number of the update, from 0.
-        previous: the weights one update earlier, if known; only some mistakes depend on them.
+        history: the weights before each earlier update of the same call, the oldest first, as far back as they are
+            known without a gap; only some mistakes depend on them.
         state: the optimizer's arrays before the update, by name; arrays that are not given are zero.
     """
 
     update: int = 0
-    previous: Params | None = None
+    history: tuple[Params, ...] = ()
     state: Mapping[str, Params] = field(default_factory=dict)
 
     @classmethod
@@ -48,7 +52,7 @@ class Case(Problem):
         params: Params,
         update: int,
         state: Mapping[str, Params],
-        previous: Params | None = None,
+        history: tuple[Params, ...] = (),
     ) -> Case:
         """Make the case of one update of the problem, from these weights and arrays."""
         return cls(
@@ -58,7 +62,7 @@ class Case(Problem):
             problem.targets,
             problem.schedule,
             update,
-            previous,
+            history,
             state,
         )
 
@@ -69,7 +73,7 @@ class Case(Problem):
             params=cast(self.params, dtype),
             inputs=self.inputs.astype(dtype),
             targets=self.targets.astype(dtype),
-            previous=None if self.previous is None else cast(self.previous, dtype),
+            history=tuple(cast(params, dtype) for params in self.history),
             state={name: cast(array, dtype) for name, array in self.state.items()},
         )
 
@@ -81,6 +85,11 @@ class Case(Problem):
     def dtype(self) -> np.dtype[Any]:
         """The dtype in which the case is computed."""
         return self.inputs.dtype
+
+    @property
+    def previous(self) -> Params | None:
+        """The weights one update earlier, if known."""
+        return self.history[-1] if self.history else None
 
     @property
     def precision(self) -> Precision:
@@ -124,9 +133,9 @@ class Case(Problem):
             self.schedule, self.params, exact.grads, e.grads, state, t, r
         )
         expected = StepValues(
-            exact.activations[1:], exact.loss, exact.grads, exact.loss, updated, arrays
+            exact.activations[1:], exact.loss, exact.grads, exact.loss, updated, arrays, exact.loss
         )
-        return expected, replace(e, updated=e_updated, state=e_arrays)
+        return expected, replace(e, updated=e_updated, state=e_arrays, final_loss=e.loss)
 
     def evaluate_exactly(
         self, equations: Equations = RIGHT, params: Params | None = None, rows: Any = None
@@ -149,25 +158,34 @@ class Case(Problem):
     def observe_steps(
         self, implementation: Implementation, count: int = 2
     ) -> list[tuple[Case, StepValues]]:
-        """Run all three functions on this update, and `train` on the next ones: see `observe_training`."""
+        """Run all three functions on this update, and `train` on the next ones, up to `count` in all."""
         inputs, targets = self.batch
         loss, grads = implementation.loss_and_grads(self.network, self.params, inputs, targets)
         activations = implementation.forward(self.network, self.params, inputs)
-        (_, step), *following = self.observe_training(implementation, count)
+        (_, step), *following = self._trained(implementation, count)[0]
         first = replace(step, activations=activations, loss=loss, grads=grads)
         return [(self, first), *following]
 
     def observe_training(
-        self, implementation: Trainer, count: int = 2
+        self, implementation: Trainer, count: int = CONSECUTIVE
     ) -> list[tuple[Case, StepValues]]:
-        """Run `train` on this update and the next ones, up to `count` in all or to the end of the schedule.
+        """Run `train` on this update and on the next ones, `count` in all, and on to the end of the epoch.
 
-        Each next update starts from the weights that `train` itself reached. Some mistakes show only in a second
-        update: accumulated gradients, stale gradients.
+        Each next update starts from the weights that `train` itself reached. Some mistakes show only in a later
+        update: accumulated gradients, stale gradients. The end of the run comes last: see `end_of`.
         """
+        reach = min(self.update + count, self.schedule.updates)
+        epoch = self.schedule.updates_per_epoch
+        steps, trajectory = self._trained(implementation, -(-reach // epoch) * epoch - self.update)
+        return [*steps, *end_of(self, trajectory)]
+
+    def _trained(
+        self, trainer: Trainer, count: int
+    ) -> tuple[list[tuple[Case, StepValues]], Trajectory]:
+        """Train for `count` updates, or to the end of the schedule; return the steps, and all that `train` returned."""
         last = min(self.update + count, self.schedule.updates)
         keep = range(self.update + 1, last + 1)
-        trajectory = implementation.train(
+        trajectory = trainer.train(
             self.network,
             self.params,
             self.inputs,
@@ -176,8 +194,9 @@ class Case(Problem):
             State(self.update, self.state),
         )
         start = Snapshot(self.params, State(self.update, self.state))
-        kept = {number: trajectory.kept[number] for number in keep}
-        return list(steps_of(self, {self.update: start} | kept, trajectory.losses))
+        kept = {self.update: start} | {number: trajectory.kept[number] for number in keep}
+        trajectory = replace(trajectory, kept=kept)
+        return list(steps_of(self, kept, trajectory.losses)), trajectory
 
 
 def steps_of(
@@ -191,14 +210,33 @@ def steps_of(
     optimizer from which the step started.
     """
     first, names = min(kept), set(problem.schedule.optimizer.arrays)
+    history: tuple[Params, ...] = ()
     for update, (params, state) in kept.items():
+        history = (*history, kept[update - 1].params) if update - 1 in kept else ()
         if update + 1 not in kept or (update > first and set(state.arrays) != names):
             continue
-        previous = kept[update - 1].params if update - 1 in kept else None
-        case = Case.of(problem, params, update, state.arrays, previous)
+        case = Case.of(problem, params, update, state.arrays, history)
         after = kept[update + 1]
         arrays = after.state.arrays if set(after.state.arrays) == names else None
         yield case, StepValues(recorded=losses[update - first], updated=after.params, state=arrays)
+
+
+def end_of(problem: Problem, trajectory: Trajectory) -> Iterator[tuple[Case, StepValues]]:
+    """Yield the end of a training run: its last update up to `final`, if it shows the start, and its final loss.
+
+    `final` may differ from the weights kept at the same count by rounding: both are judged by the same update.
+    """
+    kept, final = trajectory.kept, trajectory.final
+    last, names = final.state.updates - 1, set(problem.schedule.optimizer.arrays)
+    if last in kept and (last == min(kept) or set(kept[last].state.arrays) == names):
+        ending = {last: kept[last], last + 1: final}
+        ((case, step),) = steps_of(problem, ending, trajectory.losses[-1:])
+        yield case, replace(step, recorded=None)
+    everything = replace(problem.schedule, batch_size=None, order=None, keep=())
+    case = Case(
+        problem.network, final.params, problem.inputs, problem.targets, everything, last + 1
+    )
+    yield case, StepValues(final_loss=trajectory.final_loss)
 
 
 def sampled_updates(updates: int, count: int | None = None) -> list[int]:

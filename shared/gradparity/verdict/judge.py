@@ -43,7 +43,9 @@ class Finding:
     Attributes:
         phase: the part of the step.
         layer: the layer, from 0; None for the loss.
-        tensor: `activation`, `loss`, `recorded loss`, `weight`, `bias`, or a name such as `velocity of weight`.
+        depth: the number of layers of the network.
+        tensor: `activation`, `loss`, `recorded loss`, `final loss`, `weight`, `bias`, or a name such as
+            `velocity of weight`.
         verdict: the verdict on the tensor; abstain if the bound is too wide (see `RESOLUTION`), or if there is
             none because the exact numbers overflow.
         share: the largest |difference| / bound over the entries: at most 1 inside the bound, infinite for NaN,
@@ -59,6 +61,7 @@ class Finding:
 
     phase: Phase
     layer: int | None
+    depth: int
     tensor: str
     verdict: Verdict
     share: float
@@ -71,9 +74,9 @@ class Finding:
     entries: int
 
     def __str__(self) -> str:
-        where = self.tensor if self.layer is None else f"layer {self.layer} {self.tensor}"
-        if self.index:
-            where += f"[{', '.join(map(str, self.index))}]"
+        entry = f"[{', '.join(map(str, self.index))}]" if self.index else ""
+        of = "" if self.layer is None else f" of {layer_in_words(self.layer, self.depth)}"
+        where = f"{self.tensor}{entry}{of}"
         value, expected = _distinct(self.value, self.expected)
         several = self.beyond and self.entries > 1
         count = f", {self.beyond} of {self.entries} entries beyond it" if several else ""
@@ -81,6 +84,11 @@ class Finding:
             f"{self.phase}: {where}: {value} against {expected}, difference {self.difference:.3g}, "
             f"allowed {self.allowed:.3g} ({self.share:.3g} of the bound){count}"
         )
+
+
+def layer_in_words(layer: int, depth: int) -> str:
+    """Say which layer this is, counted from 1 for a reader; `layer` counts from 0."""
+    return "the output layer" if layer == depth - 1 else f"layer {layer + 1} of {depth}"
 
 
 def _distinct(value: float, expected: float) -> tuple[str, str]:
@@ -105,7 +113,7 @@ def judge(
         slack: the allowed distance in bounds: 1 from an exact result, 2 from another rounded one.
     """
     return [
-        _compare(phase, layer, tensor, values, slack)
+        _compare(phase, layer, len(before), tensor, values, slack)
         for phase, layer, tensor, *values in _tensors(before, result, expected, bound)
     ]
 
@@ -126,6 +134,8 @@ def _tensors(
             yield "gradient", layer, tensor, *grads, grads[1]
     if result.recorded is not None:
         yield "loss", None, "recorded loss", *(s.recorded for s in steps), expected.recorded
+    if result.final_loss is not None:
+        yield "loss", None, "final loss", *(s.final_loss for s in steps), expected.final_loss
     if result.updated is not None:
         for layer, tensor, old, *updated in _parameters(before, *(s.updated for s in steps)):
             yield "update", layer, tensor, *updated, updated[1] - old
@@ -147,7 +157,7 @@ def _norm(array: np.ndarray) -> float:
 
 
 def _compare(
-    phase: Phase, layer: int | None, tensor: str, values: list[Any], slack: float
+    phase: Phase, layer: int | None, depth: int, tensor: str, values: list[Any], slack: float
 ) -> Finding:
     result, expected, bound, judged = (np.asarray(value) for value in values)
     allowed = slack * bound.astype(np.float64)
@@ -168,6 +178,7 @@ def _compare(
     return Finding(
         phase,
         layer,
+        depth,
         tensor,
         verdict,
         largest,

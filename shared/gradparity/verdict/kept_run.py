@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..contract import Schedule, tensors
+from ..contract import tensors
 from ..experiments.runner import Run, kept_updates
 from ..problem import Problem
-from ..reference.step import StepValues
-from .case import Case, sampled_updates, steps_of
+from .case import end_of, sampled_updates, steps_of
 from .free_run import Envelope, FreeRun, envelope, judge_free_run
 from .judge import Finding, Verdict, combine, judge
 
@@ -73,12 +72,12 @@ def _steps(run: Run) -> Iterator[tuple[int, Finding]]:
 
 
 def _end(run: Run) -> Iterator[tuple[int, Finding]]:
+    """Judge the last update up to `final`, the final loss, and the predictions that belong to it."""
     problem, trajectory = run.problem, run.trajectory
-    everything = replace(problem, schedule=Schedule(problem.schedule.learning_rate, epochs=1))
-    params, state = trajectory.final
-    case = Case.of(everything, params, 0, {})
-    expected, bound = case.expect()
     hidden = [None] * (len(problem.network.layers) - 1)
-    end = StepValues(activations=[*hidden, run.predictions], loss=trajectory.final_loss)
-    for finding in judge(params, end, expected, bound, slack=case.oracle_slack):
-        yield state.updates, finding
+    for case, end in end_of(problem, trajectory):
+        shown = None if end.final_loss is None else [*hidden, run.predictions]
+        step = replace(end, activations=shown)
+        expected, bound = case.expect()
+        for finding in judge(case.params, step, expected, bound, slack=case.oracle_slack):
+            yield trajectory.final.state.updates, finding

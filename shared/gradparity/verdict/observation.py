@@ -13,6 +13,7 @@ from ..reference.layers import Array
 from ..reference.step import StepValues
 from .case import Case
 from .judge import Finding, Phase, Verdict, judge
+from .layerwise import layerwise
 
 STEEPER = 4.0
 """A wrong activation may be up to four times as steep as the sigmoid, and amplify rounding errors as much."""
@@ -35,7 +36,19 @@ class Observation:
     def findings(self) -> list[Finding]:
         """The verdicts, tensor by tensor, in the order of computation."""
         expected, bound = self.answer
-        return judge(self.case.params, self.result, expected, bound, slack=self.case.oracle_slack)
+        found = judge(self.case.params, self.result, expected, bound, slack=self.case.oracle_slack)
+        if self.elements[0] > 1 or all(f.verdict is not Verdict.ABSTAIN for f in found):
+            return found
+        # Where the bound of the whole pass is too wide, each layer alone may still show enough.
+        alone = {(f.phase, f.layer, f.tensor): f for f in self.layer_by_layer()}
+        return [
+            alone.get((f.phase, f.layer, f.tensor), f) if f.verdict is Verdict.ABSTAIN else f
+            for f in found
+        ]
+
+    def layer_by_layer(self) -> list[Finding]:
+        """Return the verdicts on each layer of a network that computes a single sample: see `layerwise`."""
+        return layerwise(self.case, self.result, absolute_sigmoid=self.absolute_sigmoid)
 
     def wrong(self, *phases: Phase) -> bool:
         """Return True if any tensor of these phases disagrees."""

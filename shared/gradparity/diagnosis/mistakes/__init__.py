@@ -18,7 +18,7 @@ from .base import (
     scopes,
 )
 from .convolutions import CONVOLUTIONS, CONVOLVED
-from .cross_entropies import CROSS_ENTROPIES
+from .cross_entropies import CROSS_ENTROPIES, OF_PROBABILITIES
 from .factors import FACTORS, UNIT, Factor
 from .forward import FORWARD as OF_DENSE_LAYERS
 from .forward import ForwardMistake
@@ -26,12 +26,23 @@ from .gradient import CROSS_ENTROPY
 from .gradient import GRADIENT as OF_SIGMOIDS
 from .losses import REPORTED_LOSSES, ReportedLoss
 from .momentum import MOMENTUM
+from .parts import PARTS
 from .slopes import SLOPES
+from .softmaxes import SOFTMAXES, SOFTMAXES_FORWARD
 from .training import SAMPLE_BY_SAMPLE, TRAINING
 from .weight_decay import WEIGHT_DECAY
 
-FORWARD = (*OF_DENSE_LAYERS, *CONVOLVED)
-GRADIENT = (*OF_SIGMOIDS, *SLOPES, *CROSS_ENTROPIES, *CONVOLUTIONS)
+FORWARD = (*OF_DENSE_LAYERS, *SOFTMAXES_FORWARD, *CONVOLVED)
+# The first say in the words of their loss what is also a mistake in the slope of its output.
+GRADIENT = (
+    *OF_PROBABILITIES,
+    *OF_SIGMOIDS,
+    *PARTS,
+    *SLOPES,
+    *SOFTMAXES,
+    *CROSS_ENTROPIES,
+    *CONVOLUTIONS,
+)
 UPDATE = (*MOMENTUM, *ADAPTIVE, *WEIGHT_DECAY, *TRAINING)
 
 __all__ = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -82,7 +82,29 @@ def once(_: Case) -> int:
     return 1
 
 
-@dataclass(frozen=True)
+Changes = Callable[[Program], Mapping[str, Callable[..., Any]] | None]
+"""(program) → the equations that a mistake puts in place of others, by field; None if it cannot be made there."""
+
+Possible = Callable[[Network], Layers]
+"""(network) → the layers in which a mistake can be made."""
+
+
+def anywhere(network: Network) -> Layers:
+    """Select all layers of a network."""
+    return frozenset(range(len(network.layers)))
+
+
+def not_first(network: Network) -> Layers:
+    """Select the layers that pass a gradient down."""
+    return frozenset(range(1, len(network.layers)))
+
+
+def biased(network: Network) -> Layers:
+    """Select the layers that have a bias."""
+    return frozenset(k for k, layer in enumerate(network.layers) if layer.bias)
+
+
+@dataclass(frozen=True, eq=False)
 class LayerMistake:
     """A mistake in back-propagation that can be made in some layers and not in others.
 
@@ -90,18 +112,36 @@ class LayerMistake:
         name: the mistake in words.
         wrong: the equation with the mistake.
         right: the right equation.
-        predict: carries out the pass with this mistake in the program's layers.
-        applies: selects the layers in which it can be made.
+        changes: the equations that it replaces in the program's layers.
+        possible: selects the layers in which it can be made.
         linear: True if its gradients do not depend on the program's `scale`.
     """
 
     name: str
     wrong: str
     right: str
-    predict: Predict
-    applies: Applies = every
+    changes: Changes
+    possible: Possible = anywhere
     linear: bool = True
     roundings: ClassVar = staticmethod(once)
+
+    def equations(self, program: Program) -> Equations | None:
+        """Return the program's equations with this mistake in its layers; None if it cannot be made there."""
+        layers = program.layers & self.possible(program.case.network)
+        changes = self.changes(replace(program, layers=layers)) if layers else None
+        return None if changes is None else patched(program.equations, layers, **changes)
+
+    def predict(self, program: Program) -> Pass | None:
+        """Carry out the pass with this mistake in the program's layers; None if it cannot be made there."""
+        equations = self.equations(program)
+        if equations is None:
+            return None
+        try:
+            found = program.run(equations)
+        except ValueError:  # shapes that do not fit
+            return None
+        fits = zip(tensors(found.grads), tensors(program.case.params), strict=True)
+        return found if all(grad.shape == tensor.shape for grad, tensor in fits) else None
 
 
 @dataclass(frozen=True)
@@ -190,28 +230,20 @@ def patched(
     return replace(equations, **fields)
 
 
-def by(applies: Applies = every, **changes: Callable[..., Any]) -> Predict:
-    """Predict by replacing equations in the mistaken layers."""
-
-    def predict(program: Program) -> Pass | None:
-        case = program.case
-        if not program.layers & layers_where(case.network, applies):
-            return None
-        try:
-            found = program.run(patched(program.equations, program.layers, applies, **changes))
-        except ValueError:  # shapes that do not fit
-            return None
-        fits = zip(tensors(found.grads), tensors(case.params), strict=True)
-        return found if all(grad.shape == tensor.shape for grad, tensor in fits) else None
-
-    return predict
-
-
 def mistake(
     name: str, wrong: str, right: str, applies: Applies = every, **changes: Callable[..., Any]
 ) -> LayerMistake:
-    """Make a mistake that replaces equations in the layers that `applies` selects."""
-    return LayerMistake(name, wrong, right, by(applies, **changes), applies)
+    """Make a mistake that replaces equations in the layers that `applies` selects, where that shows."""
+
+    def possible(network: Network) -> Layers:
+        layers = layers_where(network, applies)
+        if set(changes) == {"passed_down"}:
+            return layers & not_first(network)
+        if set(changes) == {"bias_grad"}:
+            return layers & biased(network)
+        return layers
+
+    return LayerMistake(name, wrong, right, lambda _: changes, possible)
 
 
 LossFormula = Callable[[Array, Array], Any]
@@ -242,7 +274,10 @@ def scopes(depth: int) -> Sequence[tuple[str, Callable[[int], Layers]]]:
         ("in every layer", lambda n: frozenset(range(n))),
         ("in every hidden layer", lambda n: frozenset(range(n - 1))),
         ("in the output layer", lambda n: frozenset({n - 1})),
-        *((f"in layer {k}", lambda n, k=k: frozenset({k} if k < n else ())) for k in sorted(every)),
+        *(
+            (f"in layer {k + 1}", lambda n, k=k: frozenset({k} if k < n else ()))
+            for k in sorted(every)
+        ),
         ("in the layer before the output", lambda n: frozenset({n - 2} if n > 1 else ())),
         ("in every layer but the first", lambda n: frozenset(range(1, n))),
     )

@@ -1,4 +1,4 @@
-"""Mistakes in the derivative of a cross-entropy with respect to its logits."""
+"""Mistakes in the derivative of a cross-entropy, with respect to its logits or to the predicted probabilities."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from collections.abc import Callable
 import numpy as np
 
 from ...contract import Loss
-from ...reference.activations import sigmoid, sigmoid_prime
+from ...reference.activations import sigmoid, sigmoid_prime, softmax
 from ...reference.layers import Array
-from ...reference.losses import LOSSES, softmax
-from .base import LossFormula, StepMistake, instead
+from ...reference.losses import LOSSES, times_log
+from ...reference.passes import Pass
+from ...reference.vocabulary import (
+    BINARY_CROSS_ENTROPY_OF_PROBABILITIES,
+    CROSS_ENTROPY_OF_PROBABILITIES,
+)
+from .base import LossFormula, Program, StepMistake, instead
+from .losses import cross_entropy, of_the_complement, sign_slip, squared_error, swapped
 
 
 def _mistake(
@@ -18,6 +24,19 @@ def _mistake(
 ) -> StepMistake:
     predict = instead(kind, output, loss or LOSSES[kind].function)
     return StepMistake(name, f"∂L/∂z = {wrong}", f"∂L/∂z = {_RIGHT[kind]}", predict)
+
+
+def _of_probabilities(
+    kind: Loss, name: str, wrong: str, output: LossFormula, loss: LossFormula | None = None
+) -> StepMistake:
+    unguarded = instead(kind, output, loss or LOSSES[kind].function)
+
+    def predict(program: Program) -> Pass | None:
+        with np.errstate(all="ignore"):  # targets of 0 and 1 in a denominator
+            return unguarded(program)
+
+    right = {_BINARY_P: "(p - y) / (p (1 - p)) / elements", _CROSS_P: "-y / p / N"}[kind]
+    return StepMistake(name, f"∂L/∂p = {wrong}", f"∂L/∂p = {right}", predict)
 
 
 def _times(kind: Loss, name: str, wrong: str, factor: Callable[[Array], float]) -> StepMistake:
@@ -48,6 +67,8 @@ _RIGHT: dict[Loss, str] = {
 _B, _S = "the derivative of the binary cross-entropy", "the derivative of the softmax cross-entropy"
 _BINARY: Loss = "binary_cross_entropy"
 _SOFTMAX: Loss = "softmax_cross_entropy"
+_C = "the derivative of the cross-entropy"
+_BINARY_P, _CROSS_P = BINARY_CROSS_ENTROPY_OF_PROBABILITIES, CROSS_ENTROPY_OF_PROBABILITIES
 
 CROSS_ENTROPIES: tuple[StepMistake, ...] = (
     _times(_BINARY, f"the mean is missing in {_B}", "σ(z) - y", lambda z: z.size),
@@ -126,5 +147,76 @@ CROSS_ENTROPIES: tuple[StepMistake, ...] = (
         f"p (1 - p) on top of {_S}",
         "(p - y) p (1 - p) / N",
         lambda z, y: (softmax(z) - y) * softmax(z) * (1 - softmax(z)) / len(z),
+    ),
+)
+
+OF_PROBABILITIES: tuple[StepMistake, ...] = (
+    _of_probabilities(
+        _BINARY_P,
+        f"the output's slope on top of p - y, which has {_B} and the slope in it",
+        "(p - y) / elements",
+        lambda p, y: (p - y) / p.size,
+    ),
+    _of_probabilities(
+        _BINARY_P,
+        "the derivative of the MSE in place of the binary cross-entropy's",
+        "2 (p - y) / elements",
+        lambda p, y: 2 * (p - y) / p.size,
+        squared_error,
+    ),
+    _of_probabilities(
+        _BINARY_P,
+        f"y and p are swapped in {_B}",
+        "(y - p) / (y (1 - y)) / elements",
+        lambda p, y: (y - p) / (y * (1 - y)) / p.size,
+        swapped,
+    ),
+    _of_probabilities(
+        _BINARY_P,
+        f"the second term has the wrong sign in {_B}",
+        "-(y / p + (1 - y) / (1 - p)) / elements",
+        lambda p, y: -(y / p + (1 - y) / (1 - p)) / p.size,
+        sign_slip,
+    ),
+    _of_probabilities(
+        _BINARY_P,
+        f"the second term is missing in {_B}",
+        "-y / p / elements",
+        lambda p, y: -y / p / p.size,
+        lambda p, y: -np.mean(times_log(y, np.log, p)),
+    ),
+    _of_probabilities(
+        _BINARY_P,
+        f"y and 1 - y are swapped in {_B}",
+        "(y / (1 - p) - (1 - y) / p) / elements",
+        lambda p, y: (y / (1 - p) - (1 - y) / p) / p.size,
+        of_the_complement,
+    ),
+    _of_probabilities(
+        _CROSS_P,
+        f"the output's slope on top of p - y, which has {_C} and the slope in it",
+        "(p - y) / N",
+        lambda p, y: (p - y) / len(p),
+    ),
+    _of_probabilities(
+        _CROSS_P,
+        "the derivative of the MSE in place of the cross-entropy's",
+        "2 (p - y) / elements",
+        lambda p, y: 2 * (p - y) / p.size,
+        squared_error,
+    ),
+    _of_probabilities(
+        _CROSS_P,
+        "the derivative of the binary cross-entropy in place of the cross-entropy's",
+        "(p - y) / (p (1 - p)) / elements",
+        LOSSES[_BINARY_P].derivative,
+        cross_entropy,
+    ),
+    _of_probabilities(
+        _CROSS_P,
+        f"y and p are swapped in {_C}",
+        "-p / y / N",
+        lambda p, y: -p / y / len(p),
+        swapped,
     ),
 )

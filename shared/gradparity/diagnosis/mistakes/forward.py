@@ -8,24 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from ...contract import LEAK
+from ...contract import LEAK, Network
 from ...contract import Activation as Right
-from ...reference.activations import sigmoid, sigmoid_prime
+from ...reference.activations import of_the_others, sigmoid, sigmoid_prime, softmax
 from ...reference.layers import Array, DenseLayer, LinearLayer
-from ...reference.losses import softmax
 from ...reference.passes import RIGHT, Equations
-from .base import Applies, Layers, every, of, patched
+from ...reference.vocabulary import SOFTMAX as SOFTMAX_KIND
+from .base import Applies, Layers, every, layers_where, of, patched
 
 
 @dataclass(frozen=True)
 class Activation:
-    """An activation function, and its derivative as a function of (z, a)."""
+    """An activation function, its derivative as a function of (z, a), and the other units' part, of (∂L/∂a, a)."""
 
     name: str
     formula: str
     function: Callable[[Array], Array]
     derivative: Callable[[Array, Array], Array]
     slope: str = ""
+    across: Callable[[Array, Array], Any] = lambda _d_a, _a: 0
 
 
 def _leaky(name: str, leak: Any) -> Activation:
@@ -45,6 +46,14 @@ RELU = Activation(
 )
 LEAKY = _leaky("leaky ReLU", LEAK)
 NONE = Activation("no activation", "z", lambda z: z, lambda z, _: z * 0 + 1, "1")
+SOFTMAX = Activation(
+    "softmax",
+    "e^z / Σ e^z",
+    softmax,
+    lambda _, a: a * (1 - a),
+    "a (1 - a), and -a_i a_j across the units",
+    lambda d_a, a: -a * of_the_others(d_a * a),
+)
 STEEPER = _leaky("leaky ReLU of slope 0.1", 0.1)
 
 RIGHTS: dict[Right, Activation] = {
@@ -53,6 +62,7 @@ RIGHTS: dict[Right, Activation] = {
     "relu": RELU,
     "leaky_relu": LEAKY,
     "identity": NONE,
+    SOFTMAX_KIND: SOFTMAX,
 }
 """The activations that a network can have, which are right there."""
 
@@ -67,7 +77,6 @@ ACTIVATIONS = (
     Activation("softplus", "log(1 + e^z)", lambda z: np.logaddexp(0, z), lambda z, _: sigmoid(z)),
     Activation("a hard sigmoid", "clip(z/6 + ½, 0, 1)", lambda z: np.clip(z / 6 + z.dtype.type(0.5), 0, 1),
                lambda z, _: (np.abs(z) < 3) / (z * 0 + 6)),
-    Activation("softmax", "e^z / Σ e^z", softmax, lambda _, a: a * (1 - a)),
 )  # fmt: skip
 
 
@@ -85,6 +94,10 @@ class ForwardMistake:
         """Return the equations with this mistake in these layers."""
         return patched(RIGHT, layers, self.applies, **self.changes)
 
+    def possible(self, network: Network) -> Layers:
+        """Select the layers in which it can be made."""
+        return layers_where(network, self.applies)
+
 
 def _symbol(right: Activation) -> str:
     return "σ'" if right is SIGMOID else "its derivative"
@@ -98,6 +111,7 @@ def _activated(activation: Activation, right: Activation, kind: Right) -> Forwar
         {
             "activate": lambda z, _: activation.function(z),
             "slope": lambda z, a, _: activation.derivative(z, a),
+            "across": lambda d_a, _z, a, _: activation.across(d_a, a),
         },
         of(kind),
     )
@@ -112,6 +126,7 @@ def _activated_only(activation: Activation, right: Activation, kind: Right) -> F
         {
             "activate": lambda z, _: activation.function(z),
             "slope": lambda _z, a, _: right.derivative(a, a),  # of a ReLU, a has the sign of z
+            "across": lambda d_a, _z, a, _: right.across(d_a, a),
         },
         of(kind),
     )

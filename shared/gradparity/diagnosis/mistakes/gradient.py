@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from ...contract import Network, map_params
+from ...contract import Network
 from ...reference.activations import sigmoid, sigmoid_prime
-from ...reference.layers import Array, LinearLayer
+from ...reference.layers import Array, DenseLayer, LinearLayer
 from ...reference.passes import Pass
 from .base import (
+    Changes,
     LayerMistake,
     Layers,
+    Possible,
     Predict,
     Program,
     StepMistake,
     instead,
     layers_where,
     mistake,
+    not_first,
     of,
-    patched,
     plain,
 )
 from .losses import cross_entropy
@@ -28,68 +32,55 @@ from .losses import cross_entropy
 _SIGMOID = of("sigmoid")
 
 
-def _neighbour(offset: int) -> Predict:
-    """Use σ' of the layer below (-1) or above (+1), in each of the layers where the shapes allow it."""
+def _beside(offset: int) -> Possible:
+    """Select sigmoid layers with as many units as the layer below (-1) or above (+1)."""
 
-    def predict(program: Program) -> Pass | None:
-        a = program.run().activations
-        other = {
-            k: a[k + 1 + offset]
-            for k in program.layers & layers_where(program.case.network, _SIGMOID)
-            if 0 <= k + 1 + offset < len(a) and a[k + 1 + offset].shape == a[k + 1].shape
-        }
-        if not other:
-            return None
-        return program.run(
-            patched(
-                program.equations,
-                frozenset(other),
-                slope=lambda _z, _a, layer: other[layer.index] * (1 - other[layer.index]),
-            )
+    def possible(network: Network) -> Layers:
+        shapes = network.shapes
+        return frozenset(
+            k
+            for k in layers_where(network, _SIGMOID)
+            if 0 <= k + 1 + offset < len(shapes) and shapes[k + 1 + offset] == shapes[k + 1]
         )
 
-    return predict
+    return possible
 
 
-def _transposed(program: Program) -> Pass | None:
-    """Use δ W for δ Wᵀ, in each of the layers that is square."""
-    case = program.case
-    shapes = [layer.weight.shape for layer in case.params]
-    square = frozenset(
-        k for k in program.layers if shapes[k] == shapes[k][:1] * 2 == case.network.shapes[k] * 2
-    )
-    changed = patched(
-        program.equations, square, passed_down=lambda _d_a, delta, weight, _: delta @ weight
-    )
-    return program.run(changed) if square - {0} else None
+def _neighbour(offset: int) -> Changes:
+    """Use σ' of the layer below (-1) or above (+1)."""
+
+    def changes(program: Program) -> Mapping[str, Callable[..., Any]]:
+        activations = program.run().activations
+
+        def slope(_z: Array, _a: Array, layer: LinearLayer) -> Array:
+            other = activations[layer.index + 1 + offset]
+            return other * (1 - other)
+
+        return {"slope": slope}
+
+    return changes
 
 
-def _detached(program: Program) -> Pass | None:
-    """Pass no gradient to the layers below the highest of these layers."""
-    if len(program.layers) != 1 or 0 in program.layers:
+def _square(network: Network) -> Layers:
+    """Select square dense layers that pass a gradient down."""
+
+    def applies(layer: LinearLayer) -> bool:
+        return isinstance(layer, DenseLayer) and layer.shape_in == layer.shape_out
+
+    return layers_where(network, applies) & not_first(network)
+
+
+def _detached(program: Program) -> Mapping[str, Callable[..., Any]] | None:
+    """Pass no gradient down. If several layers were detached, only the highest one would show."""
+    if len(program.layers) != 1:
         return None
-    (top,) = program.layers
-    return _zeroed(program, frozenset(range(top)))
+    return {"passed_down": lambda _d_a, delta, weight, layer: 0 * layer.passed_down(delta, weight)}
 
 
-def _frozen(program: Program) -> Pass | None:
-    return _zeroed(program, program.layers)
-
-
-def _zeroed(program: Program, layers: Layers) -> Pass:
-    """Set the gradient to zero in these layers."""
-    found = program.run()
-    grads = tuple(
-        map_params(np.zeros_like, (layer,))[0] if index in layers else layer
-        for index, layer in enumerate(found.grads)
-    )
-    return replace(found, grads=grads)
-
-
-def _updated_first(program: Program) -> Pass | None:
+def _updated_first(program: Program) -> Mapping[str, Callable[..., Any]] | None:
     """Use δ Wᵀ with the W that has just been updated."""
     schedule, equations = program.case.schedule, program.equations
-    if program.layers <= {0} or not plain(schedule):
+    if not plain(schedule):
         return None
     rate = schedule.learning_rate * program.scale
     weight_grads: dict[int, Array] = {}
@@ -99,11 +90,10 @@ def _updated_first(program: Program) -> Pass | None:
         return weight_grads[layer.index]
 
     def passed_down(d_a: Array, delta: Array, weight: Array, layer: LinearLayer) -> Array:
-        if layer.index in program.layers:
-            weight = weight - weight.dtype.type(rate) * weight_grads[layer.index]
+        weight = weight - weight.dtype.type(rate) * weight_grads[layer.index]
         return equations.passed_down(d_a, delta, weight, layer)
 
-    return program.run(replace(equations, weight_grad=weight_grad, passed_down=passed_down))
+    return {"weight_grad": weight_grad, "passed_down": passed_down}
 
 
 def _without(sample: int) -> Predict:
@@ -180,10 +170,18 @@ GRADIENT: tuple[LayerMistake | StepMistake, ...] = (
         slope=lambda _z, a, _: sigmoid_prime(a),
     ),
     LayerMistake(
-        "σ' of the layer below", "δ = ∂L/∂a ⊙ a_below (1 - a_below)", _RIGHT_DELTA, _neighbour(-1)
+        "σ' of the layer below",
+        "δ = ∂L/∂a ⊙ a_below (1 - a_below)",
+        _RIGHT_DELTA,
+        _neighbour(-1),
+        _beside(-1),
     ),
     LayerMistake(
-        "σ' of the layer above", "δ = ∂L/∂a ⊙ a_above (1 - a_above)", _RIGHT_DELTA, _neighbour(+1)
+        "σ' of the layer above",
+        "δ = ∂L/∂a ⊙ a_above (1 - a_above)",
+        _RIGHT_DELTA,
+        _neighbour(+1),
+        _beside(+1),
     ),
     mistake(
         "tanh' in place of σ'",
@@ -230,13 +228,15 @@ GRADIENT: tuple[LayerMistake | StepMistake, ...] = (
         "the weight is transposed in back-propagation",
         "∂L/∂a_below = δ W",
         _RIGHT_DOWN,
-        _transposed,
+        lambda _: {"passed_down": lambda _d_a, delta, weight, _layer: delta @ weight},
+        _square,
     ),
     LayerMistake(
         "the gradient is computed after the layer above was updated",
         "∂L/∂a_below = δ (W - lr ∂L/∂W)ᵀ",
         _RIGHT_DOWN,
         _updated_first,
+        not_first,
         linear=False,
     ),
     mistake(
@@ -286,9 +286,14 @@ GRADIENT: tuple[LayerMistake | StepMistake, ...] = (
         "∂L/∂a_below = 0",
         _RIGHT_DOWN,
         _detached,
+        not_first,
     ),
-    LayerMistake(
-        "the layer is frozen: its gradient is zero", "∂L/∂W = 0, ∂L/∂b = 0", _RIGHT_WEIGHT, _frozen
+    mistake(
+        "the layer is frozen: its gradient is zero",
+        "∂L/∂W = 0, ∂L/∂b = 0",
+        _RIGHT_WEIGHT,
+        weight_grad=lambda below, _d_a, delta, layer: 0 * layer.weight_grad(below, delta),
+        bias_grad=lambda delta, layer: 0 * layer.bias_grad(delta),
     ),
     StepMistake(
         "the last sample is dropped",

@@ -34,9 +34,15 @@ def _negative(kind: Activation) -> Slope:
 
 
 def _slope(kind: Activation, name: str, formula: str, slope: Slope) -> LayerMistake:
-    right = f"δ = ∂L/∂a ⊙ {RIGHTS[kind].slope}"
-    wrong = f"δ = ∂L/∂a ⊙ {formula}"
+    right = f"δ = ∂L/∂a ⊙ {_bracketed(RIGHTS[kind].slope)}"
+    wrong = f"δ = ∂L/∂a ⊙ {_bracketed(formula)}"
     return mistake(name, wrong, right, of(kind), slope=lambda z, a, _: slope(z, a))
+
+
+def _bracketed(formula: str) -> str:
+    """Put brackets around a sum."""
+    is_sum = any(sign in formula for sign in (" - ", " + ")) and not formula.endswith(")")
+    return f"({formula})" if is_sum else formula
 
 
 def _other(kind: Activation, other: Activation, name: str) -> LayerMistake:

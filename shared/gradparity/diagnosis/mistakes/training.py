@@ -59,12 +59,23 @@ def _stale(offset: int) -> Predict:
     return lambda program: _earlier(program, offset)
 
 
-def _accumulated(program: Program) -> Pass | None:
-    before = _earlier(program, -1)
-    if before is None:
-        return None
-    found = program.run()
-    return replace(found, grads=map_params(np.add, found.grads, before.grads))
+def _summed(updates: int | None) -> Predict:
+    """Add the gradients of so many earlier updates, or of all of the same call."""
+
+    def predict(program: Program) -> Pass | None:
+        case = program.case
+        history = case.history[-updates:] if updates else case.history
+        first = case.update - len(history)
+        if not history or first < 0:
+            return None
+        found = program.run()
+        grads = found.grads
+        for update, params in enumerate(history, start=first):
+            earlier = program.run(params=params, rows=case.schedule.batch(update))
+            grads = map_params(np.add, grads, earlier.grads)
+        return replace(found, grads=grads)
+
+    return predict
 
 
 def _sample_by_sample(program: Program) -> Pass | None:
@@ -100,9 +111,15 @@ TRAINING: tuple[Mistake, ...] = (
     ),
     StepMistake(
         "the gradient is accumulated: it is not set to zero between updates",
+        "W ← W - lr Σ ∂L/∂W over all updates so far",
+        _RIGHT_UPDATE,
+        _summed(None),
+    ),
+    StepMistake(
+        "the gradient is accumulated over two updates",
         "W ← W - lr (∂L/∂W + ∂L/∂W of the update before)",
         _RIGHT_UPDATE,
-        _accumulated,
+        _summed(1),
     ),
     StepMistake(
         "the gradient is stale: that of the update before",
