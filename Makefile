@@ -40,6 +40,7 @@ campaigns: $(VENV)/.installed        ## the long runs whose results the report s
 	$(BIN)/gradparity random-networks
 	$(BIN)/gradparity random-networks --kind full --networks 1100
 	$(BIN)/gradparity planted-faults
+	$(BIN)/gradparity narrow-faults
 	$(BIN)/gradparity study
 	$(BIN)/gradparity bench
 	$(BIN)/gradparity bit-for-bit

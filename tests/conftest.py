@@ -34,7 +34,7 @@ install_import_hook(
 )
 
 from gradparity.campaigns.planted_faults.plant import Plant
-from gradparity.cli import main
+from gradparity.cli.app import run as main
 
 from .helpers import CommandLine, Ended
 

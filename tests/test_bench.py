@@ -10,7 +10,6 @@ from typing import Any, get_args
 
 import pytest
 
-from gradparity import cli
 from gradparity.campaigns.bench import run
 from gradparity.campaigns.bench.limit import c_loop
 from gradparity.campaigns.bench.measure import C_LOOP, MATMULS, candidates, measure
@@ -25,6 +24,7 @@ from gradparity.campaigns.bench.workloads import (
     with_keras,
     workloads,
 )
+from gradparity.cli import app
 from gradparity.contract import DType
 from gradparity.errors import InputError
 from gradparity.processes import ask
@@ -193,7 +193,7 @@ def test_the_command_and_its_page(
     options = ["--quick", "--rounds", "1", "--impl", "numpy-tuned", "--out", str(place)]
     monkeypatch.setattr("sys.argv", ["gradparity", "bench", *options])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        app.run()
     assert not ended.value.code
     assert "2-4-4-1, 100 samples, float64" in capsys.readouterr().out
     stored = BENCH.read(place.parent)
@@ -207,6 +207,6 @@ def test_the_command_and_its_page(
     assert all(len(row) == len(part.headings) for row in part.rows)
     monkeypatch.setattr("sys.argv", ["gradparity", "bench", "--impl", "nor"])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        app.run()
     assert ended.value.code == 2
     assert "no implementation 'nor'" in capsys.readouterr().err

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from gradparity import cli
 from gradparity.campaigns.bit_for_bit import attribution, run
 from gradparity.campaigns.bit_for_bit import exact_variants as exact
 from gradparity.campaigns.bit_for_bit.attribution import CAUSES, VARIANTS
@@ -20,6 +19,7 @@ from gradparity.campaigns.bit_for_bit.record import BIT_FOR_BIT
 from gradparity.campaigns.bit_for_bit.recording import Recording, distance, first_difference
 from gradparity.campaigns.bit_for_bit.tables import attribution_table, differences
 from gradparity.campaigns.bit_for_bit.worker import Task, record
+from gradparity.cli import app
 from gradparity.contract import DType
 from gradparity.errors import InputError
 from gradparity.experiments import experiment
@@ -195,7 +195,7 @@ def test_the_command_and_its_page(
         "sys.argv", ["gradparity", "bit-for-bit", "--seeds", "1", "--campaigns", str(tmp_path)]
     )
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        app.run()
     assert not ended.value.code
     assert "the same bits" in capsys.readouterr().out
     stored = BIT_FOR_BIT.read(tmp_path)

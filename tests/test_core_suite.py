@@ -87,20 +87,34 @@ def _alike(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
 
 
 def test_mistakes_do_not_look_alike() -> None:
-    """But for one pair: a detached output layer freezes all hidden layers."""
+    """But where what is wrong in what a layer passes down is wrong in all that the layers below it get."""
     found = list(predictions())
-    assert len(found) > 130
+    assert len(found) > 200
     alike = {
         (a, b)
         for at, (a, one) in enumerate(found)
         for b, other in found[at + 1 :]
         if _alike(one, other)
     }
-    detached = "the layer is detached: no gradient reaches the layers below in "
-    frozen = "the layer is frozen: its gradient is zero in "
-    assert alike <= {
-        (detached + "the output layer", frozen + "every hidden layer"),
-        (detached + "layer 1", frozen + "layer 0"),
+    detached = "the layer is detached: no gradient reaches the layers below"
+    frozen = "the layer is frozen: its gradient is zero"
+    factors = (
+        "summed over the samples: the 1/N is missing",
+        "averaged over the samples once more",
+        "halved",
+        "doubled",
+    )
+    sign = "σ' has the wrong sign", "the layer's gradient is of the wrong sign"
+    above, below = "in the output layer", "in every hidden layer"
+    assert alike == {
+        (f"{detached} {above}", f"{frozen} {below}"),
+        *(
+            (f"the layer's gradient is {times} {below}", f"what is passed down is {times} {above}")
+            for times in factors
+        ),
+        (f"{sign[0]} in the layer before the output", f"{sign[1]} {below}"),
+        (f"{sign[0]} in layer 1", f"{sign[1]} in layer 1"),
+        (f"{sign[0]} in the output layer", f"{sign[1]} in every layer"),
     }
 
 

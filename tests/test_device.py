@@ -15,7 +15,8 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from gradparity import cli, device
+from gradparity import device
+from gradparity.cli import app
 from gradparity.contract import Adam, map_params
 from gradparity.errors import InputError
 from gradparity.suites.extended import extended_suite
@@ -103,7 +104,7 @@ def test_the_command_line_says_so(
 ) -> None:
     monkeypatch.setattr("sys.argv", ["gradparity", *command, "--device", "abacus"])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        app.run()
     assert ended.value.code == 2
     assert "a device 'abacus'" in capsys.readouterr().err
 

@@ -78,7 +78,7 @@ class Holder:
 WITHOUT = """
 import sys
 
-from gradparity.cli import main
+from gradparity.cli.app import run as main
 
 missing, *report = sys.argv[1:]
 sys.modules[missing] = None
@@ -141,7 +141,7 @@ def test_what_is_no_implementation(tmp_path: Path) -> None:
     broken = tmp_path / "broken.py"
     broken.write_text("x = 1 / 0")
     with pytest.raises(
-        InputError, match=r"broken.py' cannot be imported: ZeroDivisionError.*zero$"
+        InputError, match=r"broken.py' cannot be imported: broken.py:1: ZeroDivisionError.*zero$"
     ):
         registry.load(str(broken))
     part = tmp_path / "part.py"

@@ -275,6 +275,7 @@ DEEP: dict[str, tuple[str | int, ...]] = {
     "random-networks-core": ("agreement", "pairs", 0, "phases", "update", "tensors"),
     "random-networks-full": ("features", 2, "largest_share", "float32", "loss"),
     "planted-faults": ("random_features", "ReLU' of the wrong side", "misnamed"),
+    "narrow-faults": ("wrong", "memory", "relevant_missed"),
     "bit-for-bit": ("attribution", 3, "variants", 0, "pairs", 1, "distance"),
     "bench": ("workloads", 0, "rows", 2, "us_per_step"),
 }

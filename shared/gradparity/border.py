@@ -6,26 +6,66 @@ Used by `guarded`, for implementations of the contract, and by `check`, for any 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 import numpy as np
 
+from . import blame
 from .contract import Layer, Params, Schedule, Snapshot, State
-from .errors import ContractError
+from .errors import ContractError, TargetRaisedError
 
 
-def call_privately(function: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
-    """Call a function with writable copies of all arrays among its arguments.
+class CtrlC(KeyboardInterrupt):
+    """The user's own interrupt, as opposed to a KeyboardInterrupt that the target raises."""
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Within, the user's interrupt raises CtrlC, so that everything else that the target raises can be caught."""
+    here = threading.current_thread() is threading.main_thread()
+    if not here or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, _raise_ctrl_c)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is _raise_ctrl_c:  # the target may have set its own
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _raise_ctrl_c(_: int, __: FrameType | None) -> NoReturn:
+    raise CtrlC
+
+
+def call_privately(
+    name: str, function: Callable[..., Any], *arguments: Any, **keywords: Any
+) -> Any:
+    """Call a target's function, known by this name, with writable copies of all arrays among its arguments.
 
     Returns:
-        Its result, and True if it changed one of its arrays.
+        Its result; True if it changed one of its arrays; and the arguments as it left them.
+
+    Raises:
+        TargetRaisedError: it raised, whatever it was: an exit and an interrupt of its own are errors, too.
+        CtrlC: the user interrupted it.
     """
     copies = private((arguments, keywords))
     before = _digest(copies)
-    result = function(*copies[0], **copies[1])
-    return result, _digest(copies) != before
+    try:
+        with interruptible():
+            result = function(*copies[0], **copies[1])
+    except CtrlC:
+        raise
+    except BaseException as error:
+        raise TargetRaisedError(blame.raised(name, error)) from error
+    return result, _digest(copies) != before, copies[0]
 
 
 def private(value: Any) -> Any:
@@ -53,6 +93,32 @@ def _walk(value: Any, visit: Callable[[np.ndarray], Any]) -> Any:
     return value
 
 
+def brief(value: Any) -> str:
+    """Return the type of a target's value and the beginning of what it looks like."""
+    try:
+        return f"{type(value).__name__} {blame.printable(repr(value)):.60}"
+    except Exception:  # its `__repr__` is the target's code
+        return type(value).__name__
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Within, whatever goes wrong while a target's result is read is a ContractError: no result ends the judge.
+
+    Args:
+        what: the function that returned it, for the message.
+    """
+    try:
+        with interruptible():
+            yield
+    except (ContractError, CtrlC):
+        raise
+    except BaseException as error:
+        raise ContractError(
+            f"{what} returned something that cannot be read: {blame.described(error)}"
+        ) from error
+
+
 @dataclass(frozen=True)
 class Check:
     """Checks of what one function of an implementation returned; the messages name both.
@@ -67,6 +133,11 @@ class Check:
     name: str
     function: str
 
+    @property
+    def what(self) -> str:
+        """The implementation and its function, for messages."""
+        return f"{self.name}: {self.function}"
+
     def require(self, ok: bool, expected: str, received: Any) -> None:
         """Raise unless `ok`; the message says what was expected and what was received."""
         if ok:
@@ -74,10 +145,8 @@ class Check:
         if isinstance(received, np.ndarray):
             received = f"an array {received.shape}, {received.dtype}"
         elif not isinstance(received, str):
-            received = f"{type(received).__name__} {received!r:.60}"
-        raise ContractError(
-            f"{self.name}: {self.function} must return {expected}; it returned {received}"
-        )
+            received = brief(received)
+        raise ContractError(f"{self.what} must return {expected}; it returned {received}")
 
     def scalar(self, what: str, value: Any) -> float:
         """Check for a float."""
@@ -87,7 +156,8 @@ class Check:
     def array(self, what: str, value: Any, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         """Check for a NumPy array of this shape and dtype."""
         fits = isinstance(value, np.ndarray) and value.shape == shape and value.dtype == dtype
-        self.require(fits, f"{what} as a NumPy array {shape}, {dtype}", value)
+        if not fits:  # a message for each array of a long run would take longer than the check
+            self.require(fits, f"{what} as a NumPy array {shape}, {dtype}", value)
         return np.array(value)
 
     def params(self, what: str, value: Any, like: Params) -> Params:
@@ -98,11 +168,14 @@ class Check:
             f"{len(value)} of them" if isinstance(value, list | tuple) else value,
         )
         return tuple(
-            self._layer(f"{what} {index}", weight, bias, layer)
-            for index, ((weight, bias), layer) in enumerate(zip(value, like, strict=True))
+            self._layer(f"{what} {index}", pair, layer)
+            for index, (pair, layer) in enumerate(zip(value, like, strict=True))
         )
 
-    def _layer(self, what: str, weight: Any, bias: Any, like: Layer) -> Layer:
+    def _layer(self, what: str, pair: Any, like: Layer) -> Layer:
+        is_pair = isinstance(pair, list | tuple) and len(pair) == 2
+        self.require(is_pair, f"{what} as a pair (weight, bias)", pair)
+        weight, bias = pair
         if like.bias is None:
             self.require(bias is None, f"None for {what}'s bias", bias)
         own = self.array(f"{what}.weight", weight, like.weight.shape, like.weight.dtype)
@@ -110,23 +183,37 @@ class Check:
             return Layer(own, None)
         return Layer(own, self.array(f"{what}.bias", bias, like.bias.shape, like.bias.dtype))
 
-    def snapshot(self, snapshot: Snapshot, params: Params, updates: int) -> Snapshot:
+    def seconds(self, what: str, value: Any) -> float:
+        """Check for a duration."""
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        self.require(is_number and 0 <= value < np.inf, f"{what} as a number of seconds", value)
+        return float(value)
+
+    def snapshot(self, what: str, snapshot: Any, params: Params, updates: int) -> Snapshot:
         """Check the weights and the optimizer's state after this number of updates."""
+        is_pair = isinstance(snapshot, tuple) and len(snapshot) == 2
+        self.require(is_pair, f"{what} as a Snapshot (params, state)", snapshot)
         kept, state = snapshot
+        self.require(isinstance(state, State), f"{what}'s state as a State", state)
+        self.require(isinstance(state.arrays, Mapping), "a State's arrays by name", state.arrays)
         self.require(state.updates == updates, f"a state at {updates} updates", state.updates)
         arrays = {
             name: self.params(f"state '{name}'", value, params)
             for name, value in state.arrays.items()
         }
-        return Snapshot(self.params("params", kept, params), State(updates, arrays))
+        return Snapshot(self.params(what, kept, params), State(updates, arrays))
 
     def counts(self, kept: Any, expected: Iterable[int]) -> None:
         """Check for snapshots at exactly these update counts."""
         wanted = sorted(expected)
+        self.require(isinstance(kept, Mapping), "kept by update counts", kept)
         self.require(
             set(kept) == set(wanted), f"params kept at update counts {wanted}", sorted(kept)
         )
 
     def snapshots(self, kept: Any, params: Params) -> dict[int, Snapshot]:
         """Check all snapshots; return them by update count, in order."""
-        return {count: self.snapshot(kept[count], params, count) for count in sorted(kept)}
+        return {
+            count: self.snapshot(f"kept[{count}]", kept[count], params, count)
+            for count in sorted(kept)
+        }

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .border import Check, call_privately
+from .border import Check, call_privately, reading
 from .contract import (
     Batch,
     Ensemble,
@@ -22,7 +22,7 @@ from .contract import (
     Trajectory,
     map_params,
 )
-from .errors import ContractError, InputError
+from .errors import InputError, TargetRaisedError
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,8 @@ class Guarded:
 
     Raises:
         InputError: the arguments do not fit each other.
-        ContractError: the implementation raised, or its result does not fit the contract.
+        TargetRaisedError: the implementation raised.
+        ContractError: its result does not fit the contract.
     """
 
     name: str
@@ -47,16 +48,17 @@ class Guarded:
         _check_arguments(network, params, inputs)
         check = Check(self.name, "forward")
         result = self._call(check, network, params, inputs)
-        check.require(isinstance(result, list | tuple), "a list of arrays", result)
-        check.require(
-            len(result) == len(network.layers),
-            f"{len(network.layers)} activations, one for each layer",
-            f"{len(result)} of them",
-        )
-        return [
-            check.array(f"activation {index}", array, (len(inputs), *shape), inputs.dtype)
-            for index, (array, shape) in enumerate(zip(result, network.shapes[1:], strict=True))
-        ]
+        with reading(check.what):
+            check.require(isinstance(result, list | tuple), "a list of arrays", result)
+            check.require(
+                len(result) == len(network.layers),
+                f"{len(network.layers)} activations, one for each layer",
+                f"{len(result)} of them",
+            )
+            return [
+                check.array(f"activation {index}", array, (len(inputs), *shape), inputs.dtype)
+                for index, (array, shape) in enumerate(zip(result, network.shapes[1:], strict=True))
+            ]
 
     def loss_and_grads(
         self, network: Network, params: Params, inputs: Batch, targets: Batch
@@ -65,10 +67,11 @@ class Guarded:
         _check_arguments(network, params, inputs, targets)
         check = Check(self.name, "loss_and_grads")
         result = self._call(check, network, params, inputs, targets)
-        pair = isinstance(result, tuple) and len(result) == 2
-        check.require(pair, "a pair (loss, grads)", result)
-        loss, grads = result
-        return check.scalar("loss", loss), check.params("gradient", grads, params)
+        with reading(check.what):
+            pair = isinstance(result, tuple) and len(result) == 2
+            check.require(pair, "a pair (loss, grads)", result)
+            loss, grads = result
+            return check.scalar("loss", loss), check.params("gradient", grads, params)
 
     def train(
         self,
@@ -84,21 +87,23 @@ class Guarded:
         check = Check(self.name, "train")
         start = 0 if state is None else state.updates
         result = self._call(check, network, params, inputs, targets, schedule, state=state)
-        check.require(isinstance(result, Trajectory), "a Trajectory", result)
-        check.counts(result.kept, _kept_counts(schedule, start))
-        losses = np.array(result.losses)
-        check.require(
-            losses.shape == (schedule.updates - start,) and losses.dtype == np.float64,
-            f"{schedule.updates - start} losses in float64",
-            f"shape {losses.shape}, {losses.dtype}" + _hint(losses, schedule),
-        )
-        return Trajectory(
-            losses,
-            check.scalar("final_loss", result.final_loss),
-            check.snapshot(result.final, params, schedule.updates),
-            check.snapshots(result.kept, params),
-            result.compile_seconds,
-        )
+        with reading(check.what):
+            check.require(isinstance(result, Trajectory), "a Trajectory", result)
+            check.counts(result.kept, _kept_counts(schedule, start))
+            losses = np.array(result.losses)
+            check.require(
+                losses.shape == (schedule.updates - start,) and losses.dtype == np.float64,
+                f"{schedule.updates - start} losses in float64",
+                f"shape {losses.shape}, {losses.dtype}"
+                + _hint(losses, schedule, schedule.updates - start),
+            )
+            return Trajectory(
+                losses,
+                check.scalar("final_loss", result.final_loss),
+                check.snapshot("final", result.final, params, schedule.updates),
+                check.snapshots(result.kept, params),
+                check.seconds("compile_seconds", result.compile_seconds),
+            )
 
     def train_ensemble(
         self, network: Network, params: Params, inputs: Batch, targets: Batch, schedule: Schedule
@@ -111,25 +116,26 @@ class Guarded:
         _check_arguments(network, *_member(0, *together)[:3])
         check = Check(self.name, "train_ensemble")
         result = self._call(check, *together)
-        check.require(isinstance(result, Ensemble), "an Ensemble", result)
-        losses, shape = result.losses, (members, schedule.updates)
-        fits = isinstance(losses, np.ndarray) and losses.shape == shape
-        check.require(fits and losses.dtype == np.float64, f"losses {shape} in float64", losses)
-        check.counts(result.kept, _kept_counts(schedule))
-        return Ensemble(
-            np.array(losses),
-            check.snapshot(result.final, params, schedule.updates),
-            check.snapshots(result.kept, params),
-        )
+        with reading(check.what):
+            check.require(isinstance(result, Ensemble), "an Ensemble", result)
+            losses, shape = result.losses, (members, schedule.updates)
+            fits = isinstance(losses, np.ndarray) and losses.shape == shape
+            check.require(fits and losses.dtype == np.float64, f"losses {shape} in float64", losses)
+            check.counts(result.kept, _kept_counts(schedule))
+            return Ensemble(
+                np.array(losses),
+                check.snapshot("final", result.final, params, schedule.updates),
+                check.snapshots(result.kept, params),
+            )
 
     def _call(self, check: Check, network: Network, *arguments: Any, **keywords: Any) -> Any:
         try:
             function = getattr(self.implementation, check.function)
-            result, changed = call_privately(function, network, *arguments, **keywords)
-        except Exception as error:
-            raise ContractError(
-                f"{self.name}: {check.function} raised {type(error).__name__}: {error}"
-            ) from error
+            result, changed, _ = call_privately(
+                check.function, function, network, *arguments, **keywords
+            )
+        except TargetRaisedError as error:
+            raise TargetRaisedError(f"{self.name}: {error}") from error.__cause__
         if changed:
             self.mutations.add(check.function)
         return result
@@ -201,8 +207,8 @@ def _kept_counts(schedule: Schedule, start: int = 0) -> set[int]:
     return {count for count in schedule.keep if start <= count <= schedule.updates}
 
 
-def _hint(losses: np.ndarray, schedule: Schedule) -> str:
+def _hint(losses: np.ndarray, schedule: Schedule, expected: int) -> str:
     ragged = schedule.order is not None and schedule.batch_size is not None
-    if ragged and losses.ndim == 1 and losses.size < schedule.updates:
+    if ragged and losses.ndim == 1 and losses.size < expected:
         return " (is the ragged last batch dropped?)"
     return ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import tokenize
 from collections.abc import Iterator
+from functools import lru_cache
 from io import StringIO
 from typing import NamedTuple
 
@@ -62,10 +63,15 @@ def find_line(file: str, source: str, definition: str, marker: str) -> Marked:
         ValueError: there is no such line, or more than one.
     """
     wanted = (definition, marker)
-    found = [line for line in marked_lines(source) if (line.definition, line.marker) == wanted]
+    found = [line for line in _marked(source) if (line.definition, line.marker) == wanted]
     if len(found) != 1:
         count = len(found) or "no"
         raise ValueError(
             f"{file}.py: {definition} has {count} line{'s' * (len(found) != 1)} with the comment '# {marker}'"
         )
     return found[0]
+
+
+@lru_cache(maxsize=32)  # a corpus of faults changes the same few files hundreds of times
+def _marked(source: str) -> tuple[Marked, ...]:
+    return tuple(marked_lines(source))

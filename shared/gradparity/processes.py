@@ -90,12 +90,12 @@ def ask(
         InputError: the worker failed; the message ends with the last line of its error output.
     """
     with tempfile.TemporaryDirectory(prefix="gradparity-") as folder:
-        file = Path(folder) / "question.json"
+        file, answered = _files(Path(folder))
         file.write_text(json.dumps(question), encoding="utf-8")
         with (
             (Path(folder) / "errors.txt").open("w+", encoding="utf-8") as errors,
             subprocess.Popen(
-                [sys.executable, "-m", module, str(file)],
+                [sys.executable, "-m", module, folder],
                 env={**os.environ, **ONE_THREAD, **(environment or {})},
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -108,14 +108,21 @@ def ask(
                 errors.seek(0)
                 last = (errors.read().strip().splitlines() or ["nothing"])[-1]
                 raise InputError(f"the process of {module} ended with status {status}: {last}")
-        return json.loads(file.read_text(encoding="utf-8"))
+        if not answered.exists():
+            raise InputError(f"the process of {module} ended before it had answered")
+        return json.loads(answered.read_text(encoding="utf-8"))
+
+
+def _files(folder: Path) -> tuple[Path, Path]:
+    """Return the files of a question and of its answer."""
+    return folder / "question.json", folder / "answer.json"
 
 
 def answer(work: Callable[[Any], Any]) -> None:
-    """Answer the question of `ask`: in the file named on the command line, replace it with the result of `work`."""
-    file = Path(sys.argv[1])
-    answered = work(json.loads(file.read_text(encoding="utf-8")))
-    file.write_text(json.dumps(answered), encoding="utf-8")
+    """Answer the question of `ask`, in the folder named on the command line, with the result of `work`."""
+    asked, answered = _files(Path(sys.argv[1]))
+    found = work(json.loads(asked.read_text(encoding="utf-8")))
+    answered.write_text(json.dumps(found), encoding="utf-8")
 
 
 def stamp() -> dict[str, Any]:

@@ -6,14 +6,19 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from . import implementations
+from .blame import described, place
+from .border import CtrlC, interruptible
 from .errors import InputError, TargetImportError
 from .guarded import Guarded
+from .notebook import cells
 
 GROUP = "gradparity.implementations"
 PLAIN = ("numpy", "torch", "jax")
@@ -32,34 +37,65 @@ def installed() -> dict[str, EntryPoint]:
 
 
 def load(target: str) -> Guarded:
-    """Load the implementation `target`: an entry point's name, `package.module` or `path/to/file.py`, each `[:object]`.
+    """Load an implementation: an entry point's name, `package.module` or a .py or .ipynb file, each `[:object]`.
 
     Raises:
         MissingFrameworkError: its framework is not installed.
         InputError: the implementation does not exist, or lacks a function of the contract.
     """
     path, _, attribute = target.partition(":")
-    name = Path(path).stem + (f":{attribute}" if attribute else "") if _is_file(path) else target
+    name = Path(path).stem + (f":{attribute}" if attribute else "") if is_file(path) else target
     return _guard(name, target, find(target))
 
 
-def find(target: str) -> Any:
+def distinct(named: Iterable[tuple[str, str]]) -> None:
+    """Check that what was given in one command goes by different names: `(given, name)`; the same thing twice may.
+
+    Raises:
+        InputError: two go by one name, so that the results of one would replace the other's.
+    """
+    owner: dict[str, str] = {}
+    for given, name in named:
+        if owner.setdefault(name, given) != given:
+            raise InputError(
+                f"'{owner[name]}' and '{given}' are both called '{name}', so their results could not be told apart: "
+                "rename one of them"
+            )
+
+
+def load_all(targets: Iterable[str]) -> dict[str, Guarded]:
+    """Load several implementations, by their names.
+
+    Raises:
+        MissingFrameworkError: a framework is not installed.
+        InputError: one of them cannot be loaded, or two go by one name.
+    """
+    loaded = [(target, load(target)) for target in dict.fromkeys(targets)]
+    distinct((target, one.name) for target, one in loaded)
+    return {one.name: one for _, one in loaded}
+
+
+def find(target: str, load_file: Callable[[str], Any] | None = None) -> Any:
     """Return the module or object that `target` names, whether or not it has the contract's functions.
+
+    Args:
+        target: as for `load`.
+        load_file: imports a file; by default in one go, and an error ends it.
 
     Raises:
         MissingFrameworkError: its framework is not installed.
         InputError: it does not exist.
     """
     path, _, attribute = target.partition(":")
-    if _is_file(path):
-        module = _load_file(path)
+    if is_file(path):
+        module = (load_file or _load_file)(path)
     elif path in (known := installed()):
         module = _import(path, known[path].value, known[path].load)
     elif _importable(path):
         module = _import(path, path, lambda: importlib.import_module(path))
     else:
         raise InputError(
-            f"no implementation '{target}'; installed: {', '.join(known)}; or give the path of a .py file"
+            f"no implementation '{target}'; installed: {', '.join(known)}; or give the path of a .py or .ipynb file"
         )
     if not attribute:
         return module
@@ -76,7 +112,7 @@ def source(target: str) -> str:
     """
     path = target.partition(":")[0]
     digest = hashlib.sha256()
-    for file in [Path(path)] if _is_file(path) else _files_of(path):
+    for file in [Path(path)] if is_file(path) else _files_of(path):
         try:
             digest.update(file.read_bytes())
         except OSError as error:
@@ -104,11 +140,12 @@ def _package(module: str) -> str:
 def absolute(target: str) -> str:
     """Return the same target with an absolute path, so that it is found from any folder."""
     path, colon, attribute = target.partition(":")
-    return f"{Path(path).resolve()}{colon}{attribute}" if _is_file(path) else target
+    return f"{Path(path).resolve()}{colon}{attribute}" if is_file(path) else target
 
 
-def _is_file(path: str) -> bool:
-    return path.endswith(".py")
+def is_file(path: str) -> bool:
+    """Return True if `path`, without an object's name, is meant to be a file: a program or a notebook."""
+    return path.endswith((".py", ".ipynb"))
 
 
 def _importable(module: str) -> bool:
@@ -135,27 +172,54 @@ def _import(target: str, module: str, load: Callable[[], Any]) -> Any:
         ) from None
 
 
-def _load_file(path: str) -> Any:
+def new_module(path: str) -> ModuleType:
+    """Return an empty module for a file, registered in `sys.modules`; its name is different for each path.
+
+    Raises:
+        InputError: there is no such file.
+    """
     file = Path(path)
     if not file.is_file():
         raise InputError(f"no file '{path}'")
-    spec = importlib.util.spec_from_file_location(f"gradparity_target_{file.stem}", file)
+    key = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:8]
+    name = f"gradparity_target_{file.stem}_{key}"
+    spec = importlib.util.spec_from_file_location(
+        name, file, loader=SourceFileLoader(name, str(file))
+    )
     assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look up their module there
+    sys.modules[name] = module  # dataclasses look up their module there
+    return module
+
+
+def not_imported(path: str, error: BaseException) -> TargetImportError:
+    """Return the error for a file that raised `error` while it was imported."""
+    relative = isinstance(error, ImportError) and "relative import" in str(error)
+    remedy = (
+        "; it uses relative imports, so it belongs to a package: give package.module instead of a path"
+        if relative
+        else ""
+    )
+    where = place(error)
+    at = f"{where}: " if where and not isinstance(error, SyntaxError) else ""
+    return TargetImportError(f"'{path}' cannot be imported: {at}{described(error)}{remedy}")
+
+
+def _load_file(path: str) -> Any:
+    module = new_module(path)
+    assert module.__spec__ is not None
     try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        relative = isinstance(error, ImportError) and "relative import" in str(error)
-        remedy = (
-            "; it uses relative imports, so it belongs to a package: give package.module instead of a path"
-            if relative
-            else ""
-        )
-        raise TargetImportError(
-            f"'{path}' cannot be imported: {type(error).__name__}: {error}{remedy}"
-        ) from error
+        with interruptible():
+            if path.endswith(".ipynb"):
+                for filename, text in cells(Path(path)):
+                    exec(compile(text, filename, "exec", dont_inherit=True), module.__dict__)
+            else:
+                assert module.__spec__.loader is not None
+                module.__spec__.loader.exec_module(module)
+    except (CtrlC, TargetImportError):
+        raise
+    except BaseException as error:
+        raise not_imported(path, error) from error
     return module
 
 

@@ -1,73 +1,105 @@
-"""Judge a target on the vetted suite, in float64 and in float32, and over a training run."""
+"""Judge a target on the suite, in float64 and in float32, and over its training runs."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
-from ..errors import InputError
+from .. import blame
 from ..processes import one_quiet_thread
-from ..suites.core import Kind
-from .judging import Judged, conclude, judge, not_judged
+from ..suites.core import Kind, Level
+from ..verdict.judge import Verdict
+from .advice import advice
+from .conclusion import conclude, not_judged
+from .explain import differs
+from .judging import Judgement, judge
+from .looking import look
 from .observing import Observed, observe
 from .report import Report
-from .target import Target
+from .target import CLASSES, CROSS_ENTROPIES, Target
+
+DTYPES = ("float64", "float32")
 
 
-def examine(target: Target, kind: Kind = "core") -> Report:
+def examine(
+    target: Target, kind: Kind = "core", *, level: Level = "default", strict: bool = False
+) -> Report:
     """Judge a target on everything it offers, on networks of this kind.
 
-    Raises:
-        InputError: `kind` is "full", and the target is not an implementation of the contract.
+    If `strict`, another network or loss than the assignment's is not accepted, nor another factor on the gradient.
     """
-    if kind == "full" and not target.contract:
-        raise InputError(
-            f"'{target.name}' is {target.kind}: only an implementation of the contract can be checked with "
-            "other activations, losses and optimizers; leave out --kind full"
-        )
     begin = time.perf_counter()
+    seen = look(target)  # before it is given other weights
+    raised: list[BaseException] = []
+    watched = target.watched(lambda error: raised.append(error) if not raised else None)
     # As in the runner: the networks are tiny, and an overflow is judged, so it needs no warning.
     with one_quiet_thread():
-        observed = {dtype: observe(target, dtype, kind) for dtype in ("float64", "float32")}
-        judged = judge(target, _to_be_judged(target, observed))
-        conclusion = conclude(target, kind, judged)
-        phases = {j.dtype: j.phases for j in judged if j.observed.observations or j.rejected}
+        judgement = _judgement(target, watched, kind, level)
+        conclusion = conclude(target, kind, judgement, strict=strict)
+        known = conclusion.verdict is Verdict.AGREE and not judgement.own_loss
+        advised = advice(seen, target.limits, judgement.convention) if known else ()
     return Report(
         target=target.name,
         kind=target.kind,
         verdict=conclusion.verdict,
         headline=conclusion.headline,
         offered=sorted(target.functions),
-        phases=phases,
+        phases={one.dtype: one.phases for one in judgement.judged if one.observed.observations},
         first=conclusion.first,
         diagnosis=conclusion.diagnosis,
-        notes=tuple(dict.fromkeys(_notes(target, observed, judged))),
-        not_judged=not_judged(judged),
+        notes=tuple(dict.fromkeys(_notes(target, judgement))),
+        advice=advised,
+        not_judged=not_judged(judgement),
+        traceback=blame.shown(raised[0]) if raised else "",
         seconds=round(time.perf_counter() - begin, 2),
     )
 
 
-def _to_be_judged(target: Target, observed: Mapping[str, Observed]) -> Mapping[str, Observed]:
-    """Return both dtypes; only float32 for a target that always returns float32, which the contract does not allow."""
-    if not _is_narrow(observed):
-        return observed
+def _judgement(target: Target, watched: Target, kind: Kind, level: Level) -> Judgement:
+    """Judge the target; if nothing known explains it, once more with the labels 0 and 1, which may be all it knows."""
+    judgement = judge(target, _observed(watched, kind, level))
+    wrong = judgement.explanation
+    known = wrong.known if wrong else not judgement.own_loss or bool(judgement.near)
+    if known or judgement.knows_the_loss or target.registered or target.limits.labels is not None:
+        return judgement
+    if wrong and not judgement.wrong_between_classes:
+        return judgement
+    limits = replace(target.limits, labels=CLASSES)
+    if judgement.convention.loss in CROSS_ENTROPIES:
+        limits = replace(limits, loss=judgement.convention.loss)
+    classes = replace(target, limits=limits)
+    of_classes = judge(classes, _observed(classes, kind, level))
+    if of_classes.explanation or of_classes.own_loss:
+        return judgement
+    return replace(of_classes, labels=CLASSES)
+
+
+def _observed(target: Target, kind: Kind, level: Level) -> dict[str, Observed]:
+    observed = {dtype: observe(target, dtype, kind, level) for dtype in DTYPES}
     wide = observed["float64"]
-    broken = (*wide.broken, "it returns float32 for float64")
-    return {**observed, "float64": replace(wide, broken=broken) if target.contract else Observed()}
+    if wide.narrow and target.registered:
+        broken = (*wide.broken, f"it returns float32 for float64: {', '.join(sorted(wide.narrow))}")
+        observed["float64"] = replace(wide, broken=broken)
+    return observed
 
 
-def _is_narrow(observed: Mapping[str, Observed]) -> bool:
-    return any(one.narrow for one in observed.values())
-
-
-def _notes(
-    target: Target, observed: Mapping[str, Observed], judged: Sequence[Judged]
-) -> Iterator[str]:
+def _notes(target: Target, judgement: Judgement) -> Iterator[str]:
     """Yield what else a reader must know."""
-    if _is_narrow(observed) and not target.contract:
-        yield "it returns float32 for float64, so it is judged in float32 only"
-    for one in judged:
-        yield from one.explanation.notes if one.explanation else ()
-    for noticed in observed.values():
-        yield from (f"{name} changes the arrays that it gets" for name in noticed.mutations)
+    yield from target.notes
+    if not target.trains and target.shows_gradients:
+        yield "every update was judged alone: its own loop over epochs, if it has one, was not asked to run"
+    if {"loss", "loss_and_grads"} & set(target.functions) and not judgement.tells_a_loss:
+        yield "it tells no loss, so none was judged"
+    for one in judgement.judged:
+        noticed = one.observed
+        if noticed.narrow:
+            what = ", ".join(sorted(noticed.narrow))
+            yield f"it returns float32 for float64, so these are judged in float32 only: {what}"
+        if noticed.not_judged and not noticed.ran:
+            yield f"it could not run in {one.dtype}"
+    yield from (
+        judgement.explanation.notes if judgement.explanation else differs(judgement.convention)
+    )
+    for one in judgement.judged:
+        yield from (f"{name} changes the arrays that it gets" for name in one.observed.mutations)

@@ -1,73 +1,122 @@
-"""Put a diagnosis into plain words, and separate conventions from mistakes."""
+"""Put a convention, and a diagnosis under it, into plain words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..diagnosis.diagnose import Diagnosis
-from ..diagnosis.mistakes import (
-    CROSS_ENTROPY,
-    FACTORS,
-    REPORTED_LOSSES,
-    SAMPLE_BY_SAMPLE,
-    UNIT,
-    Factor,
-)
+from ..diagnosis.mistakes import FACTORS, UNIT, Factor
 from ..diagnosis.names import Name
+from .convention import Convention
+from .inference import TITLES
 
-_MSE, _ENTROPY = (loss.name for loss in REPORTED_LOSSES[:2])
+ACTIVATIONS = {
+    "sigmoid": "sigmoid",
+    "tanh": "tanh",
+    "relu": "ReLU",
+    "leaky_relu": "leaky ReLU",
+    "identity": "no activation",
+    "softmax": "softmax",
+}
+
+
+_DEEP = 5
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """A diagnosis as the user reads it.
+    """Why a target is wrong, as the user reads it.
 
     Attributes:
         headline: the diagnosis in one line.
         lines: the parts of the diagnosis, a line each.
         notes: differences that are not mistakes.
-        accepted: the target is right in its own convention.
-        factor: the gradient's factor in that convention.
-        loss_factor: the reported loss's factor in that convention.
-        share: for a convention that is not a factor: the remaining error, as a share of the bound.
+        known: known mistakes explain all that is wrong.
+        factor: the factor on the gradient that belongs to the convention.
     """
 
     headline: str
     lines: Sequence[str] = ()
     notes: Sequence[str] = ()
-    accepted: bool = False
+    known: bool = False
     factor: Factor = UNIT
-    loss_factor: Factor = UNIT
-    share: float = 0.0
 
 
-def explain(found: Diagnosis, *, free: bool) -> Explanation:
-    """Put a diagnosis into words.
+def describe(convention: Convention, loss: str = "") -> str:
+    """Say what a right program computes under this convention: "a correct gradient of ½ times the MSE".
 
-    If the target is `free` to choose its convention, a correct gradient of another multiple of the MSE, or an
-    update after every sample, counts as agreement. Otherwise the gradient must be that of the reported loss.
+    `loss` names a loss that is none of those known here.
     """
-    reported = found.loss[0].factor if found.loss and found.loss[0].name == _MSE else UNIT
-    other = _other_convention(found, free=free)
-    if other is not None:
-        return other
+    times = _times(convention.factor)
+    loss = f"{times}{loss}" if loss else of_loss(convention.factor, convention)
+    if convention.per_sample:
+        squares = not convention.loss and convention.penalty is None
+        own = convention.factor is UNIT and squares and not convention.activations
+        words = "correct updates, one after every sample" + ("" if own else f", of {loss}")
+    else:
+        words = f"a correct gradient of {loss}"
+    return "; ".join([words, *other_network(convention)])
+
+
+def of_loss(factor: Factor, convention: Convention) -> str:
+    """Name the convention's loss with a factor: "½ times the MSE"."""
+    penalty = "" if convention.penalty is None else f" with {convention.penalty}"
+    return f"{_times(factor)}{TITLES[convention.loss]}{penalty}"
+
+
+def _times(factor: Factor) -> str:
+    return "" if factor is UNIT else f"{factor.name} times "
+
+
+def other_network(convention: Convention) -> Iterator[str]:
+    """Yield how the network differs from the assignment's, if it does."""
+    names = convention.activations
+    if not names:
+        return
+    if len(names) == 2:
+        where: Sequence[str] = ("in the hidden layers", "in the output layer")
+    else:
+        where = [f"in layer {k}" for k in range(1, len(names))] + ["in the output layer"]
+    other = [
+        f"{ACTIVATIONS[name]} {at}"
+        for name, at in zip(names, where, strict=True)
+        if name != "sigmoid"
+    ]
+    if other:
+        yield f"not the assignment's network: {' and '.join(other)}"
+
+
+def differs(convention: Convention) -> Iterator[str]:
+    """Yield what a reader must know although it is no mistake."""
+    if convention.guard:
+        yield (
+            f"the loss that it tells has log(p + {convention.guard:.0e}), its gradient has not: "
+            "it is the gradient of the loss without this guard"
+        )
+    if convention.absolute_sigmoid:
+        yield (
+            "σ is accurate to a few eps in absolute terms only, like ½ (1 + tanh(z/2)) or 1 - 1/(1 + e^z): "
+            "for z far below zero its relative error is large"
+        )
+
+
+def explain(found: Diagnosis, convention: Convention, *, strict: bool) -> Explanation:
+    """Put a diagnosis into words. What belongs to the convention is told as such; `strict`: nothing belongs to it."""
+    # A name that needs no other factor than the loss which is told comes first.
+    found.gradient.sort(key=lambda one: one.factor is not convention.loss_factor)
     name = found.gradient[0] if found.gradient else None
-    consistent = free or (name is not None and reported is name.factor and name.mistake is None)
-    factor = name.factor if name and consistent and name.factor in FACTORS else UNIT
-    loss_factor = reported if consistent else UNIT
-    notes = []
-    if factor is not UNIT:
-        notes.append(f"a correct gradient of {factor.name} times the MSE")
-    if loss_factor is not factor and loss_factor is not UNIT:
-        notes.append(f"the reported loss is {loss_factor.name} times the MSE")
+    factor = convention.factor
+    if name is not None and name.factor in FACTORS and not strict:
+        factor = name.factor
+    in_force = replace(convention, factor=factor)
+    notes = (
+        []
+        if in_force == Convention()
+        else [f"its convention is {_convention(in_force)}: that is not a mistake"]
+    )
     mistake = name is not None and (name.mistake is not None or name.factor is not factor)
-    wrong_loss = bool(found.loss) and not (found.loss[0].name == _MSE and consistent)
-    if not (mistake or wrong_loss or found.forward or found.reduced or found.unknown):
-        headline = "; ".join(notes if factor is not UNIT else ["right", *notes])
-        return Explanation(headline, accepted=True, factor=factor, loss_factor=loss_factor)
-    if factor is not UNIT:
-        notes[0] = f"its convention is {factor.name} times the MSE: that is not a mistake"
+    wrong_loss = bool(found.loss) and not _is_told(found, convention, strict=strict)
     lines = [*_forward(found), *_gradient(found, factor), *(_loss(found) if wrong_loss else [])]
     if found.reduced:
         lines.append(
@@ -80,28 +129,19 @@ def explain(found: Diagnosis, *, free: bool) -> Explanation:
     ]
     if found.unknown:
         named.insert(0, "wrong, for an unknown reason")
-    headline = "; ".join(named) or found.reduced
-    return Explanation(headline, lines, notes, factor=factor, loss_factor=loss_factor)
+    headline = "; ".join(named) or found.reduced or "wrong, for an unknown reason"
+    return Explanation(headline, lines, notes, known=not found.unknown, factor=factor)
 
 
-def _other_convention(found: Diagnosis, *, free: bool) -> Explanation | None:
-    """Accept the cross-entropy if its value is the reported loss, and an update after every sample."""
-    if found.forward or found.reduced or found.unknown:
-        return None
-    reported = {loss.name for loss in found.loss}
-    for name in found.gradient:
-        if name.factor not in FACTORS:  # a wrong sign, or an arbitrary number
-            continue
-        words = ""
-        if name.mistake is CROSS_ENTROPY and (name is found.explains_loss or _ENTROPY in reported):
-            times = "" if name.factor is UNIT else f"{name.factor.name} times "
-            words = f"a correct gradient of {times}the binary cross-entropy"
-        elif name.mistake is SAMPLE_BY_SAMPLE and free:
-            of = "" if name.factor is UNIT else f", of {name.factor.name} times the squared error"
-            words = f"correct updates, one after every sample{of}"
-        if words:
-            return Explanation(words, accepted=True, share=name.share)
-    return None
+def _is_told(found: Diagnosis, convention: Convention, *, strict: bool) -> bool:
+    """Return True if the loss that is told is that of the convention, up to a factor."""
+    return not strict and found.loss[0].name == TITLES[convention.loss]
+
+
+def _convention(convention: Convention) -> str:
+    loss = of_loss(convention.factor, convention)
+    updates = ["an update after every sample"] if convention.per_sample else []
+    return "; ".join([loss, *updates, *other_network(convention)])
 
 
 def _forward(found: Diagnosis) -> list[str]:
@@ -114,11 +154,22 @@ def _forward(found: Diagnosis) -> list[str]:
 def _gradient(found: Diagnosis, convention: Factor) -> list[str]:
     if not found.gradient:
         return []
-    lines = [_sentence(found.phase, found.gradient[0], convention)]
-    others = [_called(name, convention) for name in found.gradient[1:]]
+    first = found.gradient[0]
+    lines = [_sentence(found.phase, first, convention)]
+    # One wrong layer is, with another factor, all the others wrong: that blames the right ones.
+    others = [
+        _called(name, convention)
+        for name in found.gradient[1:]
+        if name.factor is first.factor or _blamed(name) <= max(1, _blamed(first))
+    ]
     if others:
         lines.append(f"  on these data indistinguishable from: {' | '.join(others)}")
     return lines
+
+
+def _blamed(name: Name) -> int:
+    """Return the number of layers that a name blames in a deep network."""
+    return sum(len(made.layers(_DEEP)) for made in name.made)
 
 
 def _called(name: Name, convention: Factor) -> str:
@@ -127,12 +178,7 @@ def _called(name: Name, convention: Factor) -> str:
 
 
 def _sentence(phase: str, name: Name, convention: Factor) -> str:
-    parts = []
-    if name.mistake is not None:
-        where = f" {name.where}" if name.where else ""
-        parts.append(
-            f"{name.mistake.name}{where}: it computes {name.mistake.wrong}, it should be {name.mistake.right}"
-        )
+    parts = [made.sentence() for made in name.made]
     if name.factor is not convention:
         parts.append(f"it is multiplied by {name.factor.name}: {name.factor.meaning}")
     if not parts:

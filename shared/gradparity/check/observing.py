@@ -1,27 +1,30 @@
-"""Observe a target in one dtype: on the vetted suite, in repeated calls, and over a training run."""
+"""Observe a target in one dtype: on vetted and drawn networks, in repeated calls, and over training runs."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..contract import map_params, tensors
-from ..diagnosis.mistakes import UNIT, Factor
-from ..errors import ContractError
-from ..problem import Problem
-from ..suites.core import CORE_SUITE, Configuration, Kind
+from ..contract import Params, tensors
+from ..errors import TargetRaisedError
+from ..reference.step import StepValues
+from ..suites.core import CORE_SUITE, Configuration, Kind, Level
+from ..suites.drawn import drawn
 from ..suites.extended import extended_suite
-from ..verdict.case import Case, oracle_dtype, steps_of
-from ..verdict.free_run import envelope, judge_free_run
+from ..suites.extremes import extremes
+from ..verdict.case import CONSECUTIVE, Case
 from ..verdict.judge import PHASES, Verdict, combine
 from ..verdict.observation import Observation
-from .answer import TargetRaisedError, answer
+from .answer import answer
+from .homework import homework
+from .labels import asked_for
 from .target import Limits, Target
+from .training import named, stepped, training_runs
 
-FREE_RUN_EPOCHS = 30
 _SAMPLES = (21, 13, 10, 17)
 """Numbers of samples for a network that the target prescribes: odd and even, one and several times its outputs."""
 
@@ -35,7 +38,7 @@ class Observed:
         not_judged: configurations that it could not run, each with the exception.
         broken: behaviour that is wrong whatever the numbers are.
         ran: configurations that it could run.
-        narrow: it returned float32 or less for float64.
+        narrow: what it returned in float32 or less for float64, which is not judged there.
         mutations: functions that changed their argument arrays.
     """
 
@@ -43,7 +46,7 @@ class Observed:
     not_judged: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
     ran: frozenset[str] = frozenset()
-    narrow: bool = False
+    narrow: frozenset[str] = frozenset()
     mutations: tuple[str, ...] = ()
 
     def __add__(self, other: Observed) -> Observed:
@@ -52,7 +55,7 @@ class Observed:
             self.not_judged + other.not_judged,
             self.broken + other.broken,
             self.ran | other.ran,
-            self.narrow or other.narrow,
+            self.narrow | other.narrow,
             tuple(dict.fromkeys(self.mutations + other.mutations)),
         )
 
@@ -67,91 +70,142 @@ class Observed:
         """The observations without their configurations."""
         return [observation for _, observation in self.observations]
 
-    @property
-    def right_at_the_output(self) -> bool:
-        """True if the output layer's gradients, or updates, are right."""
-        return not any(
-            f.verdict is Verdict.DISAGREE
-            for o in self.all
-            for f in o.findings
-            if f.phase in ("gradient", "update") and f.layer == o.depth - 1
-        )
-
-    def in_convention(self, factor: Factor, loss_factor: Factor) -> Observed:
-        """Return the same, judged as a gradient of another multiple of the MSE."""
-        if factor is loss_factor is UNIT:
-            return self
-        return self._each(lambda o: _convert(o, factor, loss_factor))
-
-    def with_absolute_sigmoid(self) -> Observed:
-        """Return the same, with wrong steps judged by the bound for a sigmoid of only absolute accuracy."""
-        return self._each(lambda o: replace(o, absolute_sigmoid=True) if o.wrong(*PHASES) else o)
-
-    def _each(self, judged: Callable[[Observation], Observation]) -> Observed:
-        return replace(self, observations=tuple((at, judged(o)) for at, o in self.observations))
+    def each(self, change: Callable[[Observation], Observation]) -> Observed:
+        """Return the same with every observation changed."""
+        return replace(self, observations=tuple((at, change(o)) for at, o in self.observations))
 
 
-def _convert(observation: Observation, factor: Factor, loss_factor: Factor) -> Observation:
-    """Divide gradients and losses by their factors, and judge updates with the learning rate times the factor."""
-    case, result = observation.case, observation.result
-    wide = oracle_dtype()
-    f, of_loss = (wide(one.value(*observation.elements)) for one in (factor, loss_factor))
-    rate = float(case.schedule.learning_rate * f)
-    return Observation(
-        replace(case, schedule=replace(case.schedule, learning_rate=rate)),
-        replace(
-            result,
-            grads=None if result.grads is None else map_params(lambda g: g / f, result.grads),
-            loss=None if result.loss is None else result.loss / of_loss,
-            recorded=None if result.recorded is None else result.recorded / of_loss,
-        ),
-        observation.absolute_sigmoid,
-    )
+def observe(target: Target, dtype: str, kind: Kind, level: Level = "default") -> Observed:
+    """Run the target on every configuration; in float64 also repeat calls, and follow training runs.
 
-
-def observe(target: Target, dtype: str, kind: Kind) -> Observed:
-    """Run the target on every configuration; in float64 also repeat one call and follow a training run."""
+    Every vetted configuration is asked twice, with other numbers of the same shapes: results that are remembered by
+    shape, or weights that are compiled in, are wrong for the second ones.
+    """
     observed = Observed()
-    for where, case in configurations(target.limits, dtype, kind):
-        observed += _on_configuration(target, where, case)
-    if dtype == "float64" and observed.observations and not observed.broken:
-        observed += _asked_again(target, *observed.observations[0])
-        if target.trains:
-            observed += _over_a_training_run(target, observed.verdict)
+    asked: list[tuple[str, Observation]] = []
+    vetted = configurations(target.limits, dtype, kind)
+    others = configurations(target.limits, dtype, kind, numbers=1)
+    for (where, case), (_, other) in zip(vetted, others, strict=True):
+        first = _on_configuration(target, where, case)
+        second = _on_configuration(target, f"{where}, other numbers", other)
+        observed += first + second
+        asked += (*first.observations[:1], *second.observations[:1])
+        if first.observations and second.observations and not observed.broken:
+            observed += _remembered(where, first.all[0], second.all[0])
+    if observed.broken:
+        return observed
+    compiles = "jax" in sys.modules
+    if dtype == "float64" or not compiles:
+        for where, drawn_case in drawn(target.limits, dtype, level, few_shapes=compiles):
+            case = asked_for(target.limits, drawn_case)
+            observed += _on_configuration(target, where, case)
+    if kind == "full" and target.limits.widths is None:
+        for where, case in extremes(dtype, level):
+            observed += _on_configuration(target, where, case)
+    if dtype != "float64" or not asked or observed.broken:
+        return observed
+    for where, one in (asked[0], asked[-1]):
+        observed += _asked_again(target, where, one)
+    if target.trains:
+        runs = training_runs(target, _for_training(target.limits), observed.verdict)
+        observed += Observed(runs.observations, runs.not_judged, runs.broken)
+    else:
+        observed += _in_a_row(target)
+    if not observed.broken:
+        runs = homework(target, level)
+        observed += Observed(runs.observations, runs.not_judged, runs.broken)
     return observed
 
 
-def configurations(limits: Limits, dtype: str, kind: Kind = "core") -> Iterator[tuple[str, Case]]:
-    """Yield the configurations of the vetted suites, or those that the target can run instead."""
-    chosen: Sequence[Configuration] = CORE_SUITE
+def vetted(target: Target, dtype: str) -> Observed:
+    """Run the target on the vetted configurations of the core alone."""
+    observed = Observed()
+    for where, case in configurations(target.limits, dtype):
+        observed += _on_configuration(target, where, case)
+    return observed
+
+
+def configurations(
+    limits: Limits, dtype: str, kind: Kind = "core", numbers: int = 0
+) -> Iterator[tuple[str, Case]]:
+    """Yield the configurations of the vetted suites, or those that the target can run instead.
+
+    Another number in `numbers` gives other weights, data and, if there is no limit, another learning rate.
+    """
+    rate = limits.learning_rate or (0.5 if numbers else None)
+    for seed, configuration in enumerate(_core(limits)):
+        case = configuration.case(dtype, seed + 100 * numbers, rate)
+        yield str(configuration), asked_for(limits, case)
+    if kind == "full" and limits.widths is None:
+        yield from extended_suite(dtype, seed=numbers)
+
+
+def _core(limits: Limits) -> Sequence[Configuration]:
     if limits.widths is not None:
         biases = (True,) if limits.biases is None else limits.biases
         counts = _SAMPLES if limits.samples is None else (limits.samples,) * 2
-        chosen = [
+        return [
             Configuration(limits.widths, biases, samples, None if at % 2 else batch)
             for at, samples in enumerate(counts)
             for batch in [None if limits.samples else samples - 4]
         ]
-    elif limits.biases is not None:
-        chosen = [replace(c, biases=limits.biases) for c in CORE_SUITE]
-    for seed, configuration in enumerate(chosen):
-        case = configuration.case(dtype, seed, limits.learning_rate)
-        yield str(configuration), case
-    if kind == "full":
-        yield from extended_suite(dtype)
+    if limits.biases is not None:
+        return [replace(c, biases=limits.biases) for c in CORE_SUITE]
+    return CORE_SUITE
+
+
+def _for_training(limits: Limits) -> Configuration:
+    """Return the first configuration with mini-batches, or else the first one."""
+    chosen = _core(limits)
+    return next((c for c in chosen if c.batch_size), chosen[0])
 
 
 def _on_configuration(target: Target, where: str, case: Case) -> Observed:
     answered = answer(target, case)
     noticed = Observed(narrow=answered.narrow, mutations=answered.mutations)
     if isinstance(answered.error, TargetRaisedError):
-        return replace(noticed, not_judged=(f"{where}: {answered.error}",))
-    if answered.error is not None:
+        noticed = replace(noticed, not_judged=(f"{where}: {answered.error}",))
+    elif answered.error is not None:
         return replace(noticed, broken=(f"{where}: {answered.error}",))
-    observations = tuple(
-        (f"{where}, update {one.update}", Observation(one, step)) for one, step in answered.steps
+    ran = frozenset([where] if answered.steps else [])
+    return replace(noticed, observations=named(where, answered.steps), ran=ran)
+
+
+def _in_a_row(target: Target) -> Observed:
+    """Let a target without `train` go some steps, each from its own last result: on one batch, and on several."""
+    observed = Observed()
+    rows = reversed(list(configurations(target.limits, "float64")))
+    chosen = {case.schedule.batch_size is None: (where, case) for where, case in rows}
+    for where, case in chosen.values():
+        params: Params | None = case.params
+        for count in range(CONSECUTIVE):
+            if params is not None:
+                one = replace(case, params=params, update=case.update + count)
+                found = _on_configuration(target, f"{where}, step {count + 1} in a row", one)
+                observed += found
+                params = next((stepped(o) for o in found.all), None)
+    return observed
+
+
+def _remembered(where: str, first: Observation, other: Observation) -> Observed:
+    """Compare the results for other numbers with those that the first numbers explain."""
+    if not other.wrong("forward", "loss", "gradient") or first.wrong(*PHASES):
+        return Observed()
+    shown = other.result
+    result = StepValues(
+        shown.activations if other.wrong("forward") else None,
+        shown.loss if other.wrong("loss") else None,
+        shown.grads if other.wrong("gradient") else None,
     )
-    return replace(noticed, observations=observations, ran=frozenset([where]))
+    old_weights = replace(other.case, params=first.case.params)
+    for what, case in {"results": first.case, "weights": old_weights}.items():
+        if not Observation(case, result).wrong(*PHASES):
+            broken = (
+                f"{where}: asked with other numbers of the same shapes, it returns what belongs to the {what} of the "
+                "first question: it remembers them by shape, or they are compiled in"
+            )
+            return Observed(broken=(broken,))
+    return Observed()
 
 
 def _asked_again(target: Target, where: str, first: Observation) -> Observed:
@@ -160,7 +214,7 @@ def _asked_again(target: Target, where: str, first: Observation) -> Observed:
     for _ in range(2):
         again = answer(target, first.case)
         noticed += Observed(narrow=again.narrow, mutations=again.mutations)
-        if again.error is not None:
+        if again.error is not None and not again.steps:
             return replace(noticed, broken=(f"{where}, called again: {again.error}",))
         for name, in_words in _REPEATABLE.items():
             if not _same(first, getattr(before, name), getattr(again.first, name), name):
@@ -184,39 +238,3 @@ def _same(observation: Observation, before: Any, after: Any, name: str) -> bool:
     arrays = [tensors(c) if isinstance(c, tuple) else [np.asarray(c)] for c in columns]
     again, first, exact, bound = arrays
     return observation.left_over(again, first, exact, bound) <= 1
-
-
-def _over_a_training_run(target: Target, so_far: Verdict) -> Observed:
-    """Observe a whole training run: every step from the run's own weights, and the run against the envelope.
-
-    The envelope holds for correct programs, so a target is checked against it only if it is right `so_far` and in
-    these steps.
-    """
-    if target.limits.widths is not None:
-        return Observed()
-    configuration = next((c for c in CORE_SUITE if c.batch_size), CORE_SUITE[0])
-    case = configuration.case("float64", seed=1, epochs=FREE_RUN_EPOCHS)
-    schedule = replace(case.schedule, keep=tuple(range(case.schedule.updates + 1)))
-    problem = Problem(case.network, case.params, case.inputs, case.targets, schedule)
-    where = f"training for {FREE_RUN_EPOCHS} epochs, {configuration}"
-    try:
-        run = target.trainer.train(
-            problem.network, problem.params, problem.inputs, problem.targets, schedule
-        )
-    except ContractError as error:
-        return Observed(broken=(f"{where}: {error}",))
-    steps = Observed(
-        tuple(
-            (f"{where}, update {c.update}", Observation(c, step))
-            for c, step in steps_of(problem, run.kept, run.losses)
-        )
-    )
-    kept = {count: snapshot.params for count, snapshot in run.kept.items()}
-    free = judge_free_run(kept, envelope(problem, schedule.keep))
-    right = combine([so_far, steps.verdict]) is Verdict.AGREE
-    if free.verdict is Verdict.DISAGREE and right:
-        outside = (
-            f"{where}: the run is outside the envelope of rounding from update {free.outside_at} on"
-        )
-        return replace(steps, broken=(outside,))
-    return steps

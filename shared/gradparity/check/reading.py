@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..border import brief
 from ..contract import Layer, Params, tensors
 from ..errors import ContractError
 from ..verdict.case import Case
@@ -17,14 +18,14 @@ class Reader:
     All methods raise a ContractError for a result of another size, or one that is not made of numbers.
 
     Attributes:
-        narrow: True if an array had fewer bits than the case.
+        narrow: the functions' results that had fewer bits than the case; these are read as None.
     """
 
     def __init__(self, case: Case) -> None:
         self._case = case
-        self.narrow = False
+        self.narrow: set[str] = set()
 
-    def loss_and_grads(self, result: Any) -> tuple[float | None, Params]:
+    def loss_and_grads(self, result: Any) -> tuple[float | None, Params | None]:
         """Read a pair; the loss may be None."""
         if not isinstance(result, tuple | list) or len(result) != 2:
             raise _mismatch("loss_and_grads", "a pair (loss, grads)", result)
@@ -44,11 +45,14 @@ class Reader:
         return [
             None
             if activation is None
-            else self.array("forward", f"activation {at}", activation, (samples, *shape))
+            else self._wide(
+                "activations",
+                self.array("forward", f"activation {at}", activation, (samples, *shape)),
+            )
             for at, (activation, shape) in enumerate(zip(result, network.shapes[1:], strict=True))
         ]
 
-    def params(self, function: str, what: str, result: Any) -> Params:
+    def params(self, function: str, what: str, result: Any) -> Params | None:
         """Read pairs (weight, bias), or only weights, or weights and biases in one list."""
         like = self._case.params
         rows, wanted = _flat(result), tensors(like)
@@ -60,35 +64,46 @@ class Reader:
         ]
         if len(rows) != len(wanted):
             raise _mismatch(function, f"{len(wanted)} tensors", f"{len(rows)} of them")
-        arrays = iter(
-            self.array(function, name, row, tensor.shape)
+        read = [
+            self._wide(f"{what}s", self.array(function, name, row, tensor.shape))
             for name, row, tensor in zip(names, rows, wanted, strict=True)
-        )
+        ]
+        if any(array is None for array in read):
+            return None
+        arrays = iter(array for array in read if array is not None)
         return tuple(
             Layer(next(arrays), None if layer.bias is None else next(arrays)) for layer in like
         )
 
-    def scalar(self, function: str, value: Any) -> float:
+    def scalar(self, function: str, value: Any) -> float | None:
         """Read the loss."""
-        return float(self.array(function, "the loss", value, ()))
+        read = self._wide("losses", self.array(function, "the loss", value, ()))
+        return None if read is None else float(read)
+
+    def _wide(self, what: str, array: np.ndarray) -> np.ndarray | None:
+        """Return the array; None if it has fewer bits than the case, so that nothing can be said in the case's."""
+        if array.dtype.kind == "f" and array.dtype.itemsize < self._case.dtype.itemsize:
+            self.narrow.add(what)
+            return None
+        return array
 
     def array(self, function: str, what: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-        """Read an array of this shape; axes of length 1 may differ, as in a bias of shape (1, n)."""
+        """Read an array of this shape; axes of length 1 may be missing or added, as in a bias of shape (1, n)."""
         array = _numpy(value)
         if array.dtype.kind not in "fiu":
             raise _mismatch(function, f"numbers for {what}", f"{array.dtype} values")
-        if array.shape != shape and _without_ones(array.shape) == _without_ones(shape):
+        # A transposed gradient would not fit its weight: subtracted from it, it would be broadcast.
+        transposed = array.ndim == len(shape) and function != "forward"
+        if not transposed and _without_ones(array.shape) == _without_ones(shape):
             array = array.reshape(shape)
         if array.shape != shape:
             raise _mismatch(function, f"{what} of shape {shape}", f"shape {array.shape}")
-        if array.dtype.kind == "f" and array.dtype.itemsize < self._case.dtype.itemsize:
-            self.narrow = True
         return np.array(array)
 
 
 def _mismatch(function: str, expected: str, received: Any) -> ContractError:
     if not isinstance(received, str):
-        received = f"{type(received).__name__} {received!r:.60}"
+        received = brief(received)
     return ContractError(f"{function} must return {expected}; it returned {received}")
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..blame import printable
 from ..tables import Table
 from ..verdict.judge import Verdict
 
@@ -25,7 +27,9 @@ class Report:
         first: the first error: dtype, step, phase, layer, tensor, index, difference, allowed difference, and text.
         diagnosis: the reasons in plain words, a line each.
         notes: what else a reader must know.
+        advice: why a program that agrees may not learn, as its own weights, rate and data show.
         not_judged: configurations that it could not run, with the reason.
+        traceback: of the first exception that it raised: the frames in its own files.
         output: the end of the target's output.
         seconds: wall time without imports.
     """
@@ -39,13 +43,16 @@ class Report:
     first: Mapping[str, Any] | None = None
     diagnosis: Sequence[str] = ()
     notes: Sequence[str] = ()
+    advice: Sequence[str] = ()
     not_judged: Sequence[str] = ()
+    traceback: str = ""
     output: str = ""
     seconds: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain data."""
-        return asdict(self)
+        """Return plain data; a number that is not finite, which JSON does not know, is None."""
+        found: dict[str, Any] = _finite(asdict(self))
+        return found
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Report:
@@ -89,11 +96,25 @@ class Report:
         for title, lines in (
             ("diagnosis", self.diagnosis),
             ("notes", self.notes),
+            ("if it does not learn", self.advice),
             ("not judged", self.not_judged),
         ):
             if lines:
                 yield f"{title}:"
                 yield from (f"  {line}" for line in lines)
+        if self.traceback:
+            yield "the first error that it raised:"
+            yield from (f"  {line}" for line in self.traceback.splitlines())
         if self.verdict is Verdict.ABSTAIN and self.output.strip():
             yield "the end of its output:"
-            yield self.output.rstrip()
+            yield from (printable(line) for line in self.output.splitlines())
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from .. import blame
 from ..errors import InputError, TargetImportError
-from ..files import replace_files
-from ..suites.core import Kind
 from .examine import examine
 from .loading import load
 from .report import Report
+from .supervise import answer
+
+_PATIENCE = 5.0
+"""Seconds of CPU time for a statement at import; less if the whole target may not take six times as many."""
 
 
-def main(name: str, adapter: str, kind: Kind, folder: str) -> None:
-    """Judge a target; write `result.json` into `folder`, and the current stage into `stage.txt`."""
-    stage = Path(folder) / "stage.txt"
-    path = name.partition(":")[0]
-    if path.endswith(".py"):
-        sys.path.insert(0, str(Path(path).parent))  # a submission's own modules are next to it
-    stage.write_text("it was being imported")
-    result: dict[str, Any]
+def patience(timeout: float) -> float:
+    """Return the seconds of CPU time for a statement at import, for a target's limit."""
+    return min(_PATIENCE, timeout / 6)
+
+
+def work(question: Any, say: Callable[[str], None]) -> Mapping[str, Any]:
+    """Judge a target; return its report, or why it is no target."""
+    name, adapter = question["target"], question["adapter"]
+    asked = {key: question[key] for key in ("kind", "level", "strict")}
+    say("it was being imported")
     try:
-        target = load(name, adapter or None)
-        stage.write_text("it was being judged")
-        result = examine(target, kind).as_json()
+        target = load(name, adapter or None, patience(question["timeout"]))
+        say("it was being judged")
+        return examine(target, **asked).as_json()
     except TargetImportError as error:
-        result = Report(name, headline=f"not judged: {error}").as_json()
+        return Report(name, headline=f"not judged: {error}").as_json()
     except InputError as error:
-        result = {"input_error": str(error)}
-    replace_files(Path(folder), {"result.json": json.dumps(result, allow_nan=False).encode()})
+        return {"input_error": str(error)}
+    except Exception as error:  # a result that the judge cannot digest must not end it
+        why = f"not judged: the judge failed on its results: {blame.described(error)}"
+        return Report(name, headline=why, traceback=blame.shown(error)).as_json()
 
 
 if __name__ == "__main__":
-    name, adapter, kind, folder = sys.argv[1:]  # as `process` passes them
-    main(name, adapter, cast(Kind, kind), folder)
+    answer(work)

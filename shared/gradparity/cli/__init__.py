@@ -1,59 +1,16 @@
-"""The command line `gradparity`. Exit codes: 0 agree, 1 disagree, 2 usage or bad input, 3 nothing could be judged."""
+"""The command line `gradparity`. It imports almost nothing before it has started the process that does the work."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from .. import __version__
-from ..errors import ContractError, InputError
-from . import campaigns, check, report, run, terminal
-
-app = typer.Typer(
-    help="One experiment, three frameworks, the same numbers.",
-    epilog="Exit codes: 0 agree, 1 disagree, 2 usage or bad input, 3 nothing could be judged.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.command("list")(run.list_installed)
-app.command("run")(run.run_experiment)
-app.command("compare")(run.compare_two_runs)
-app.command("report")(report.write_report)
-app.command("check")(check.check_targets)
-app.command("sweep")(run.sweep_seeds)
-app.command("random-networks")(campaigns.judge_random_networks)
-app.command("study")(campaigns.study_seeds)
-app.command("bench")(campaigns.time_implementations)
-app.command("bit-for-bit")(campaigns.compare_bits)
-app.command("planted-faults")(campaigns.plant_faults)
+from .guard import guarded
 
 
 def main() -> None:
-    """Run the command line; report a user's mistake in one message, without a traceback."""
-    try:
-        app()
-    except (InputError, ContractError, MemoryError) as error:
-        terminal.fail(str(error))
+    """Run the command line, in a process whose end is not success unless the command has finished."""
+    guarded(_run)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        terminal.say(f"gradparity {__version__}")
-        raise typer.Exit
+def _run() -> None:
+    from .app import run
 
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version",
-            is_eager=True,
-            callback=_print_version,
-            help="Show the version and exit.",
-        ),
-    ] = False,
-) -> None:
-    pass
+    run()

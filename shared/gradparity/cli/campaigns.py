@@ -14,7 +14,7 @@ from .. import registry
 from ..campaigns.study.sweeps import SEEDS
 from ..device import CPU
 from ..files import CAMPAIGNS, SWEEPS
-from .options import Campaigns, Device, Impls, Kinds, Seed, Sweeps, load_implementations
+from .options import Campaigns, Device, Impls, Kinds, Seed, Sweeps, chosen, load_implementations
 from .terminal import finish, progress, say, show
 
 
@@ -22,15 +22,18 @@ def judge_random_networks(
     networks: Annotated[int, typer.Option(min=1, help="Number of random networks.")] = 1700,
     seed: Seed = 0,
     kind: Kinds = "core",
+    draws: Annotated[
+        int, typer.Option(min=1, help="Draws of weights and data for each network, in both dtypes.")
+    ] = 3,
     impl: Impls = None,
     campaigns: Campaigns = CAMPAIGNS,
 ) -> None:
     """Judge the implementations on random networks. A long run: JAX compiles each network (about 0.5 s)."""
     from ..campaigns.random_networks.run import KINDS, random_networks
 
-    targets = impl or list(load_implementations(None))
+    targets = chosen(impl)
     with progress(networks) as advance:
-        verdict = random_networks(targets, networks, seed, campaigns, advance, kind)
+        verdict = random_networks(targets, networks, seed, campaigns, advance, kind, draws)
     say(f"written to {campaigns / KINDS[kind][0].file}")
     finish(verdict)
 
@@ -149,3 +152,22 @@ def plant_faults(
         verdict = planted_faults(networks, seed, campaigns, advance)
     say(f"written to {campaigns / PLANTED_FAULTS.file}")
     finish(verdict)
+
+
+def judge_narrow_faults(
+    every: Annotated[
+        int, typer.Option(min=1, help="Judge every so many-th program only, for a shorter run.")
+    ] = 1,
+    campaigns: Campaigns = CAMPAIGNS,
+) -> None:
+    """Check right programs in unusual forms, and programs that are wrong under one condition only. A long run."""
+    from ..campaigns.narrow_faults.record import NARROW_FAULTS
+    from ..campaigns.narrow_faults.run import judge_programs, steps, tables, verdict
+
+    with progress(steps(every)) as advance:
+        found = judge_programs(campaigns, advance, every)
+    for table in tables(found):
+        show(table)
+        say("")
+    say(f"written to {campaigns / NARROW_FAULTS.file}")
+    finish(verdict(found))

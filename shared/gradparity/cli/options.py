@@ -50,8 +50,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def load_implementations(names: Sequence[str] | None) -> dict[str, Guarded]:
     """Load the named implementations, or else the three plain ones, with a note for each missing framework."""
     if names:
-        loaded = [registry.load(name) for name in dict.fromkeys(names)]
-        return {target.name: target for target in loaded}
+        return registry.load_all(names)
     found = {}
     for name in registry.PLAIN:
         try:
@@ -59,3 +58,9 @@ def load_implementations(names: Sequence[str] | None) -> dict[str, Guarded]:
         except registry.MissingFrameworkError as error:
             terminal.note(str(error))
     return found
+
+
+def chosen(names: Sequence[str] | None) -> list[str]:
+    """Return the implementations to work with, as they were given; errors are reported before the work begins."""
+    found = load_implementations(names)
+    return list(dict.fromkeys(names)) if names else list(found)

@@ -13,7 +13,7 @@ from .. import registry
 from ..errors import InputError
 from ..experiments import experiment
 from ..files import CAMPAIGNS, LATEST
-from .options import Campaigns, Impls, load_implementations
+from .options import Campaigns, Impls, chosen
 from .terminal import finish, note, progress, say
 
 
@@ -32,10 +32,13 @@ def write_report(
     """Train the experiments in every implementation, judge them, and write the report."""
     from ..report.page import build  # it imports Matplotlib, a third of the time to start
 
-    experiments = [experiment.load(name) for name in names] if names else list(with_data())
-    targets = impl or list(load_implementations(None))
-    for target in targets:
-        registry.load(target)  # report errors before the work begins
+    if names:
+        loaded = {name: experiment.load(name) for name in names}
+        registry.distinct((name, one.name) for name, one in loaded.items())
+        experiments = list(loaded.values())
+    else:
+        experiments = list(with_data())
+    targets = chosen(impl)
     with progress(len(experiments) + 2) as advance:
         verdict = build(experiments, targets, out, campaigns, advance)
     say(f"written to {out}/index.html")

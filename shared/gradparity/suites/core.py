@@ -14,10 +14,13 @@ import numpy as np
 
 from ..contract import Dense, Network, Schedule
 from ..experiments.initial import batch_order, initial_params
-from ..verdict.case import Case
+from ..verdict.case import CONSECUTIVE, Case
 
 Kind = Literal["core", "full"]
 """A kind of networks. core: dense sigmoid layers, MSE, plain SGD; full: every activation, loss, optimizer and layer."""
+
+Level = Literal["quick", "default", "thorough"]
+"""How much is asked. quick: a draw of each edge, not the assignment itself; thorough: ten times the default's draws."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,20 @@ class Configuration:
         )
         return f"{'-'.join(map(str, self.widths))}{biases}, {self.samples} samples, {batch}"
 
+    def schedule(self, learning_rate: float, seed: int, epochs: int | None = None) -> Schedule:
+        """Make a plan; by default it is long enough for the updates that are judged."""
+        full = self.batch_size is None
+        per_epoch = 1 if self.batch_size is None else -(-self.samples // self.batch_size)
+        epochs = epochs or -(-(self.update + CONSECUTIVE) // per_epoch)
+        return Schedule(
+            learning_rate=learning_rate,
+            epochs=epochs,
+            batch_size=self.batch_size,
+            order=None if full else batch_order(self.samples, epochs, seed),
+        )
+
     def case(
-        self, dtype: str, seed: int, learning_rate: float | None = None, epochs: int = 3
+        self, dtype: str, seed: int, learning_rate: float | None = None, epochs: int | None = None
     ) -> Case:
         """Draw weights, data and order. Weights of deviation 2/√fan_in keep units active but not saturated."""
         rng = np.random.default_rng([seed, *self.widths, self.samples])
@@ -64,15 +79,9 @@ class Configuration:
         scaled = tuple(
             layer._replace(weight=layer.weight * 2 / np.sqrt(len(layer.weight))) for layer in params
         )
-        full = self.batch_size is None
         inputs = rng.uniform(-1, 1, (self.samples, self.widths[0]))
         targets = rng.uniform(0.05, 0.95, (self.samples, self.widths[-1]))
-        schedule = Schedule(
-            learning_rate=learning_rate or 0.7,
-            epochs=epochs,
-            batch_size=self.batch_size,
-            order=None if full else batch_order(self.samples, epochs, seed),
-        )
+        schedule = self.schedule(learning_rate or 0.7, seed, epochs)
         return Case(network, scaled, inputs, targets, schedule, self.update).astype(dtype)
 
 

@@ -29,7 +29,7 @@ from ..contract import (
     map_params,
 )
 from ..experiments.initial import batch_order, initial_params
-from ..verdict.case import Case
+from ..verdict.case import CONSECUTIVE, Case
 from .random_networks import OPTIMIZERS
 
 _EPOCHS = 4
@@ -52,6 +52,8 @@ class ExtendedConfiguration:
         fresh: True if the optimizer's arrays are zero before the update.
         kink: True if the first unit's weights in the first layer are zero, so that its z is exactly 0.
         spread: True if the targets of a cross-entropy are distributions over all classes, not single classes.
+        learning_rate: the learning rate.
+        size: the largest input.
     """
 
     name: str
@@ -65,6 +67,8 @@ class ExtendedConfiguration:
     fresh: bool = False
     kink: bool = False
     spread: bool = False
+    learning_rate: float = 0.07
+    size: float = 1.0
 
     def __str__(self) -> str:
         return f"{self.name}: {self.network}"
@@ -73,17 +77,19 @@ class ExtendedConfiguration:
         """Draw weights, data, state and order."""
         rng = np.random.default_rng([seed, self.samples, *map(ord, self.name)])
         params = self._params(rng)
+        per_epoch = -(-self.samples // self.batch_size)
+        epochs = max(_EPOCHS, -(-(self.update + CONSECUTIVE) // per_epoch))
         schedule = Schedule(
-            learning_rate=0.07,
-            epochs=_EPOCHS,
+            learning_rate=self.learning_rate,
+            epochs=epochs,
             batch_size=self.batch_size,
-            order=batch_order(self.samples, _EPOCHS, seed),
+            order=batch_order(self.samples, epochs, seed),
             optimizer=self.optimizer,
             weight_decay=self.decay,
             decoupled=self.decoupled,
         )
         state = {} if self.fresh else _state(rng, schedule, params)
-        inputs = rng.uniform(-1, 1, (self.samples, *self.network.input_shape))
+        inputs = self.size * rng.uniform(-1, 1, (self.samples, *self.network.input_shape))
         targets = self._targets(rng)
         case = Case(self.network, params, inputs, targets, schedule, self.update, state=state)
         return case.astype(dtype)
@@ -275,7 +281,7 @@ EXTENDED_SUITE = (
 )
 
 
-def extended_suite(dtype: str) -> Iterator[tuple[str, Case]]:
-    """Yield every configuration by name, with one fixed draw."""
+def extended_suite(dtype: str, seed: int = 0) -> Iterator[tuple[str, Case]]:
+    """Yield every configuration by name, each with the draw of this seed."""
     for configuration in EXTENDED_SUITE:
-        yield str(configuration), configuration.case(dtype)
+        yield str(configuration), configuration.case(dtype, seed)

@@ -11,6 +11,8 @@ from ..contract import (
     LOSS_KINDS,
     SGD,
     Activation,
+    Adagrad,
+    Adam,
     Batch,
     Conv,
     Dense,
@@ -18,6 +20,7 @@ from ..contract import (
     Network,
     Optimizer,
     Params,
+    RMSProp,
     Schedule,
     map_params,
 )
@@ -37,6 +40,15 @@ OPTIMIZERS: dict[str, Optimizer] = {
 }
 """Every optimizer of the contract with its own defaults; SGD in its three forms."""
 
+OTHER_CONSTANTS: dict[str, Optimizer] = {
+    "momentum of 0.5": SGD(momentum=0.5),
+    "Nesterov's of 0.3": SGD(momentum=0.3, nesterov=True),
+    "Adagrad, a large epsilon": Adagrad(epsilon=1e-2),
+    "RMSProp, other constants": RMSProp(decay=0.8, epsilon=1e-3),
+    "Adam, other constants": Adam(beta1=0.7, beta2=0.95, epsilon=1e-2),
+}
+"""Every optimizer once more, with other constants."""
+
 DECAYS = {"none": (0.0, False), "coupled": (0.03, False), "decoupled": (0.03, True)}
 """Weight decay: λ, and True if it is decoupled."""
 
@@ -51,7 +63,7 @@ class Setting:
         network: the network.
         samples: the number of samples in the data.
         batch_size: the samples in a batch; None for the full batch.
-        optimizer: the optimizer's name in `OPTIMIZERS`.
+        optimizer: the optimizer's name in `OPTIMIZERS` or `OTHER_CONSTANTS`.
         decay: the weight decay's name in `DECAYS`.
     """
 
@@ -82,16 +94,16 @@ class Setting:
         params = initial_params(self.network, "standard_normal", seed, "float64")
         params = cast(map_params(lambda tensor: scale * tensor, params), dtype)
         shapes = self.network.shapes
-        inputs = rng.uniform(-1, 1, (self.samples, *shapes[0])) * 10 ** rng.uniform(-2, 1)
-        targets = rng.uniform(0, 1, (self.samples, *shapes[-1]))
+        inputs = _inputs(rng, (self.samples, *shapes[0]))
+        targets = _targets(rng, (self.samples, *shapes[-1]), self.network.loss)
         epochs = 2
         weight_decay, decoupled = DECAYS[self.decay]
         schedule = Schedule(
-            learning_rate=float(10 ** rng.uniform(-3, 1)),
+            learning_rate=float(10 ** rng.uniform(-3, 1.5)),
             epochs=epochs,
             batch_size=self.batch_size,
             order=None if self.batch_size is None else batch_order(self.samples, epochs, seed),
-            optimizer=OPTIMIZERS[self.optimizer],
+            optimizer=(OPTIMIZERS | OTHER_CONSTANTS)[self.optimizer],
             weight_decay=weight_decay,
             decoupled=decoupled,
         )
@@ -109,6 +121,31 @@ class Setting:
             update=update,
             state=_state(rng, schedule, params),
         )
+
+
+def _inputs(rng: np.random.Generator, shape: tuple[int, ...]) -> Batch:
+    """Draw inputs of any size up to 10, and now and then with zeros, of zeros and ones, or up to 100."""
+    inputs: Batch = rng.uniform(-1, 1, shape)
+    match rng.choice(["any size", "zeros", "binary", "large"], p=[0.7, 0.15, 0.1, 0.05]):
+        case "zeros":
+            inputs[rng.random(shape) < 0.3] = 0.0
+        case "binary":
+            inputs = (inputs > 0) * 1.0
+        case "large":
+            inputs *= 100.0
+        case _:
+            inputs *= 10 ** rng.uniform(-2, 1)
+    return inputs
+
+
+def _targets(rng: np.random.Generator, shape: tuple[int, ...], loss: Loss) -> Batch:
+    """Draw targets between 0 and 1, or 0 and 1 themselves; for the MSE now and then up to 1,000."""
+    drawn = rng.random()
+    if drawn < 0.3 and LOSS_KINDS[loss].link != "softmax":
+        return rng.integers(0, 2, shape) * 1.0
+    if drawn < 0.4 and loss == "mse":
+        return rng.uniform(-1e3, 1e3, shape)
+    return rng.uniform(0, 1, shape)
 
 
 def _distribution(rng: np.random.Generator, targets: Batch) -> Batch:
@@ -139,11 +176,12 @@ def _state(rng: np.random.Generator, schedule: Schedule, params: Params) -> dict
 def random_setting(rng: np.random.Generator) -> Setting:
     """Draw a setting like the original assignment's: sigmoid, MSE and plain SGD.
 
-    The network has one to four layers of up to 16 units, and now and then up to 100, each with a bias or without. There
-    are 1 to 40 samples. Full batch and mini-batches are equally likely; the last batch of an epoch is mostly ragged.
+    The network has one to eight layers of up to 16 units, or up to 100 if they are few, each with a bias or without.
+    There are 1 to 40 samples, now and then up to 300. Full batch and mini-batches are equally likely; the last batch of
+    an epoch is mostly ragged.
     """
-    depth = int(rng.integers(1, 5))
-    limit = 100 if rng.random() < 0.05 else 16
+    depth = int(rng.integers(1, 9 if rng.random() < 0.2 else 5))
+    limit = 100 if rng.random() < 0.05 and depth < 5 else 16
     widths = [int(n) for n in rng.integers(1, limit + 1, depth + 1)]
     layers = tuple(Dense(units, bias=bool(rng.random() < 0.5)) for units in widths[1:])
     return Setting(Network((widths[0],), layers), *_samples(rng))
@@ -164,10 +202,10 @@ def random_setting_of_any_kind(rng: np.random.Generator) -> Setting:
         for _ in range(int(rng.integers(1, 3))):
             height, width, _channels = Network(shape, tuple(layers)).shapes[-1]
             kernel = (
-                int(rng.integers(1, min(height, 3) + 1)),
-                int(rng.integers(1, min(width, 3) + 1)),
+                int(rng.integers(1, min(height, 4) + 1)),
+                int(rng.integers(1, min(width, 4) + 1)),
             )
-            stride, padding = int(rng.integers(1, 3)), int(rng.integers(0, 3))
+            stride, padding = int(rng.integers(1, 4)), int(rng.integers(0, 3))
             channels = int(rng.integers(1, 5))
             layers.append(Conv(channels, kernel, stride, padding, **options()))
     layers += [Dense(int(n), **options()) for n in rng.integers(1, 17, int(rng.integers(1, 4)))]
@@ -179,12 +217,12 @@ def random_setting_of_any_kind(rng: np.random.Generator) -> Setting:
     return Setting(
         Network(shape, tuple(layers), loss),
         *_samples(rng),
-        optimizer=str(rng.choice(list(OPTIMIZERS))),
+        optimizer=str(rng.choice([*OPTIMIZERS, *OTHER_CONSTANTS])),
         decay=str(rng.choice(list(DECAYS))),
     )
 
 
 def _samples(rng: np.random.Generator) -> tuple[int, int | None]:
-    samples = int(rng.integers(1, 41))
+    samples = int(rng.integers(1, 301 if rng.random() < 0.05 else 41))
     full = samples == 1 or rng.random() < 0.5
-    return samples, None if full else int(rng.integers(1, samples))
+    return samples, None if full else int(rng.integers(1, samples + 1))

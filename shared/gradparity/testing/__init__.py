@@ -16,8 +16,8 @@ def assert_parity(target: Any, *, adapter: Any = None, name: str = "") -> Report
     """Raise unless `gradparity check` finds `target` right: a sigmoid MLP with MSE and SGD.
 
     Args:
-        target: a name or path, as on the command line; or the implementation itself: a module or object with functions
-            of the contract, a `torch.nn.Module`, a JAX loss function.
+        target: a name or path, as on the command line, which is judged in a process of its own; or the implementation
+            itself: a module or object with functions of the contract, a `torch.nn.Module`, a JAX loss function.
         adapter: the path of a file, or an object, with functions that call the target.
         name: the target's name in messages.
 
@@ -27,13 +27,17 @@ def assert_parity(target: Any, *, adapter: Any = None, name: str = "") -> Report
         InputError: the target does not exist, or offers nothing that can be checked.
     """
     from ..check.examine import examine
-    from ..check.loading import load, wrap
+    from ..check.loading import wrap
+    from ..check.process import check
+    from ..registry import find
 
-    if isinstance(target, str):
-        found = load(target, adapter)
+    if isinstance(target, str) and (adapter is None or isinstance(adapter, str)):
+        (report,) = check([target], adapter)
+    elif isinstance(target, str):
+        report = examine(wrap(name or target, find(target), adapter))
     else:
-        found = wrap(name or getattr(target, "__name__", type(target).__name__), target, adapter)
-    report = examine(found)
+        given = name or getattr(target, "__name__", type(target).__name__)
+        report = examine(wrap(given, target, adapter))
     if report.verdict != "agree":
         raise AssertionError(message(report))
     return report
@@ -41,5 +45,8 @@ def assert_parity(target: Any, *, adapter: Any = None, name: str = "") -> Report
 
 def message(report: Report) -> str:
     """Return a report that does not agree as a few lines of text."""
-    lines = [report.title, *report.first_wrong, *report.diagnosis, *report.not_judged]
+    lines = [
+        *(report.title, *report.first_wrong, *report.diagnosis, *report.not_judged),
+        *report.traceback.splitlines(),
+    ]
     return "\n".join(lines)

@@ -1,54 +1,60 @@
-"""The suite that `pytest --gradparity TARGET` runs: a test for each configuration, and one for the whole verdict."""
+"""The suite that `pytest --gradparity TARGET` runs: a test for each configuration, and one for the whole verdict.
+
+The target runs in processes of its own: one that exits must not end the tests as if they had passed.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import pytest
 
-from ..check.answer import TargetRaisedError, answer
-from ..check.loading import load
-from ..check.observing import configurations
-from ..check.target import Target
-from ..processes import one_quiet_thread
-from ..verdict.judge import Verdict
-from ..verdict.observation import Observation
+from ..check.process import PATIENCE, must_exist
+from ..check.supervise import Supervisor
+from ..errors import InputError
+from ..registry import absolute
 from . import assert_parity
 
-_load = cache(load)
+
+@cache
+def _steps(target: str, adapter: str | None) -> Sequence[tuple[str, Sequence[str]]]:
+    """Return the name of each configuration, and what is wrong there.
+
+    Raises:
+        InputError: the target does not exist, or offers nothing that can be judged.
+    """
+    must_exist([target, *([adapter] if adapter else [])])
+    found, ended, _ = Supervisor(PATIENCE["core"]).run(
+        "gradparity.testing.worker",
+        {"target": absolute(target), "adapter": absolute(adapter or "")},
+    )
+    if found is None:
+        return [("every configuration", [f"not judged: {ended}"])]
+    if "input_error" in found:
+        raise InputError(found["input_error"])
+    steps: Sequence[tuple[str, Sequence[str]]] = found["steps"]
+    return steps
 
 
 def pytest_generate_tests(metafunc: Any) -> None:
     """Parametrize with every target and every configuration that it can run."""
     adapter = metafunc.config.getoption("gradparity_adapter")
     targets = metafunc.config.getoption("gradparity")
-    if "case" not in metafunc.fixturenames:
+    if "wrong" not in metafunc.fixturenames:
         metafunc.parametrize(("target", "adapter"), [(t, adapter) for t in targets], ids=targets)
         return
     rows = [
-        pytest.param(_load(t, adapter), case, id=f"{t}-{dtype}-{where}")
-        for t in targets
-        for dtype in ("float64", "float32")
-        for where, case in configurations(_load(t, adapter).limits, dtype)
+        pytest.param(wrong, id=f"{target}-{where}")
+        for target in targets
+        for where, wrong in _steps(target, adapter)
     ]
-    metafunc.parametrize(("target", "case"), rows)
+    metafunc.parametrize("wrong", rows)
 
 
-def test_step(target: Target, case: Any) -> None:
+def test_step(wrong: Sequence[str]) -> None:
     """Activations, loss, gradients and updates are within the bound."""
-    with one_quiet_thread():
-        answered = answer(target, case)
-        if isinstance(answered.error, TargetRaisedError):
-            pytest.fail(f"not judged: {answered.error}", pytrace=False)
-        if answered.error is not None:
-            pytest.fail(str(answered.error), pytrace=False)
-        wrong = [
-            f"{target.name}: update {one.update}: {finding}"
-            for one, step in answered.steps
-            for finding in Observation(one, step).findings
-            if finding.verdict is Verdict.DISAGREE
-        ]
     if wrong:
         pytest.fail("\n".join(wrong), pytrace=False)
 

@@ -1,0 +1,10 @@
+"""A contract's implementation that trains networks of two layers, and says so of all others."""
+
+from gradparity.implementations import impl_numpy
+from gradparity.implementations.impl_numpy import forward, loss_and_grads
+
+
+def train(network, *arguments, **keywords):
+    if len(network.layers) == 2:
+        return impl_numpy.train(network, *arguments, **keywords)
+    raise NotImplementedError("this trains networks of two layers only")
