@@ -40,8 +40,11 @@ def build(
         executor: makes the pool that trains the experiments and draws the figures.
 
     Raises:
-        InputError: a campaign's file cannot be used, or `out` cannot be written to.
+        InputError: two implementations or two experiments go by one name, a campaign's file cannot be used, or `out`
+            cannot be written to.
     """
+    implementations = list(registry.load_all(targets).values())
+    registry.distinct((f"experiment {at}", e.name) for at, e in enumerate(experiments, start=1))
     stored = dict(_stored(campaigns))
     progress("train and judge")
     with executor() as pool:
@@ -54,7 +57,7 @@ def build(
         progress("write the report")
         summary = summarise(results, [run.implementation for run in results[0].runs])
         trained = Trained(
-            implementations=[registry.load(target) for target in targets],
+            implementations=implementations,
             results=results,
             summary=summary,
             commands=_commands(experiments, targets),

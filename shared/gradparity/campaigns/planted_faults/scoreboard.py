@@ -19,9 +19,8 @@ from ...diagnosis.mistakes import (
     ForwardMistake,
     LayerMistake,
     Layers,
-    layers_where,
 )
-from ...diagnosis.names import ForwardName, Name
+from ...diagnosis.names import ForwardName, Made, Name
 from ...diagnosis.search import fits, same_factor
 from ...errors import ContractError
 from ...guarded import Guarded
@@ -209,13 +208,13 @@ def planted(fault: Fault, depth: int) -> Layers:
 
 
 def _there(
-    name: Name | ForwardName,
+    name: Made | ForwardName,
     mistake: ForwardMistake | LayerMistake,
     fault: Fault,
     observations: Sequence[Observation],
 ) -> bool:
     """Return True if the name has the fault's layers, among those in which its mistake is possible."""
-    kinds = [layers_where(o.case.network, mistake.applies) for o in observations]
+    kinds = [mistake.possible(o.case.network) for o in observations]
     return all(
         name.layers(o.depth) & kind == planted(fault, o.depth) & kind
         for o, kind in zip(observations, kinds, strict=True)
@@ -223,9 +222,13 @@ def _there(
 
 
 def _is(name: Name, fault: Fault, observations: Sequence[Observation]) -> bool:
-    mistake = name.mistake
-    called = "" if mistake is None else mistake.name
-    where = not isinstance(mistake, LayerMistake) or _there(name, mistake, fault, observations)
+    if len(name.made) > 1:
+        return False
+    called, where = "", True
+    for made in name.made:
+        mistake = made.mistake
+        called = mistake.name
+        where = not isinstance(mistake, LayerMistake) or _there(made, mistake, fault, observations)
     return (
         called == fault.mistake and where and same_factor(name.factor, fault.factor, observations)
     )

@@ -29,7 +29,7 @@ KINDS: dict[Kind, tuple[Campaign, Callable[[np.random.Generator], Setting]]] = {
 """By kind: the campaign, and the function that draws a network."""
 
 DRAWS = 3
-"""The number of draws of weights and data for each random network."""
+"""The usual number of draws of weights and data for each random network."""
 
 DTYPES = ("float64", "float32")
 
@@ -41,6 +41,7 @@ def random_networks(
     folder: Path,
     progress: Callable[[str], None] = lambda _: None,
     kind: Kind = "core",
+    draws: int = DRAWS,
     executor: Callable[[], Executor] = spawned_for_each,
 ) -> Verdict:
     """Judge implementations on random networks, each with several draws in both dtypes, and store the result.
@@ -50,13 +51,15 @@ def random_networks(
     """
     found, features = Agreement(), Features()
     begin = time.perf_counter()
-    work = judge_networks, networks, targets, seed, kind
+    work = judge_networks, networks, targets, seed, kind, draws
     for chunk, (part, counted) in in_chunks(*work, executor=executor):
         found.merge(part)
         features.merge(counted)
         for number in chunk:
             progress(f"network {number + 1}")
     command = f"gradparity random-networks --networks {networks} --seed {seed} --kind {kind}"
+    if draws != DRAWS:
+        command += f" --draws {draws}"
     if tuple(targets) != registry.PLAIN:
         command += "".join(f" --impl {target}" for target in targets)
     campaign, _ = KINDS[kind]
@@ -73,15 +76,15 @@ def random_networks(
 
 
 def judge_networks(
-    targets: Sequence[str], seed: int, kind: Kind, numbers: Sequence[int]
+    targets: Sequence[str], seed: int, kind: Kind, draws: int, numbers: Sequence[int]
 ) -> tuple[Agreement, Features]:
     """Judge implementations on the random networks of these numbers."""
-    implementations = {target.name: target for target in map(registry.load, targets)}
+    implementations = registry.load_all(targets)
     found, features = Agreement(), Features()
     for number in numbers:
         rng = np.random.default_rng([seed, number])
         setting = KINDS[kind][1](rng)
-        for draw in range(DRAWS):
+        for draw in range(draws):
             for dtype in DTYPES:
                 where = f"network {number} draw {draw} {dtype}"
                 one = judge_all(implementations, [(where, setting.draw(rng, dtype))])

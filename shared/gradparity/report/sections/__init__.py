@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ...campaigns.bench.record import BENCH
 from ...campaigns.bit_for_bit.record import BIT_FOR_BIT
+from ...campaigns.narrow_faults.record import NARROW_FAULTS
 from ...campaigns.planted_faults.record import PLANTED_FAULTS
 from ...campaigns.random_networks.record import CORE, FULL
 from ...campaigns.study.record import STUDY
@@ -17,6 +18,7 @@ from . import (
     code,
     experiments,
     machine,
+    narrow_faults,
     planted_faults,
     random_networks,
     study,
@@ -30,6 +32,7 @@ SECTIONS = (
     Section("study", STUDY.title, study.show, (STUDY,)),
     Section("random-networks", "Random networks", random_networks.show, (CORE, FULL)),
     Section("planted-faults", PLANTED_FAULTS.title, planted_faults.show, (PLANTED_FAULTS,)),
+    Section("narrow-faults", NARROW_FAULTS.title, narrow_faults.show, (NARROW_FAULTS,)),
     Section("bit-for-bit", BIT_FOR_BIT.title, bit_for_bit.show, (BIT_FOR_BIT,)),
     Section("bench", BENCH.title, bench.show, (BENCH,)),
     Section("how-judged", "How agreement is judged", text_alone),
