@@ -36,7 +36,7 @@ from markdown_it.token import Token
 from mdit_py_plugins.anchors import anchors_plugin
 from typer.exceptions import TyperException
 
-from gradparity.cli import app
+from gradparity.cli.app import app
 
 from ..helpers import ROOT
 

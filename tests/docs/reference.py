@@ -22,13 +22,19 @@ from gradparity.campaigns.campaign import Campaign
 from gradparity.campaigns.planted_faults.record import PLANTED_FAULTS
 from gradparity.campaigns.random_networks.record import CORE, FULL
 from gradparity.campaigns.study.record import STUDY
-from gradparity.cli import app
+from gradparity.check.homework import EPOCHS
+from gradparity.check.process import PATIENCE
+from gradparity.check.report import Report
+from gradparity.check.target import CONSTANTS, Limits
+from gradparity.cli.app import app
 from gradparity.diagnosis.mistakes import FORWARD, GRADIENT, UPDATE
 from gradparity.experiments.accuracy import CLOSE, THRESHOLD
 from gradparity.experiments.experiment import Experiment
 from gradparity.reference.bound_functions import SIGMOID_ULP
 from gradparity.report.constants import spelled
 from gradparity.report.sections import bit_for_bit, planted_faults
+from gradparity.suites.core import CORE_SUITE, Level
+from gradparity.suites.drawn import drawn
 from gradparity.sweep.plan import CHUNK
 from gradparity.verdict.compare_runs import PARTED
 from gradparity.verdict.free_run import CHAOTIC, MARGIN, MEMBERS
@@ -213,6 +219,9 @@ def _campaign(campaign: Campaign) -> Any:
     return campaign.read(ROOT / "reports" / "campaigns")
 
 
+_LEVELS: tuple[Level, ...] = ("default", "quick", "thorough")
+
+
 def quoted() -> dict[str, list[str]]:
     """Return the phrases that quote constants of the code, by page."""
     everything: list[Any] = [*FORWARD, *GRADIENT, *UPDATE]
@@ -233,6 +242,17 @@ def quoted() -> dict[str, list[str]]:
             f"{spelled(len(get_args(Cause)))} causes"
         ],
         "docs/how-to/check-your-homework.md": [f"{known} that are known"],
+        "docs/reference/check.md": [
+            f"| {' | '.join([f'{len(CORE_SUITE)}, twice'] * 3)} |",
+            f"| {' | '.join(str(len(list(drawn(Limits(), 'float64', level)))) for level in _LEVELS)} |",
+            f"| {' | '.join(', '.join(map(str, EPOCHS[level].values())) for level in _LEVELS)} |".replace(
+                "|  |", "| |"
+            ),
+            f"`--timeout` ({PATIENCE['core']:g} s, {PATIENCE['full']:g} s with `--kind full`",
+            *(f"| `{name} = " for name in CONSTANTS),
+            *(f"`{field.name}`" for field in fields(Report)),
+        ],
+        "docs/reference/python.md": [f"`{field.name}`" for field in fields(Report)],
         "docs/how-to/write-an-experiment.md": [
             f"within {CLOSE:g} of its label",
             f"{CHUNK} at once",
