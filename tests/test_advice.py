@@ -226,6 +226,12 @@ class Net:
 """
 
 
+def legacy_generator() -> tuple[int, list[int]]:
+    """The state of NumPy's legacy generator, from which homework draws: looking must leave it as it is."""
+    state = np.random.get_state(legacy=False)["state"]  # noqa: NPY002
+    return state["pos"], state["key"].tolist()
+
+
 @pytest.mark.parametrize(
     ("harm", "found"),
     [
@@ -252,13 +258,12 @@ def test_looking_does_no_harm(
     file = tmp_path / "file.npy"
     file.write_text("mine")
     module = target(tmp_path, text=HARMFUL.format(harm=harm.format(file=str(file))))
-    np.random.seed(1)  # noqa: NPY002
-    before, folder = np.random.get_state()[1].tolist(), Path.cwd()  # type: ignore[index]  # noqa: NPY002
+    before, folder = legacy_generator(), Path.cwd()
     begin = time.perf_counter()
     assert (look(module).start is not None) is found
     assert time.perf_counter() - begin < 10
     assert module.program.calls == 0
-    assert np.random.get_state()[1].tolist() == before  # type: ignore[index]  # noqa: NPY002
+    assert legacy_generator() == before
     assert Path.cwd() == folder
     assert capfd.readouterr() == ("", "")
     assert file.read_text() == "mine"

@@ -360,7 +360,7 @@ def homework_with(factor: Callable[[int, float, int], float]) -> Target:
             if update < schedule.updates:
                 losses.append(loss)
                 rate = schedule.learning_rate * factor(update, loss, start)
-                params = map_params(lambda w, g: w - rate * g, params, grads)  # noqa: B023
+                params = map_params(lambda w, g, rate=rate: w - rate * g, params, grads)
         return Trajectory(np.array(losses), loss, Snapshot(params, State(schedule.updates)), kept)
 
     return target(HOMEWORK, train=train)

@@ -122,11 +122,12 @@ def test_the_error_is_small_and_the_calls_are_few() -> None:
     assert calls < 20 * flat(error).size
 
 
-@pytest.mark.skipif(oracle_dtype() is np.float64, reason="no wider type here")
-def test_a_loss_in_extended_precision_is_sharper() -> None:
-    derivative, error = gradient_by_differences(own_loss, CASE.params, (np.longdouble, np.float64))
-    assert flat(derivative).dtype == np.longdouble
-    assert np.median(relative(error)) < 1e-13
+def test_a_loss_in_the_widest_precision_is_as_sharp_as_that() -> None:
+    """1e-13 in 80 bits; where there is no wider type than float64, as sharp as in float64."""
+    wide = oracle_dtype()
+    derivative, error = gradient_by_differences(own_loss, CASE.params, (wide, np.float64))
+    assert flat(derivative).dtype == wide
+    assert np.median(relative(error)) < 9e5 * np.finfo(wide).eps
 
 
 def refuses_extended(params: Params) -> Any:

@@ -18,6 +18,7 @@ from gradparity import assert_parity, registry
 from gradparity.check.process import check
 from gradparity.cli.guard import guarded
 from gradparity.errors import ContractError, InputError, TargetRaisedError
+from gradparity.processes import ask
 
 from .helpers import SMALL, CommandLine, command, gradparity, informative_case
 
@@ -69,6 +70,7 @@ for channel in range(3, 20):
         pass
 """,
     "json": "import json\njson.dumps = lambda *a, **k: '{}'",
+    # A skip of the target's own: no test may be skipped by it.
     "skip": "import pytest\ndef forward(*a): pytest.skip('x')",
     "sys.exit": "import sys\ndef train(*a, **k): sys.exit(0)",
     "interrupt": "def train(*a, **k): raise KeyboardInterrupt",
@@ -260,8 +262,6 @@ def test_two_files_of_one_name_are_two_modules(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_ends_early_has_not_answered() -> None:
-    from gradparity.processes import ask  # noqa: PLC0415
-
     with pytest.raises(InputError, match="ended before it had answered"):
         ask("this", 1)
 

@@ -24,6 +24,7 @@ def adam(schedule, weight, slope, mean, square, count):
 def train(network, params, inputs, targets, schedule, state=None):
     if not isinstance(schedule.optimizer, Adam) or schedule.weight_decay:
         if os.environ.get("RAISE"):
+            # This refusal is half of the case: Adam's mistake must be named beside it.
             raise NotImplementedError("there is Adam only, without decay")
         return impl_numpy.train(network, params, inputs, targets, schedule, state)
     begin, given = (0, {}) if state is None else state
