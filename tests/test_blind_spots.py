@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradparity.check.homework import EPOCHS, homework
-from gradparity.check.observing import Observed, configurations, observe
+from gradparity.check.observed import Observed
+from gradparity.check.observing import configurations, observe
 from gradparity.check.target import Limits, Target
-from gradparity.check.training import Runs, training_runs
+from gradparity.check.training import training_runs
 from gradparity.contract import Params, Snapshot, State, Trajectory, map_params, tensors
 from gradparity.processes import one_quiet_thread
 from gradparity.suites.core import CORE_SUITE, core_suite
@@ -289,7 +290,7 @@ ENDINGS: dict[str, Callable[..., Trajectory]] = {
 }
 
 
-def runs(one: Target) -> Runs:
+def runs(one: Target) -> Observed:
     with one_quiet_thread():
         return training_runs(one, CORE_SUITE[0], Verdict.AGREE)
 
@@ -373,12 +374,12 @@ def shortened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(EPOCHS, "default", {"xor": 2_000})
 
 
-def observed_homework(one: Target) -> Runs:
+def observed_homework(one: Target) -> Observed:
     with one_quiet_thread():
         return homework(one, "default")
 
 
-def wrong(found: Runs, phase: Phase) -> list[str]:
+def wrong(found: Observed, phase: Phase) -> list[str]:
     return [where for where, o in found.observations if o.wrong(phase)]
 
 

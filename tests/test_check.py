@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradparity.check import judging, process
+from gradparity.check import process, seeking
 from gradparity.check.answer import answer
-from gradparity.check.conclusion import conclude
+from gradparity.check.conclusion import Conclusion, conclude
 from gradparity.check.examine import examine
 from gradparity.check.judging import judge
 from gradparity.check.loading import load, wrap
-from gradparity.check.observing import Observed
+from gradparity.check.observed import Observed
 from gradparity.check.process import check
 from gradparity.check.report import Report
 from gradparity.check.target import Limits
@@ -612,7 +612,7 @@ def seen(program: Program, *offers: str, strict: bool = False, **constants: Any)
 @pytest.fixture
 def nameless(monkeypatch: pytest.MonkeyPatch) -> None:
     """No name is sought for a mistake: the verdict does not depend on it, and the search is long."""
-    monkeypatch.setattr(judging, "diagnose", lambda *_: Diagnosis(unknown=["update"]))
+    monkeypatch.setattr(seeking, "diagnose", lambda *_: Diagnosis(unknown=["update"]))
 
 
 def other_final(run: Trajectory) -> Trajectory:
@@ -656,6 +656,23 @@ def test_a_convention_excuses_nothing_in_a_step(convention: str) -> None:
 
 def no_gradient_below(layer: int) -> Callable[[Params], Params]:
     return lambda grads: (*map_params(np.zeros_like, grads[:layer]), *grads[layer:])
+
+
+def test_what_never_shows_enough_is_not_called_right(tmp_path: Path) -> None:
+    """Inputs of zero give the first layer's weights a gradient of zero, whatever the program does with it."""
+    target = load(partial(tmp_path))
+    case = informative_case("float64")
+    silent = replace(case, inputs=np.zeros_like(case.inputs))
+
+    def concluded(*cases: Case) -> Conclusion:
+        steps = [(one, answer(target, one).first) for one in cases]
+        observed = Observed(tuple(("", Observation(*step)) for step in steps))
+        return conclude(target, "core", judge(target, {"float64": observed}))
+
+    found = concluded(silent)
+    assert found.verdict == "abstain"
+    assert "the gradients of the weight in layer 1 never showed enough" in found.headline
+    assert concluded(silent, case).verdict == "agree"
 
 
 @pytest.mark.usefixtures("nameless")

@@ -11,7 +11,7 @@ from ..suites.core import Kind
 from ..verdict.judge import Verdict, combine
 from .convention import PLAIN
 from .explain import describe, of_loss
-from .judging import Judgement
+from .judgement import Judgement
 from .target import Target
 
 
@@ -109,7 +109,7 @@ def _reservations(target: Target, kind: Kind, judgement: Judgement) -> Iterator[
     failed = sum(len(one.observed.not_judged) for one in judged)
     if failed > ran or (failed and target.registered):
         yield f"right on {ran} configurations, but it raised on {failed}: {raised[0]}"
-    shown = {f.phase for one in judged for o in one.observed.all for f in o.findings}
+    shown = {finding.phase for finding in judgement.findings}
     if target.shows_gradients and not shown & {"gradient", "update"}:
         why = f": {raised[0]}" if raised else ""
         yield f"not judged: it shows no gradient and no update{why}"

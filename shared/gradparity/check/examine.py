@@ -13,9 +13,11 @@ from ..verdict.judge import Verdict
 from .advice import advice
 from .conclusion import conclude, not_judged
 from .explain import differs
-from .judging import Judgement, judge
+from .judgement import Judgement
+from .judging import judge
 from .looking import look
-from .observing import Observed, observe
+from .observed import Observed
+from .observing import observe
 from .report import Report
 from .target import CLASSES, CROSS_ENTROPIES, Target
 

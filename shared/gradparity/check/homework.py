@@ -26,8 +26,9 @@ from ..verdict.observation import Observation
 from ..verdict.screen import suspects
 from ..verdict.stretches import outside
 from .answer import answer
+from .observed import Observed, named
 from .target import CROSS_ENTROPIES, Limits, Target
-from .training import Runs, named, stepped
+from .training import stepped
 
 EPOCHS: dict[Level, dict[str, int]] = {
     "quick": {},
@@ -43,9 +44,9 @@ _BLOCK, _PERIOD = 20, 500
 """A program that compiles pays for every update that it keeps: it keeps so many updates in each period."""
 
 
-def homework(target: Target, level: Level) -> Runs:
+def homework(target: Target, level: Level) -> Observed:
     """Observe the target on every experiment of the assignment that it can run."""
-    runs = Runs()
+    runs = Observed()
     if target.limits.loss in CROSS_ENTROPIES:
         return runs  # the assignment has one output, and so a single class
     for name, epochs in EPOCHS[level].items():
@@ -90,7 +91,7 @@ class _Counts(tuple[int, ...]):
         return frozenset(self)
 
 
-def _trained(target: Target, problem: Problem, where: str) -> Runs:
+def _trained(target: Target, problem: Problem, where: str) -> Observed:
     """Train by the whole schedule with all weights kept, screen every update, and observe those that stand out."""
     updates = problem.schedule.updates
     keep = _Counts(_kept(updates) if _compiles() else range(updates + 1))
@@ -100,18 +101,18 @@ def _trained(target: Target, problem: Problem, where: str) -> Runs:
             problem.network, problem.params, problem.inputs, problem.targets, problem.schedule
         )
     except TargetRaisedError as error:
-        return Runs(not_judged=(f"{where}: {error}",))
+        return Observed(not_judged=(f"{where}: {error}",))
     except ContractError as error:
-        return Runs(broken=(f"{where}: {error}",))
+        return Observed(broken=(f"{where}: {error}",))
     steps = _chosen(problem, run.kept, run.losses)
-    runs = Runs(named(where, [*steps, *end_of(problem, run)]))
+    runs = Observed(named(where, [*steps, *end_of(problem, run)]))
     if runs.verdict is Verdict.AGREE:  # the envelope is one of right programs
         for first, last in outside(problem, run.kept)[:1]:
             runs += _within(target, problem, run.kept[first], last, where)
     return runs
 
 
-def _within(target: Target, problem: Problem, start: Snapshot, last: int, where: str) -> Runs:
+def _within(target: Target, problem: Problem, start: Snapshot, last: int, where: str) -> Observed:
     """Train once more over a stretch that went wrong, with all weights kept, to find the update."""
     first = start.state.updates
     schedule = problem.schedule.until(*range(first + 1, last + 1))
@@ -120,13 +121,13 @@ def _within(target: Target, problem: Problem, start: Snapshot, last: int, where:
             problem.network, start.params, problem.inputs, problem.targets, schedule, start.state
         )
     except ContractError as error:
-        return Runs(broken=(f"{where}, restarted at update {first}: {error}",))
+        return Observed(broken=(f"{where}, restarted at update {first}: {error}",))
     steps = steps_of(problem, {first: start, **run.kept}, run.losses)
-    runs = Runs(named(where, steps))
+    runs = Observed(named(where, steps))
     if runs.verdict is Verdict.DISAGREE:
         return runs
     left = f"between updates {first} and {last}, whose weights were not asked for, it leaves the envelope of rounding"
-    return runs + Runs(broken=(f"{where}: {left}",))
+    return runs + Observed(broken=(f"{where}: {left}",))
 
 
 def _compiles() -> bool:
@@ -152,16 +153,16 @@ def _chosen(
             yield case, step
 
 
-def _in_steps(target: Target, problem: Problem, where: str) -> Runs:
+def _in_steps(target: Target, problem: Problem, where: str) -> Observed:
     """Let a target without `train` go many steps in a row, then judge it at weights along the reference's run."""
     return _own_steps(target, problem, where) + _forced(target, problem, where)
 
 
-def _own_steps(target: Target, problem: Problem, where: str) -> Runs:
+def _own_steps(target: Target, problem: Problem, where: str) -> Observed:
     """Go some steps from the target's own results; observe those that stand out."""
     function = "step" if "step" in target.functions else "loss_and_grads"
     if function not in target.functions:
-        return Runs()
+        return Observed()
     alone = replace(target, functions={function: target.functions[function]})
     kept = {0: Snapshot(problem.params, State(0))}
     losses: list[float] = []
@@ -172,20 +173,20 @@ def _own_steps(target: Target, problem: Problem, where: str) -> Runs:
         if answered.error is not None:
             words = (f"{where}, step {update + 1} in a row: {answered.error}",)
             raised = isinstance(answered.error, TargetRaisedError)
-            return Runs(not_judged=words) if raised else Runs(broken=words)
+            return Observed(not_judged=words) if raised else Observed(broken=words)
         losses.append(np.nan if answered.first.loss is None else answered.first.loss)
         after = stepped(Observation(case, answered.first))
         if after is None:
             break
         kept[update + 1] = Snapshot(after, State(update + 1))
     if len(kept) == 1:
-        return Runs()
+        return Observed()
     # Weights after a step that was made here from its gradients are judged as its own: they show the gradients.
     own = [(case, replace(step, recorded=None)) for case, step in _chosen(problem, kept, losses)]
-    return Runs(named(f"{where}, in a row", own))
+    return Observed(named(f"{where}, in a row", own))
 
 
-def _forced(target: Target, problem: Problem, where: str) -> Runs:
+def _forced(target: Target, problem: Problem, where: str) -> Observed:
     """Ask the target for the step at some updates of a run of our own, the fastest; any near the right one would do."""
     keep = tuple(sampled_updates(problem.schedule.updates))
     own = replace(problem, schedule=replace(problem.schedule, keep=keep))
@@ -194,14 +195,14 @@ def _forced(target: Target, problem: Problem, where: str) -> Runs:
         .train(own.network, own.params, own.inputs, own.targets, own.schedule)
         .kept
     )
-    runs = Runs()
+    runs = Observed()
     for update, (params, _) in kept.items():
         answered = answer(target, Case.of(problem, params, update, {}))
         words = f"{where}, at update {update} of a right run"
         if isinstance(answered.error, TargetRaisedError):
-            return runs + Runs(not_judged=(f"{words}: {answered.error}",))
+            return runs + Observed(not_judged=(f"{words}: {answered.error}",))
         if answered.error is not None:
-            return runs + Runs(broken=(f"{words}: {answered.error}",))
+            return runs + Observed(broken=(f"{words}: {answered.error}",))
         found = (Observation(case, step) for case, step in answered.steps)
-        runs += Runs(tuple((words, observation) for observation in found))
+        runs += Observed(tuple((words, observation) for observation in found))
     return runs

@@ -15,25 +15,20 @@ from ..diagnosis.mistakes import FACTORS, UNIT, Factor, plain
 from ..verdict.judge import Phase, Verdict
 from ..verdict.observation import Observation
 from .convention import PLAIN, Convention, Penalty, is_assignments
-from .target import Limits
+from .target import ACTIVATIONS, Limits
 
-HIDDEN = ("sigmoid", "tanh", "relu", "leaky_relu", "identity")
-OUTPUT = (*HIDDEN, "softmax")
+HIDDEN = tuple(name for name in ACTIVATIONS if name != "softmax")
+"""The activations of hidden layers; the output layer may have any."""
 
 LOSSES = {
-    "sigmoid": ("mse", "binary_cross_entropy_of_probabilities"),
-    "softmax": (
-        "mse",
-        "cross_entropy_of_probabilities",
-        "binary_cross_entropy_of_probabilities",
-    ),
-    "identity": ("mse", "binary_cross_entropy", "softmax_cross_entropy"),
+    "sigmoid": ("", "binary_cross_entropy_of_probabilities"),
+    "softmax": ("", "cross_entropy_of_probabilities", "binary_cross_entropy_of_probabilities"),
+    "identity": ("", "binary_cross_entropy", "softmax_cross_entropy"),
 }
-"""The losses that go with an output layer's activation."""
+"""The losses that go with an output layer's activation; the empty name is the network's own."""
 
 TITLES = {
     "": "the MSE",
-    "mse": "the MSE",
     "binary_cross_entropy": "the binary cross-entropy",
     "binary_cross_entropy_of_probabilities": "the binary cross-entropy",
     "softmax_cross_entropy": "the cross-entropy",
@@ -114,13 +109,15 @@ def _networks(limits: Limits, chosen: Sequence[Observation]) -> Iterator[Convent
         yield Convention(limits.activations)
         return
     shown = [o for o in chosen if o.result.activations is not None]
-    alternatives: Iterator[Convention] = (_of((h, output)) for output in OUTPUT for h in HIDDEN)
+    alternatives: Iterator[Convention] = (
+        _of((h, output)) for output in ACTIVATIONS for h in HIDDEN
+    )
     if not shown:
         yield from alternatives if any(o.result.loss is not None for o in chosen) else [PLAIN]
         return
     depth = shown[0].depth
     if limits.widths is not None and 2 < depth <= _FEW_LAYERS:
-        each = product(*[HIDDEN] * (depth - 1), OUTPUT)
+        each = product(*[HIDDEN] * (depth - 1), ACTIVATIONS)
         alternatives = chain(alternatives, (Convention(names) for names in each))
     fitting = (
         one
@@ -142,8 +139,8 @@ def _losses(
     If none is told, another loss than the assignment's is taken only from a statement in the adapter.
     """
     output = network.activations[-1] if network.activations else "sigmoid"
-    kinds = LOSSES.get(output, ("mse",)) if limits.loss is None else (limits.loss,)
-    alternatives = [replace(network, loss="" if kind == "mse" else kind) for kind in kinds]
+    kinds = LOSSES.get(output, ("",)) if limits.loss is None else (limits.loss,)
+    alternatives = [replace(network, loss=kind) for kind in kinds]
     if limits.penalty:
         alternatives = [replace(one, penalty=Penalty(limits.penalty)) for one in alternatives]
     told = [o for o in chosen if o.result.loss is not None]
@@ -166,8 +163,8 @@ def nearest(network: Convention, observations: Sequence[Observation]) -> str:
     told = [o for o in few(observations) if o.result.loss is not None]
     output = network.activations[-1] if network.activations else "sigmoid"
     near: list[tuple[float, str]] = []
-    for kind in LOSSES.get(output, ("mse",)):
-        alternative = replace(network, loss="" if kind == "mse" else kind)
+    for kind in LOSSES.get(output, ("",)):
+        alternative = replace(network, loss=kind)
         values = [_loss(alternative, o) for o in told]
         for factor in FACTORS:
             differences = [

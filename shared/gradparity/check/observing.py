@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,62 +17,17 @@ from ..suites.drawn import drawn
 from ..suites.extended import extended_suite
 from ..suites.extremes import extremes
 from ..verdict.case import CONSECUTIVE, Case
-from ..verdict.judge import PHASES, Verdict, combine
+from ..verdict.judge import PHASES
 from ..verdict.observation import Observation
 from .answer import answer
 from .homework import homework
 from .labels import asked_for
+from .observed import Observed, named
 from .target import Limits, Target
-from .training import named, stepped, training_runs
+from .training import stepped, training_runs
 
 _SAMPLES = (21, 13, 10, 17)
 """Numbers of samples for a network that the target prescribes: odd and even, one and several times its outputs."""
-
-
-@dataclass(frozen=True)
-class Observed:
-    """All observations of a target in one dtype.
-
-    Attributes:
-        observations: each with its configuration and update, in words.
-        not_judged: configurations that it could not run, each with the exception.
-        broken: behaviour that is wrong whatever the numbers are.
-        ran: configurations that it could run.
-        narrow: what it returned in float32 or less for float64, which is not judged there.
-        mutations: functions that changed their argument arrays.
-    """
-
-    observations: tuple[tuple[str, Observation], ...] = ()
-    not_judged: tuple[str, ...] = ()
-    broken: tuple[str, ...] = ()
-    ran: frozenset[str] = frozenset()
-    narrow: frozenset[str] = frozenset()
-    mutations: tuple[str, ...] = ()
-
-    def __add__(self, other: Observed) -> Observed:
-        return Observed(
-            self.observations + other.observations,
-            self.not_judged + other.not_judged,
-            self.broken + other.broken,
-            self.ran | other.ran,
-            self.narrow | other.narrow,
-            tuple(dict.fromkeys(self.mutations + other.mutations)),
-        )
-
-    @property
-    def verdict(self) -> Verdict:
-        """The verdict on all observations together."""
-        findings = [f.verdict for o in self.all for f in o.findings]
-        return Verdict.DISAGREE if self.broken else combine(findings)
-
-    @property
-    def all(self) -> list[Observation]:
-        """The observations without their configurations."""
-        return [observation for _, observation in self.observations]
-
-    def each(self, change: Callable[[Observation], Observation]) -> Observed:
-        """Return the same with every observation changed."""
-        return replace(self, observations=tuple((at, change(o)) for at, o in self.observations))
 
 
 def observe(target: Target, dtype: str, kind: Kind, level: Level = "default") -> Observed:
@@ -107,13 +62,11 @@ def observe(target: Target, dtype: str, kind: Kind, level: Level = "default") ->
     for where, one in (asked[0], asked[-1]):
         observed += _asked_again(target, where, one)
     if target.trains:
-        runs = training_runs(target, _for_training(target.limits), observed.verdict)
-        observed += Observed(runs.observations, runs.not_judged, runs.broken)
+        observed += training_runs(target, _for_training(target.limits), observed.verdict)
     else:
         observed += _in_a_row(target)
     if not observed.broken:
-        runs = homework(target, level)
-        observed += Observed(runs.observations, runs.not_judged, runs.broken)
+        observed += homework(target, level)
     return observed
 
 

@@ -22,7 +22,7 @@ from ..verdict.judge import Finding
 from ..verdict.observation import Observation
 from .answer import answer
 from .convention import Convention, updated_by
-from .observing import Observed
+from .observed import Observed
 from .sample_by_sample import one_at_a_time, sample_by_sample, updates_by_sample
 from .target import Target
 

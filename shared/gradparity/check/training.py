@@ -2,69 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ..contract import Params, Schedule, Snapshot, State, Trajectory, map_params, tensors
 from ..errors import ContractError, TargetRaisedError
 from ..problem import Problem
-from ..reference.step import StepValues
 from ..suites.core import Configuration
-from ..verdict.case import Case, end_of, steps_of
+from ..verdict.case import end_of, steps_of
 from ..verdict.free_run import Envelope, envelope, judge_free_run
 from ..verdict.judge import Verdict, combine
 from ..verdict.observation import Observation
 from .labels import asked_for
+from .observed import Observed, named
 from .target import Target
 
 EPOCHS = 30
-
-Named = tuple[tuple[str, Observation], ...]
-"""Observations, each with its place in words."""
-
-
-@dataclass(frozen=True)
-class Runs:
-    """What training runs showed.
-
-    Attributes:
-        observations: each with its run and update, in words.
-        broken: behaviour that is wrong whatever the numbers are.
-        not_judged: what the target could not run, with the exception.
-    """
-
-    observations: Named = ()
-    broken: tuple[str, ...] = ()
-    not_judged: tuple[str, ...] = ()
-
-    def __add__(self, other: Runs) -> Runs:
-        return Runs(
-            self.observations + other.observations,
-            self.broken + other.broken,
-            self.not_judged + other.not_judged,
-        )
-
-    @property
-    def verdict(self) -> Verdict:
-        """The verdict on all observations together."""
-        return combine(f.verdict for _, o in self.observations for f in o.findings)
-
-
-def named(where: str, steps: Iterable[tuple[Case, StepValues]]) -> Named:
-    """Name the steps of a run by their updates; the step up to `final` and the final loss come last."""
-    found: list[tuple[str, Observation]] = []
-    before = -1
-    for case, step in steps:
-        at = f"update {case.update}"
-        if step.final_loss is not None:
-            at = "after the last update"
-        elif case.update == before:
-            at += ", final weights"
-        found.append((f"{where}, {at}", Observation(case, step)))
-        before = case.update
-    return tuple(found)
 
 
 def stepped(observation: Observation) -> Params | None:
@@ -79,7 +34,7 @@ def stepped(observation: Observation) -> Params | None:
     return map_params(lambda t: t.astype(case.dtype), after)
 
 
-def training_runs(target: Target, configuration: Configuration, so_far: Verdict) -> Runs:
+def training_runs(target: Target, configuration: Configuration, so_far: Verdict) -> Observed:
     """Observe a training run whose weights are all kept, one without `keep`, restarts, and runs that end at once.
 
     A run is held against the envelope only if the target is right `so_far` and in every step, because the envelope is
@@ -91,10 +46,10 @@ def training_runs(target: Target, configuration: Configuration, so_far: Verdict)
     everything = tuple(range(case.schedule.updates + 1))
     problem = replace(case, schedule=replace(case.schedule, keep=everything), update=0)
     where = f"training for {EPOCHS} epochs, {configuration}"
-    runs = Runs()
+    runs = Observed()
     try:
         run = _train(target, problem)
-        runs += Runs(
+        runs += Observed(
             named(where, [*steps_of(problem, run.kept, run.losses), *end_of(problem, run)])
         )
         around = envelope(problem, everything)
@@ -105,14 +60,14 @@ def training_runs(target: Target, configuration: Configuration, so_far: Verdict)
                 outside = (
                     f"the run is outside the envelope of rounding from update {free.outside_at} on"
                 )
-                runs += Runs(broken=(f"{where}: {outside}",))
+                runs += Observed(broken=(f"{where}: {outside}",))
         runs += _ends_alike(target, problem, run, around, where, runs)
         runs += _one_update(target, problem, str(configuration))
         runs += _nothing_left(target, problem, run, where)
     except TargetRaisedError as error:
-        return runs + Runs(not_judged=(f"{where}: {error}",))
+        return runs + Observed(not_judged=(f"{where}: {error}",))
     except ContractError as error:
-        return Runs(broken=(f"{where}: {error}",))
+        return Observed(broken=(f"{where}: {error}",))
     return runs
 
 
@@ -128,23 +83,23 @@ def _unkept(problem: Problem) -> Problem:
 
 
 def _ends_alike(
-    target: Target, problem: Problem, run: Trajectory, around: Envelope, where: str, shown: Runs
-) -> Runs:
+    target: Target, problem: Problem, run: Trajectory, around: Envelope, where: str, shown: Observed
+) -> Observed:
     """Train the same without `keep`, and on from a kept state: both must end where the run ended."""
     updates = problem.schedule.updates
     # In the middle of an epoch, if an epoch has one.
     middle = updates // 2 + (problem.schedule.updates_per_epoch > 1)
-    runs = Runs()
+    runs = Observed()
     for words, start in {"nothing kept": 0, f"restarted at update {middle}": middle}.items():
         other = _train(target, _unkept(problem), run.kept[start] if start else None)
         at = f"{where}, {words}"
-        runs += Runs(named(at, end_of(problem, _with_last(run, other))))
+        runs += Observed(named(at, end_of(problem, _with_last(run, other))))
         if not _near(run, other, around, updates):
             differs = "it ends at other weights than the same training with all of them kept"
-            runs += Runs(broken=(f"{at}: {differs}",))
+            runs += Observed(broken=(f"{at}: {differs}",))
         elif not _same_losses(run, other, around, [o for _, o in shown.observations]):
             differs = "it records other losses than the same training with all weights kept"
-            runs += Runs(broken=(f"{at}: {differs}",))
+            runs += Observed(broken=(f"{at}: {differs}",))
     return runs
 
 
@@ -188,23 +143,23 @@ def _same_losses(
     return True
 
 
-def _one_update(target: Target, problem: Problem, words: str) -> Runs:
+def _one_update(target: Target, problem: Problem, words: str) -> Observed:
     """Train for a single update on all data, without `keep`."""
     short = replace(problem, schedule=Schedule(problem.schedule.learning_rate, epochs=1))
     run = _train(target, short)
     kept = {0: Snapshot(problem.params, State(0)), 1: run.final}
     steps = [*steps_of(short, kept, run.losses), *end_of(short, run)]
-    return Runs(named(f"training for one update, {words}", steps))
+    return Observed(named(f"training for one update, {words}", steps))
 
 
-def _nothing_left(target: Target, problem: Problem, run: Trajectory, where: str) -> Runs:
+def _nothing_left(target: Target, problem: Problem, run: Trajectory, where: str) -> Observed:
     """Restart at the end of the plan. Who refuses that does no harm; who goes on training does."""
     try:
         after = _train(target, _unkept(problem), run.final)
     except TargetRaisedError:
-        return Runs()
+        return Observed()
     pairs = zip(tensors(run.final.params), tensors(after.final.params), strict=True)
     if not all(np.array_equal(a, b, equal_nan=True) for a, b in pairs):
         changed = f"{where}: restarted at its end, with no update left, it changes the weights"
-        return Runs(broken=(changed,))
-    return Runs()
+        return Observed(broken=(changed,))
+    return Observed()

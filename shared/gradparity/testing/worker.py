@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ..check.judging import Judgement, judge
+from ..check.judgement import Judgement
+from ..check.judging import judge
 from ..check.loading import load
 from ..check.observing import vetted
 from ..check.supervise import answer
