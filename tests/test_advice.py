@@ -226,6 +226,18 @@ class Net:
 """
 
 
+def test_what_is_seen_comes_back_as_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copy runs the program, so what it sends is read as text; what is no such text shows nothing."""
+    module = target(tmp_path)
+    seen = look(module)
+    assert seen.start is not None
+    text = seen.as_json()
+    assert Seen.from_json(text).as_json() == text
+    for garbage in (b"\x80\x04N.", b"{}", b"[1, 2]", b"[[[1]], null, null, null, null]"):
+        monkeypatch.setattr(looking, "in_a_copy", lambda *_, sent=garbage: sent)
+        assert look(module) == Seen()
+
+
 def legacy_generator() -> tuple[int, list[int]]:
     """The state of NumPy's legacy generator, from which homework draws: looking must leave it as it is."""
     state = np.random.get_state(legacy=False)["state"]  # noqa: NPY002

@@ -114,7 +114,13 @@ TRUTHS = (
         target="program.py:Net",
         adapter=None,
     ),
-    Truth("14-relu-module-and-a-lost-axis", "disagree", ("(n, n)|broadcast",), UNKNOWN, change=("program.Squashed()", "program.Net()")),
+    Truth(
+        "14-relu-module-and-a-lost-axis",
+        "disagree",
+        ("(n, n)|broadcast",),
+        UNKNOWN,
+        change=("program.Squashed()", "program.Net()"),
+    ),
     Truth("14-relu-module-and-a-lost-axis", "disagree", ("(n, n)|broadcast",), UNKNOWN),
     Truth(
         "15-adam-keeps-corrected-moments",

@@ -89,7 +89,7 @@ class Reader:
 
     def array(self, function: str, what: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
         """Read an array of this shape; axes of length 1 may be missing or added, as in a bias of shape (1, n)."""
-        array = _numpy(value)
+        array = as_array(value)
         if array.dtype.kind not in "fiu":
             raise _mismatch(function, f"numbers for {what}", f"{array.dtype} values")
         # A transposed gradient would not fit its weight: subtracted from it, it would be broadcast.
@@ -122,7 +122,7 @@ def _is_table(value: Any) -> bool:
     return all(row and all(isinstance(n, int | float | np.number) for n in row) for row in rows)
 
 
-def _numpy(value: Any) -> np.ndarray:
+def as_array(value: Any) -> np.ndarray:
     """Turn an array, a number, a torch tensor or a JAX array into a NumPy array."""
     if hasattr(value, "detach"):
         value = value.detach().cpu()
