@@ -37,8 +37,8 @@ format: $(VENV)/.installed
 	$(BIN)/ruff format .
 
 campaigns: $(VENV)/.installed        ## the long runs whose results the report shows
-	$(BIN)/gradparity random-networks
-	$(BIN)/gradparity random-networks --kind full --networks 1100
+	$(BIN)/gradparity random-networks --networks 250 --draws 20
+	$(BIN)/gradparity random-networks --kind full --networks 250 --draws 20
 	$(BIN)/gradparity planted-faults
 	$(BIN)/gradparity narrow-faults
 	$(BIN)/gradparity study
