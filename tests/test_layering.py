@@ -14,7 +14,7 @@ PACKAGE = ROOT / "shared" / "gradparity"
 FLOORS = (
     {"reference"},
     {"experiments"},
-    {"verdict"},
+    {"verdict", "tracing"},
     {"suites", "diagnosis"},
     {"check", "sweep"},
     {"testing", "campaigns"},

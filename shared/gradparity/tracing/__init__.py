@@ -1,0 +1,1 @@
+"""Record every array that a program makes, align two recordings by value, and judge what lies between."""
