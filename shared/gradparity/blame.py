@@ -110,3 +110,8 @@ def _named(frame: FrameSummary) -> str:
     name = Path(frame.filename).name
     line = f"{name}, line {frame.lineno}" if ", cell " in name else f"{name}:{frame.lineno}"
     return line if frame.name == "<module>" else f"{line}, in {frame.name}"
+
+
+def is_own(filename: str) -> bool:
+    """Return True for a file of the target: neither the judge's, nor installed."""
+    return not _is_ours(filename) and not _is_installed(filename)

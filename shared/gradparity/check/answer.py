@@ -46,7 +46,7 @@ class Answer:
 
 def answer(target: Target, case: Case) -> Answer:
     """Call all functions that a target offers on a case."""
-    exchange = _Exchange(target, case if target.trains else _batch_alone(case))
+    exchange = Exchange(target, asked_of(target, case))
     error = None
     try:
         exchange.run()
@@ -55,14 +55,16 @@ def answer(target: Target, case: Case) -> Answer:
     return Answer(exchange.steps, error, frozenset(exchange.read.narrow), tuple(exchange.mutations))
 
 
-def _batch_alone(case: Case) -> Case:
-    """Return the case with the batch as its only data: without `train`, a target gets no others, and no schedule."""
+def asked_of(target: Target, case: Case) -> Case:
+    """Return the case as the target is asked for it: without `train`, with the batch as its only data."""
+    if target.trains:
+        return case
     inputs, targets = case.batch
     schedule = Schedule(case.schedule.learning_rate, epochs=1)
     return replace(case, inputs=inputs, targets=targets, schedule=schedule, update=0)
 
 
-class _Exchange:
+class Exchange:
     """The calls that one case needs."""
 
     def __init__(self, target: Target, case: Case) -> None:

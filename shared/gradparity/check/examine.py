@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 from .. import blame
 from ..processes import one_quiet_thread
 from ..suites.core import Kind, Level
 from ..verdict.judge import Verdict
 from .advice import advice
+from .at_the_line import wrong_lines
 from .conclusion import conclude, not_judged
 from .explain import differs
 from .judgement import Judgement
@@ -41,6 +43,7 @@ def examine(
         conclusion = conclude(target, kind, judgement, strict=strict)
         known = conclusion.verdict is Verdict.AGREE and not judgement.own_loss
         advised = advice(seen, target.limits, judgement.convention) if known else ()
+        lines = _lines(target, judgement) if conclusion.verdict is Verdict.DISAGREE else []
     return Report(
         target=target.name,
         kind=target.kind,
@@ -50,12 +53,23 @@ def examine(
         phases={one.dtype: one.phases for one in judgement.judged if one.observed.observations},
         first=conclusion.first,
         diagnosis=conclusion.diagnosis,
+        lines=lines,
         notes=tuple(dict.fromkeys(_notes(target, judgement))),
         advice=advised,
         not_judged=not_judged(judgement),
         traceback=blame.shown(raised[0]) if raised else "",
         seconds=round(time.perf_counter() - begin, 2),
     )
+
+
+def _lines(target: Target, judgement: Judgement) -> list[dict[str, Any]]:
+    """Return the lines of the program that are wrong, where they can be found."""
+    if target.registered:
+        return []
+    try:
+        return [asdict(line) for line in wrong_lines(target, judgement)]
+    except Exception:  # it runs changed programs of any kind; the verdict stands without it
+        return []
 
 
 def _judgement(target: Target, watched: Target, kind: Kind, level: Level) -> Judgement:

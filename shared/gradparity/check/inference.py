@@ -70,10 +70,10 @@ def few(observations: Sequence[Observation]) -> list[Observation]:
         finite = o.result.loss is None or bool(np.isfinite(o.result.loss))
         if is_assignments(o.case.network) and o.elements[0] > 1 and finite:
             chosen.setdefault((o.case.network, o.elements), o)
-    return sorted(chosen.values(), key=_blur)[:_FEW] or list(observations[:_FEW])
+    return sorted(chosen.values(), key=blur)[:_FEW] or list(observations[:_FEW])
 
 
-def _blur(observation: Observation) -> float:
+def blur(observation: Observation) -> float:
     """Return the largest bound on a gradient, relative to the gradient: the smaller, the more it shows."""
     expected, bound = observation.answer
     with np.errstate(all="ignore"):

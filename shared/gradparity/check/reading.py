@@ -55,7 +55,7 @@ class Reader:
     def params(self, function: str, what: str, result: Any) -> Params | None:
         """Read pairs (weight, bias), or only weights, or weights and biases in one list."""
         like = self._case.params
-        rows, wanted = _flat(result), tensors(like)
+        rows, wanted = flat(result), tensors(like)
         names = [
             f"{what} {at}.{name}"
             for at, layer in enumerate(like)
@@ -107,12 +107,12 @@ def _mismatch(function: str, expected: str, received: Any) -> ContractError:
     return ContractError(f"{function} must return {expected}; it returned {received}")
 
 
-def _flat(result: Any) -> list[Any]:
+def flat(result: Any) -> list[Any]:
     """Return the arrays in nested lists and tuples, in order, without None. Rows of numbers are arrays, too."""
     if result is None:
         return []
     if isinstance(result, list | tuple) and not _is_table(result):
-        return [array for item in result for array in _flat(item)]
+        return [array for item in result for array in flat(item)]
     return [result]
 
 

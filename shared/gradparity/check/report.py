@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..blame import printable
@@ -26,6 +27,8 @@ class Report:
             target's own convention if it has one.
         first: the first error: dtype, step, phase, layer, tensor, index, difference, allowed difference, and text.
         diagnosis: the reasons in plain words, a line each.
+        lines: the lines of the program that are wrong, each with what is wrong in it, and as it is right: see `Line`
+            of `at_the_line`.
         notes: what else a reader must know.
         advice: why a program that agrees may not learn, as its own weights, rate and data show.
         not_judged: configurations that it could not run, with the reason.
@@ -42,6 +45,7 @@ class Report:
     phases: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     first: Mapping[str, Any] | None = None
     diagnosis: Sequence[str] = ()
+    lines: Sequence[Mapping[str, Any]] = ()
     notes: Sequence[str] = ()
     advice: Sequence[str] = ()
     not_judged: Sequence[str] = ()
@@ -90,11 +94,30 @@ class Report:
         ]
         return Table(("dtype", "phase", "tensors", "abstained", "of the bound", "verdict"), rows)
 
+    @property
+    def at_the_line(self) -> Iterator[str]:
+        """Yield what is wrong in which line, and the line as it is right."""
+        for line in self.lines:
+            yield f"{Path(line['file']).name}:{line['line']}: {line['source']}"
+            right = f"{', '.join(line['operands'])} right; " if line["operands"] else ""
+            yield f"  {right}{line['why']}"
+            yield f"  change: {line['change']}"
+
+    @property
+    def _title_of_lines(self) -> str:
+        if len({line["choice"] for line in self.lines}) > 1:
+            return (
+                "one of these lines (each change was tried: with it alone, all results are right)"
+            )
+        which = "these lines" if len(self.lines) > 1 else "the line"
+        return f"{which} (the change was tried: with it, all results are right)"
+
     def details(self) -> Iterator[str]:
         """Yield the lines that follow the table."""
         yield from self.first_wrong
         for title, lines in (
             ("diagnosis", self.diagnosis),
+            (self._title_of_lines, tuple(self.at_the_line)),
             ("notes", self.notes),
             ("if it does not learn", self.advice),
             ("not judged", self.not_judged),
