@@ -33,7 +33,7 @@ from gradparity.verdict.judge import Verdict
 from .docs.pages import broken_links
 from .helpers import ROOT, InThisProcess, small_experiment
 
-ORDER = ("verdict", "code", "experiments", "experiment", "how", "machine")
+ORDER = ("verdict", "code", "one", "experiments", "experiment", "how", "machine")
 HOSTILE = "<script>alert(1)|*x*"
 
 
@@ -124,7 +124,7 @@ def test_its_order_is_the_readers(out: Path) -> None:
     assert sections == [
         "verdict", "code",
         "code-activations", "code-losses", "code-layers", "code-forward", "code-optimizers", "code-train",
-        "experiments", "experiment-small", "how-judged", "machine",
+        "one-step", "experiments", "experiment-small", "how-judged", "machine",
     ]  # fmt: skip
 
 
@@ -134,7 +134,9 @@ def test_the_markdown_edition_is_in_the_same_order(out: Path) -> None:
     assert title == "# One experiment, 2 implementations, the same numbers"
     assert re.fullmatch(r"\*\*numpy, .*: agree\.\*\* On 1 experiment, every number .*\.", sentence)
     headings = re.findall(r"^## (.*)", text, flags=re.MULTILINE)
-    assert headings == ["The experiments", "How agreement is judged", "What was run, and where"]
+    assert headings == [
+        "One step, three ways", "The experiments", "How agreement is judged", "What was run, and where",
+    ]  # fmt: skip
     assert "```" not in text  # no source: it is in the page
     assert not broken_links(out / "README.md", text)
 
@@ -195,7 +197,7 @@ def test_a_hostile_name_is_text(out: Path) -> None:
 def test_tables_of_the_markdown_are_whole(out: Path) -> None:
     text = (out / "README.md").read_text() + (out / "machine.md").read_text()
     tables = re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE)
-    assert len(tables) == 8
+    assert len(tables) == 9
     for table in tables:
         rows = table.splitlines()
         assert re.fullmatch(r"\|(:?-+:?\|)+", rows[1]), table

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator
+from playwright.sync_api import Browser, Locator
 
 from ..docs.pages import broken_links, links
 from .conftest import HOSTILE, View
@@ -123,6 +123,47 @@ def test_code_columns_are_tabs_where_there_is_not(report: Path, opened: Open) ->
         view.page.wait_for_function("document.querySelector('.tabs').hidden")
         assert code.locator(".column:visible").count() == 3
         assert code.locator("[role=tabpanel]").count() == 0
+
+
+def test_a_line_lights_its_partners(report: Path, opened: Open) -> None:
+    with opened(report) as view:
+        step = view.page.locator("#one-step")
+        lines = step.locator(".lines li")
+        sigma = lines.filter(has_text="np.exp(-z)")
+        assert sigma.count() == 1
+        assert step.locator(".lit").count() == 0
+        sigma.hover()
+        _expect_lit(step, ["np.exp(-z)", "activation(z)", "ACTIVATIONS[layer.activation](z)"])
+        lit = step.locator("tr.lit").all_inner_texts()
+        assert len(lit) == 2
+        assert all("activations.py" in row and "logistic" in row for row in lit)
+        assert step.locator(".said p").count() == 2
+        view.page.mouse.move(0, 0)
+        assert step.locator(".lit").count() == 0
+
+        lines.first.focus()  # the same by keyboard
+        view.page.keyboard.press("Tab")
+        focused = view.page.evaluate("document.activeElement.textContent")
+        assert focused == lines.nth(1).text_content()
+        assert "lit" in (lines.nth(1).get_attribute("class") or "")
+        assert step.locator(".said").inner_text()
+        assert view.wrong == []
+
+
+def _expect_lit(step: Locator, texts: list[str]) -> None:
+    found = step.locator(".lines li.lit").all_inner_texts()
+    assert len(found) == len(texts)
+    assert all(text in one for text, one in zip(texts, found, strict=True))
+
+
+def test_without_a_script_the_table_says_the_same(report: Path, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(report.as_uri())
+    rows = page.locator("#one-step tbody tr").all_inner_texts()
+    assert any("aten.sigmoid_backward, backward of gradients.py" in row for row in rows)
+    assert page.locator("#one-step .lit, #one-step [tabindex]").count() == 0
+    context.close()
 
 
 @pytest.mark.parametrize("width", [320, NARROW, 768, 1024, 1280, WIDE, 1920])

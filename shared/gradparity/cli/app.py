@@ -9,7 +9,7 @@ import typer
 
 from .. import __version__
 from ..errors import ContractError, InputError
-from . import campaigns, check, report, terminal
+from . import campaigns, check, report, terminal, trace
 from . import run as running
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command("list")(running.list_installed)
 app.command("run")(running.run_experiment)
 app.command("compare")(running.compare_two_runs)
+app.command("trace")(trace.trace_step)
 app.command("report")(report.write_report)
 app.command("check")(check.check_targets)
 app.command("sweep")(running.sweep_seeds)

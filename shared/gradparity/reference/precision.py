@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ class Precision:
     largest: float
 
     @classmethod
+    @cache
     def of(cls, dtype: Any) -> Precision:
         """Return the format of a NumPy dtype."""
         info = np.finfo(dtype)

@@ -14,6 +14,9 @@ from .forward import RIGHTS, STEEPER
 
 Slope = Callable[[Array, Array], Array]
 
+OF_NONE = "the derivative of no activation"
+"""What belongs in the place of the derivative of an activation that is not there."""
+
 
 def _one(z: Array, _: Array) -> Array:
     return np.ones_like(z)
@@ -80,7 +83,7 @@ SLOPES: tuple[LayerMistake, ...] = (
     _slope("tanh", "tanh' has the wrong sign", "(a² - 1)", _negative("tanh")),
     _other("tanh", "sigmoid", "σ' in place of tanh'"),
     _other("tanh", "relu", "ReLU' in place of tanh'"),
-    _other("identity", "sigmoid", "σ' in place of 1, the derivative of no activation"),
-    _other("identity", "tanh", "tanh' in place of 1, the derivative of no activation"),
-    _other("identity", "relu", "ReLU' in place of 1, the derivative of no activation"),
+    _other("identity", "sigmoid", f"σ' in place of 1, {OF_NONE}"),
+    _other("identity", "tanh", f"tanh' in place of 1, {OF_NONE}"),
+    _other("identity", "relu", f"ReLU' in place of 1, {OF_NONE}"),
 )

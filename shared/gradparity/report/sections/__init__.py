@@ -19,6 +19,7 @@ from . import (
     experiments,
     machine,
     narrow_faults,
+    one_step,
     planted_faults,
     random_networks,
     study,
@@ -28,6 +29,7 @@ from .section import Section, text_alone
 SECTIONS = (
     Section("verdict", "The verdict", text_alone),
     Section("code", "Side by side", code.show, markdown=False),
+    Section("one-step", "One step, three ways", one_step.show),
     Section("experiments", "The experiments", experiments.show),
     Section("study", STUDY.title, study.show, (STUDY,)),
     Section("random-networks", "Random networks", random_networks.show, (CORE, FULL)),

@@ -52,6 +52,35 @@ for (const code of document.querySelectorAll(".code")) {
   show();
 }
 
+// One step: a line that is pointed at, or has the focus, lights the lines and the table's rows that share an array with it.
+for (const trace of document.querySelectorAll(".trace")) {
+  const rows = new Map([...trace.parentElement.querySelectorAll("tr[data-row]")].map((row) => [row.dataset.row, row]));
+  const lines = [...trace.querySelectorAll("[data-rows]")];
+  const said = trace.querySelector(".said");
+  const numbers = (line) => line.dataset.rows.split(" ");
+  let focused = null;
+
+  const light = (line) => {
+    const lit = new Set(line ? numbers(line) : []);
+    for (const other of lines) other.classList.toggle("lit", numbers(other).some((number) => lit.has(number)));
+    for (const [number, row] of rows) row.classList.toggle("lit", lit.has(number));
+    said.replaceChildren(...[...lit].map((number) => {
+      const words = document.createElement("p");
+      const headings = rows.get(number).closest("table").tHead.rows[0].cells;
+      const cells = [...rows.get(number).cells].map((cell, at) => [headings[at].textContent, cell.textContent.trim()]);
+      words.textContent = cells.slice(2).filter(([, text]) => text).map((cell) => cell.join(" ")).join(" · ");
+      return words;
+    }));
+  };
+  for (const line of lines) {
+    line.tabIndex = 0;
+    line.addEventListener("focus", () => light(focused = line));
+    line.addEventListener("blur", () => light(focused = null));
+    line.addEventListener("mouseenter", () => light(line));
+    line.addEventListener("mouseleave", () => light(focused));
+  }
+}
+
 // Tables: a button in each heading sorts by its column, numbers as numbers; a second press reverses the order.
 const compare = (a, b) => {
   const [x, y] = [a, b].map((text) => Number.parseFloat(text.replace(/[,\s]/g, "")));
