@@ -137,6 +137,13 @@ def test_a_mistake_in_a_function_of_the_forward_pass_is_not_sought_in_its_calls(
     assert (line.source, line.change) == ("return np.dot(x, w) - b", "return np.dot(x, w) + b")
 
 
+def test_of_two_lambdas_in_a_line_the_wrong_one_is_changed(tmp_path: Path) -> None:
+    right, wrong = "lambda a: a * (1 - a)", "lambda a: a * (1 - a) ** 2"
+    (line,) = lines_of(loaded(tmp_path, "helpers", right, wrong), load_right("helpers"))
+    assert wrong in line.source
+    assert line.change == line.source.replace(wrong, right)
+
+
 def test_a_wrong_index_that_is_read_is_likelier_than_one_that_is_written(tmp_path: Path) -> None:
     right, wrong = 'dA = grads["dA" + str(l + 1)]', 'dA = grads["dA" + str(L - 1)]'
     (line,) = lines_of(loaded(tmp_path, "stacked", right, wrong), load_right("stacked"))

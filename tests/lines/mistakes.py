@@ -113,6 +113,7 @@ MISTAKES = [
     ("inplace", "db1 = d_hidden.sum(axis=0)", "db1 = d_hidden.sum()"),
     ("inplace", "self.b1 -= lr * db1", "self.b1 -= lr * db2"),
     ("helpers", '_, slope = ACT["sigmoid"]', '_, slope = ACT["tanh"]'),
+    ("helpers", "lambda a: a * (1 - a)", "lambda a: a * (1 - a) ** 2"),
     ("helpers", "return np.dot(x, w) + b", "return np.dot(x, w) - b"),
     ("stacked", 'dA = grads["dA" + str(l + 1)]', 'dA = grads["dA" + str(L - 1)]'),
     ("stacked", "cache = Z", "cache = A"),

@@ -181,7 +181,7 @@ def _rewritten(line: str, statement: ast.AST, edits: dict[ast.AST, ast.AST]) -> 
             if ast.unparse(ast.parse(text.strip())) == right:
                 return text
     whole = isinstance(statement, ast.stmt) and statement.lineno == statement.end_lineno
-    return right if whole else plain
+    return right if whole else bracketed  # it cannot be read alone, so brackets are safe
 
 
 def _spliced(line: str, edits: dict[ast.AST, ast.AST], brackets: str) -> str:

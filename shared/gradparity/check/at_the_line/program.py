@@ -230,12 +230,19 @@ def functions_that_run(run: Callable[[], Any], without: Iterable[str]) -> list[F
         for function in _defined_in(file):
             first, last = _extent(function.node)
             for code, seen in lines.items():
-                if code.co_filename == file and first <= code.co_firstlineno <= last:
+                within = code.co_filename == file and first <= code.co_firstlineno <= last
+                if within and not _is_another_lambda(code, function):
                     function.lines |= seen
                     function.frames += ended.get(code, [])[-1:]
             if function.lines:
                 found.append(function)
     return found
+
+
+def _is_another_lambda(code: CodeType, function: Function) -> bool:
+    """Return True for the code of a lambda that stands in the line of this function, a lambda, too."""
+    both = isinstance(function.node, ast.Lambda) and code.co_name == "<lambda>"
+    return both and all(code is not one.__code__ for one in function.objects)
 
 
 def _extent(node: ast.FunctionDef | ast.Lambda) -> tuple[int, int]:
@@ -255,22 +262,31 @@ def _defined_in(file: str) -> list[Function]:
         if type(one) is FunctionType and one.__code__.co_filename == file:
             code = one.__code__
             objects.setdefault((code.co_name, code.co_firstlineno), []).append(one)
-    found: dict[tuple[str, int], list[Function]] = {}
+    found: dict[tuple[str, int, int], list[Function]] = {}
 
     def visit(node: ast.AST, around: tuple[ast.ClassDef, ...]) -> None:
         if isinstance(node, ast.FunctionDef | ast.Lambda):
             name = node.name if isinstance(node, ast.FunctionDef) else "<lambda>"
-            key = name, _extent(node)[0]
-            if key in objects:
-                found.setdefault(key, []).append(Function(file, node, around, objects[key]))
+            line, column = _extent(node)[0], 0
+            own = objects.get((name, line), [])
+            if isinstance(node, ast.Lambda):  # several may stand in a line
+                own, column = [one for one in own if _is_code_of(one, node)], node.col_offset
+            if own:
+                found.setdefault((name, line, column), []).append(Function(file, node, around, own))
             return
         within = (*around, node) if isinstance(node, ast.ClassDef) else around
         for child in ast.iter_child_nodes(node):
             visit(child, within)
 
     visit(tree, ())
-    # Two functions of one name in one line cannot be told apart.
+    # Two `def` of one name in one line cannot be told apart.
     return [same[0] for same in found.values() if len(same) == 1]
+
+
+def _is_code_of(function: FunctionType, node: ast.Lambda) -> bool:
+    body = node.body
+    span = body.lineno, body.end_lineno, body.col_offset, body.end_col_offset
+    return span in set(function.__code__.co_positions())
 
 
 ATOMS = ast.Name | ast.Attribute | ast.Subscript

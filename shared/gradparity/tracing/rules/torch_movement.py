@@ -191,7 +191,7 @@ def _padded(mode: str) -> Callable[..., Bounded]:
         pairs = [(0, 0)] * (x.ndim - len(padding) // 2)
         pairs += [(padding[i], padding[i + 1]) for i in range(len(padding) - 2, -1, -2)]
         # NumPy's stubs have a literal for each mode.
-        return moved(lambda at: np.pad(at, pairs, mode=mode), x)  # type: ignore[call-overload]
+        return moved(lambda at: np.pad(at, pairs, mode=mode), x)  # type: ignore[call-overload]  # `mode` is any string here
 
     return rule
 
