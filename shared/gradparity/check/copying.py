@@ -75,8 +75,7 @@ def _be_quiet(work: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     sys.addaudithook(_forbid)
     warnings.simplefilter("ignore")
-    # Homework draws from the legacy generators, so these are the ones to be seeded.
-    np.random.seed(0)  # noqa: NPY002
+    np.random.seed(0)  # noqa: NPY002  # homework draws from the legacy generator, so it is the one to be seeded
     if "random" in sys.modules:
         sys.modules["random"].seed(0)
     if "torch" in sys.modules:

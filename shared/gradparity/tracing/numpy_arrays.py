@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -17,8 +17,8 @@ SPECIAL = (np.ma.MaskedArray, np.matrix, np.recarray)
 """Arrays with operations of their own: they are left to the program."""
 
 
-class Listener(Protocol):
-    """What a recorder offers to its arrays."""
+class Listener:
+    """What arrays tell of what is done with them. This one records nothing; a recorder does."""
 
     def run(
         self,
@@ -30,35 +30,34 @@ class Listener(Protocol):
         changes: Any = None,
         noted: tuple[Any, ...] | None = None,
     ) -> Any:
-        """Call a function with plain arguments; return its result, recorded."""
+        """Call a function with plain arguments, and return its results, recorded.
+
+        Args:
+            operation: its name in the recording.
+            function: the function.
+            arguments: its arguments.
+            attributes: its keyword arguments.
+            changes: the array that it changes in place; it returns nothing then.
+            noted: the arguments in the recording, if they are others.
+        """
+        return function(*plain(arguments), **plain(dict(attributes or {})))
 
     def new(self, value: np.ndarray[Any, Any]) -> Any:
         """Return an array that nothing recorded made, as a recorded one."""
+        return value
 
     def taken_out(self, value: Any, why: str = "a number is taken out") -> None:
         """Note that a value leaves the recording."""
 
+    def listens_to(self, file: str) -> bool:
+        """Return True if what this file does is recorded now."""
+        return False
 
-class _Nobody:
-    """Listens to arrays that no recorder has made."""
-
-    def run(
-        self,
-        operation: str,
-        function: Callable[..., Any],
-        arguments: tuple[Any, ...],
-        attributes: Mapping[str, Any] | None = None,
-        *,
-        changes: Any = None,
-        noted: tuple[Any, ...] | None = None,
-    ) -> Any:
-        return function(*plain(arguments), **plain(dict(attributes or {})))
-
-    def new(self, value: np.ndarray[Any, Any]) -> Any:
-        return value
-
-    def taken_out(self, value: Any, why: str = "") -> None:
-        pass
+    def wide(
+        self, operation: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return an operation's arguments with the dtypes in which the program is to compute."""
+        return arguments, dict(keywords)
 
 
 class Tracked:
@@ -69,7 +68,7 @@ class Tracked:
         event: the event whose value it is; None: it is still to be found.
     """
 
-    listener: Listener = _Nobody()
+    listener = Listener()
     event: int | None = None
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -121,7 +120,7 @@ class Tracked:
         return self.listener.run(name, function, (self,), noted=noted)
 
     @property
-    def T(self) -> Any:  # noqa: N802  # NumPy's name
+    def T(self) -> Any:
         """The array with its axes reversed."""
         return self.listener.run("transpose", operator.attrgetter("T"), (self,))
 
@@ -172,7 +171,7 @@ class Recorded(Tracked, np.ndarray[Any, Any]):
         return self.copy()
 
     @property
-    def mT(self) -> Any:  # noqa: N802  # NumPy's name
+    def mT(self) -> Any:
         """The array with its last two axes exchanged."""
         return self.listener.run("matrix_transpose", operator.attrgetter("mT"), (self,))
 

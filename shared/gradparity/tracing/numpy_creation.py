@@ -10,7 +10,7 @@ import sysconfig
 from collections.abc import Callable, Iterator, Mapping
 from importlib.machinery import EXTENSION_SUFFIXES
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.lib import stride_tricks
@@ -39,40 +39,28 @@ _MATH = {
 _STANDARD = sysconfig.get_path("stdlib")
 
 
-class Maker(Listener, Protocol):
-    """What a recorder offers to functions that make arrays."""
-
-    def listens_to(self, file: str) -> bool:
-        """Return True if what this file does is recorded now."""
-
-    def wide(
-        self, operation: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return an operation's arguments with the dtypes in which the program is to compute."""
-
-
 @contextlib.contextmanager
-def replaced(maker: Maker) -> Iterator[None]:
+def replaced(listener: Listener) -> Iterator[None]:
     """Within, functions are replaced in NumPy and `math`, and where the program's modules imported them by name."""
     replacements = {
-        **{getattr(np, name): _creating(maker, getattr(np, name)) for name in CREATORS},
+        **{getattr(np, name): _creating(listener, getattr(np, name)) for name in CREATORS},
         **{
-            getattr(math, name): _noticing(maker, getattr(math, name), operation)
+            getattr(math, name): _noticing(listener, getattr(math, name), operation)
             for name, operation in _MATH.items()
             if hasattr(math, name)
         },
-        stride_tricks.as_strided: _noticing(maker, stride_tricks.as_strided, "as_strided"),
+        stride_tricks.as_strided: _noticing(listener, stride_tricks.as_strided, "as_strided"),
     }
     for module in (np, np.linalg, np.fft):
         for function in vars(module).values():
             if isinstance(function, _ASKING) and function not in replacements:
-                replacements[function] = _asking(maker, function)
+                replacements[function] = _asking(listener, function)
     before = ModuleType(np.__name__)
     vars(before).update(vars(np))
     original = np.vectorize.__call__
     try:
         _replace(replacements, np, before)
-        setattr(np.vectorize, _CALL, _vectorized(maker, original))
+        setattr(np.vectorize, _CALL, _vectorized(listener, original))
         yield
     finally:
         setattr(np.vectorize, _CALL, original)
@@ -104,55 +92,55 @@ _COMPILED = tuple(EXTENSION_SUFFIXES)
 _FUNCTION_TYPES: set[type] = {type(math.exp), type(np.ones), _ASKING}
 
 
-def _creating(maker: Maker, function: Any) -> Any:
+def _creating(listener: Listener, function: Any) -> Any:
     @functools.wraps(function)
     def create(*arguments: Any, **keywords: Any) -> Any:
-        if not maker.listens_to(sys._getframe(1).f_code.co_filename):
+        if not listener.listens_to(sys._getframe(1).f_code.co_filename):
             return function(*arguments, **keywords)
-        arguments, keywords = maker.wide(function.__name__, arguments, keywords)
+        arguments, keywords = listener.wide(function.__name__, arguments, keywords)
         if tracked((arguments, keywords)):
             result = function(*plain(arguments), **plain(keywords))
             first = arguments[0] if arguments else None
             if isinstance(first, Recorded) and Place.of(result) == Place.of(plain(first)):
                 return first  # no copy was needed: it is the same array
             name = function.__name__
-            return maker.run(name, lambda *_, **__: result, arguments, keywords)
+            return listener.run(name, lambda *_, **__: result, arguments, keywords)
         result = function(*arguments, **keywords)
-        return maker.new(result) if type(result) is np.ndarray and numeric(result) else result
+        return listener.new(result) if type(result) is np.ndarray and numeric(result) else result
 
     return create
 
 
-def _asking(maker: Maker, function: Any) -> Any:
+def _asking(listener: Listener, function: Any) -> Any:
     @functools.wraps(function)
     def call(*arguments: Any, **keywords: Any) -> Any:
         if tracked((arguments, keywords)):
-            return called(maker, function, arguments, keywords)
+            return called(listener, function, arguments, keywords)
         return function(*arguments, **keywords)
 
     return call
 
 
-def _noticing(maker: Maker, function: Any, operation: str) -> Any:
+def _noticing(listener: Listener, function: Any, operation: str) -> Any:
     @functools.wraps(function)
     def call(*arguments: Any, **keywords: Any) -> Any:
         if tracked((arguments, keywords)):
             of_a_base = operation == "log" and len(arguments) > 1
             name = "math.log" if of_a_base else operation
-            return maker.run(name, function, arguments, keywords)
+            return listener.run(name, function, arguments, keywords)
         return function(*arguments, **keywords)
 
     return call
 
 
-def _vectorized(maker: Maker, original: Callable[..., Any]) -> Any:
+def _vectorized(listener: Listener, original: Callable[..., Any]) -> Any:
     @functools.wraps(original)
     def call(self: Any, *arguments: Any, **keywords: Any) -> Any:
         if not tracked((arguments, keywords)):
             return original(self, *arguments, **keywords)
         function = functools.partial(original, self)
         noted = (self.pyfunc, *arguments)
-        return maker.run("vectorize", function, arguments, keywords, noted=noted)
+        return listener.run("vectorize", function, arguments, keywords, noted=noted)
 
     return call
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import numpy_arrays
-from .numpy_arrays import Number, Recorded, Tracked, numeric, plain
+from .numpy_arrays import Listener, Number, Recorded, Tracked, numeric, plain
 from .numpy_creation import CREATORS, installed, replaced, standard, tracked
 from .numpy_memory import Block, Blocks, Place, same
 from .recording import (
@@ -56,7 +56,7 @@ class _Call(NamedTuple):
         return next((one.event for one in self.arguments if isinstance(one, Ref)), None)
 
 
-class NumpyRecorder:
+class NumpyRecorder(Listener):
     """Records the arrays and numbers that a program derives from those that it is given, until `finished`.
 
     Within `with recorder:`, arrays that the program itself creates are recorded, too: those of `np.zeros`, which it
@@ -219,16 +219,7 @@ class NumpyRecorder:
         changes: Any = None,
         noted: tuple[Any, ...] | None = None,
     ) -> Any:
-        """Call a function with plain arguments, and return its results recorded.
-
-        Args:
-            operation: its name in the recording.
-            function: the function.
-            arguments: its arguments.
-            attributes: its keyword arguments.
-            changes: the array that it changes in place; it returns nothing then.
-            noted: the arguments in the recording, if they are others.
-        """
+        """Call a function with plain arguments, and return its results, recorded: see `Listener`."""
         noted = arguments if noted is None else noted
         noted, _ = self.wide(operation, noted, {})
         arguments, keywords = self.wide(operation, arguments, attributes or {})

@@ -243,7 +243,7 @@ def _widened(value: Any) -> Any:
 
 class _Dispatch(TorchDispatchMode):
     def __init__(self, recorder: TorchRecorder) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        super().__init__()  # type: ignore[no-untyped-call]  # in torch it has no annotations
         self._recorder = recorder
 
     @classmethod

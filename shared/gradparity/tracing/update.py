@@ -21,6 +21,7 @@ from ..guarded import Guarded
 from ..problem import Problem
 from ..processes import one_quiet_thread
 from .moves import computes
+from .numpy_recorder import NumpyRecorder
 from .recording import CONSTANT, INPUT, PARAMETER, Event, Recording
 
 LATER = 3
@@ -150,8 +151,6 @@ def _framework(target: Any) -> str:
 
 
 def _of_numpy(target: Any, start: Start) -> tuple[Recording, Params]:
-    from .numpy_recorder import NumpyRecorder  # noqa: PLC0415  # a framework's recorder, where it is needed
-
     problem, recorder = start.problem, NumpyRecorder(own=(contract.__file__,))
 
     def given(name: str, params: Params) -> Params:
@@ -169,7 +168,7 @@ def _of_numpy(target: Any, start: Start) -> tuple[Recording, Params]:
 
 
 def _of_torch(target: Any, start: Start) -> tuple[Recording, Params]:
-    from .torch_recorder import TorchRecorder  # noqa: PLC0415  # a framework's recorder, where it is needed
+    from .torch_recorder import TorchRecorder
 
     problem, recorder = start.problem, TorchRecorder()
     arguments = problem.params, problem.inputs, problem.targets, problem.schedule, start.state
@@ -194,7 +193,7 @@ def _as_given(event: Event, given: Mapping[str, NDArray[Any]]) -> Event:
 
 
 def _of_jax(target: Any, start: Start) -> tuple[Recording, Params]:
-    from .jax_recorder import Argument, record  # noqa: PLC0415  # a framework's recorder, where it is needed
+    from .jax_recorder import Argument, record
 
     module = sys.modules[inspect.unwrap(target.train).__module__]
     if not all(callable(getattr(module, name, None)) for name in ("step", "Rule", "load_state")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,11 @@ def _larger(x: Bounded, y: Bounded) -> Bounded:
             (y, lambda g: arithmetic.like(g * share(y, x), y)),
         ),
     )
+
+
+def classified(question: Callable[[Array], Array], x: Bounded) -> Bounded:
+    """Ask `np.isnan`, `np.isinf` or `np.isfinite` of each entry: uncertain only where nothing is known of it."""
+    return Bounded(question(x.value), np.isinf(x.error) * 1.0, x.precision)
 
 
 def clip(x: Bounded, low: Operand | None, high: Operand | None) -> Bounded:

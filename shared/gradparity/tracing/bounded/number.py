@@ -77,7 +77,7 @@ class Bounded:
         return self.value.dtype.kind == "f"
 
     @property
-    def T(self) -> Bounded:  # noqa: N802 -- as NumPy names it
+    def T(self) -> Bounded:
         """Itself with the axes in reverse order."""
         return movement.moved(np.transpose, self)
 
@@ -290,4 +290,5 @@ def may_count(x: Bounded) -> Array:
     return (x.value != 0) | (x.error > 0)
 
 
-from . import arithmetic, movement, sums  # noqa: E402 -- they are made of the class, and its operators of them
+# These modules import the class above, and its operators call their functions: so they come last.
+from . import arithmetic, movement, sums  # noqa: E402  # they import this module: see above

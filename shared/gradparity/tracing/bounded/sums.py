@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -155,8 +156,8 @@ def _reduced(labels: str, x: Bounded, wanted: str) -> tuple[str, Bounded]:
         if labels.count(label) > 1:
             first, second = labels.index(label), labels.rindex(label)
             rest = "".join(c for i, c in enumerate(labels) if i not in {first, second})
-            diagonal = movement.moved(lambda at: np.diagonal(at, axis1=first, axis2=second), x)  # noqa: B023 -- called here
-            return _reduced(rest + label, diagonal, wanted)
+            diagonal = partial(np.diagonal, axis1=first, axis2=second)
+            return _reduced(rest + label, movement.moved(diagonal, x), wanted)
     alone = [i for i, label in enumerate(labels) if label not in wanted]
     if not alone:
         return labels, x

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -120,11 +121,6 @@ def _comparison(compare: Callable[[Bounded, Bounded], Bounded]) -> Rule:
         return Bounded(found.value, np.isinf(x.error) * 1.0, x.precision)
 
     return rule
-
-
-def is_finite(x: Bounded) -> Bounded:
-    """Whether each entry is a finite number."""
-    return Bounded(np.isfinite(x.value), np.isinf(x.error) * 1.0, x.precision)
 
 
 def _integers(function: Callable[..., Array], *xs: Bounded, **parameters: Any) -> Bounded:
@@ -252,7 +248,7 @@ RULES: dict[str, Rule] = {
     "shift_left": lambda x, y: _integers(np.left_shift, x, y),
     "shift_right_arithmetic": lambda x, y: _integers(np.right_shift, x, y),
     "shift_right_logical": shift_right_logical,
-    "is_finite": is_finite,
+    "is_finite": partial(b.classified, np.isfinite),
     "convert_element_type": convert,
     "bitcast_convert_type": bitcast,
     "reduce_precision": reduce_precision,

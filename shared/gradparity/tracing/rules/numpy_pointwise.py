@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,6 @@ def _ufunc(function: Rule) -> Rule:
     def rule(*xs: Any, where: Any = True, **_: Any) -> Any:
         everywhere(where)
         return function(*arrays(xs))
-
-    return rule
-
-
-def _finite(function: Callable[[Any], Any]) -> Rule:
-    def rule(x: Bounded, **_: Any) -> Bounded:
-        return Bounded(function(x.value), np.where(np.isfinite(x.error), 0.0, 1.0), x.precision)
 
     return rule
 
@@ -158,9 +152,9 @@ UFUNCS: dict[str, Rule] = {
     "invert": lambda x: ~x,
     "left_shift": exactly(np.left_shift),
     "right_shift": exactly(np.right_shift),
-    "isnan": _finite(np.isnan),
-    "isinf": _finite(np.isinf),
-    "isfinite": _finite(np.isfinite),
+    "isnan": partial(b.classified, np.isnan),
+    "isinf": partial(b.classified, np.isinf),
+    "isfinite": partial(b.classified, np.isfinite),
     "matmul": lambda x, y: x @ y,
     "vecdot": lambda x, y: total(x * y, -1),
 }

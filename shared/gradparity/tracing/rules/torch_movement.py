@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -184,19 +184,23 @@ def diagonal_backward(
     return _put([math.prod(sizes)], places, g).reshape(tuple(sizes))
 
 
-def _padded(mode: str) -> Callable[..., Bounded]:
-    """Return the rule of a padding that repeats entries: `reflect` or `edge`."""
+_Mode = Literal["reflect", "edge"]
+_PADDINGS: dict[str, _Mode] = {"reflection": "reflect", "replication": "edge"}
+"""ATen's names of paddings that repeat entries, and NumPy's."""
+
+
+def _padded(mode: _Mode) -> Callable[..., Bounded]:
+    """Return the rule of a padding that repeats entries."""
 
     def rule(x: Bounded, padding: Sequence[int]) -> Bounded:
         pairs = [(0, 0)] * (x.ndim - len(padding) // 2)
         pairs += [(padding[i], padding[i + 1]) for i in range(len(padding) - 2, -1, -2)]
-        # NumPy's stubs have a literal for each mode.
-        return moved(lambda at: np.pad(at, pairs, mode=mode), x)  # type: ignore[call-overload]  # `mode` is any string here
+        return moved(lambda at: np.pad(at, pairs, mode=mode), x)
 
     return rule
 
 
-def _padded_backward(mode: str) -> Callable[..., Bounded]:
+def _padded_backward(mode: _Mode) -> Callable[..., Bounded]:
     def rule(g: Bounded, x: Bounded, padding: Sequence[int]) -> Bounded:
         return cotangents(_padded(mode)(x, padding), g, [x])[0]
 
@@ -497,7 +501,7 @@ RULES: dict[str, Callable[..., Any]] = {
     "aten.pixel_unshuffle": pixel_unshuffle,
     **{
         f"aten.{name}_pad{axes}d{end}": rule(mode)
-        for name, mode in (("reflection", "reflect"), ("replication", "edge"))
+        for name, mode in _PADDINGS.items()
         for axes in (1, 2, 3)
         for end, rule in (("", _padded), ("_backward", _padded_backward))
     },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -351,7 +352,7 @@ RULES: dict[str, _Rule] = {
     "aten.minimum": bounded.minimum,
     "aten.maximum": bounded.maximum,
     "aten.rsub": lambda x, y, alpha=1: y - (x if alpha == 1 else alpha * x),
-    "aten.isnan": lambda x: x != x,  # noqa: PLR0124 -- what is no number is not itself
+    "aten.isnan": partial(bounded.classified, np.isnan),
     "aten.softplus": softplus,
     "aten.log_sigmoid_forward": log_sigmoid_forward,
     "aten._prelu_kernel": lambda x, weight: where(x > 0, x, weight * x),
@@ -360,7 +361,7 @@ RULES: dict[str, _Rule] = {
     "aten.hardshrink": hardshrink,
     "aten.softshrink_backward": shrink_backward,
     "aten.hardshrink_backward": shrink_backward,
-    "aten.isinf": lambda x: abs(x) == math.inf,
+    "aten.isinf": partial(bounded.classified, np.isinf),
     "aten.sigmoid_backward": lambda g, y: g * (1 - y) * y,
     "aten.tanh_backward": lambda g, y: g * (1 - y * y),
     "aten.hardtanh_backward": hardtanh_backward,
