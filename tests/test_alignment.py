@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -276,18 +275,6 @@ def test_other_numbers_are_no_pair() -> None:
     other(y * 1.5, 0)
     alignment = align(one.finished(), other.finished())
     assert found(alignment) == {(0, 0)}
-
-
-@pytest.mark.parametrize("factor", [-1.0, 0.5, -2 / 13])
-def test_a_factor_is_a_hint(factor: float) -> None:
-    x = normal(20, 3)
-    one, other = Program(x=x), Program(x=x)
-    one(np.exp(x), 0)
-    other(np.exp(x).T * factor, 0)
-    alignment = align(one.finished(), other.finished())
-    (hint,) = alignment.related
-    assert (hint.a, hint.b) == (1, 1)
-    assert math.isclose(hint.factor, factor, rel_tol=1e-12)
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1)])

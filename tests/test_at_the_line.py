@@ -144,6 +144,13 @@ def test_of_two_lambdas_in_a_line_the_wrong_one_is_changed(tmp_path: Path) -> No
     assert line.change == line.source.replace(wrong, right)
 
 
+def test_a_change_that_runs_on_or_exits_is_a_change_that_is_not_right(tmp_path: Path) -> None:
+    """With `n -= 1` the loop never ends, and in other shapes the program exits: neither ends the search."""
+    wrong = loaded(tmp_path, "rows", "        n += 1", "        n += 2")
+    (line,) = lines_of(wrong, load_right("rows"))
+    assert (line.source, line.change) == ("n += 2", "n += 1")
+
+
 def test_a_wrong_index_that_is_read_is_likelier_than_one_that_is_written(tmp_path: Path) -> None:
     right, wrong = 'dA = grads["dA" + str(l + 1)]', 'dA = grads["dA" + str(L - 1)]'
     (line,) = lines_of(loaded(tmp_path, "stacked", right, wrong), load_right("stacked"))

@@ -117,6 +117,8 @@ MISTAKES = [
     ("helpers", "return np.dot(x, w) + b", "return np.dot(x, w) - b"),
     ("stacked", 'dA = grads["dA" + str(l + 1)]', 'dA = grads["dA" + str(L - 1)]'),
     ("stacked", "cache = Z", "cache = A"),
+    ("rows", "d = d @ w.T * a[k] * (1 - a[k])", "d = d @ w.T * (1 - a[k])"),
+    ("rows", "        n += 1", "        n += 2"),
     ("accumulated", "g1 += np.outer(x, delta_h)", "g1 = np.outer(x, delta_h)"),
     ("online", "back_h = (W @ back_o) * h * (1 - h)", "back_h = (W @ back_o) * h * (1 + h)"),
     ("online", "back_o = (o - y) * o * (1 - o)", "back_o = (o - y) * o"),

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from .. import blame
+from ..border import interruptible
 from ..processes import one_quiet_thread
 from ..suites.core import Kind, Level
 from ..verdict.judge import Verdict
@@ -43,7 +44,8 @@ def examine(
         conclusion = conclude(target, kind, judgement, strict=strict)
         known = conclusion.verdict is Verdict.AGREE and not judgement.own_loss
         advised = advice(seen, target.limits, judgement.convention) if known else ()
-        lines = _lines(target, judgement) if conclusion.verdict is Verdict.DISAGREE else []
+        disagrees = conclusion.verdict is Verdict.DISAGREE
+        lines, unsought = _lines(target, judgement) if disagrees else ([], [])
     return Report(
         target=target.name,
         kind=target.kind,
@@ -54,7 +56,7 @@ def examine(
         first=conclusion.first,
         diagnosis=conclusion.diagnosis,
         lines=lines,
-        notes=tuple(dict.fromkeys(_notes(target, judgement))),
+        notes=tuple(dict.fromkeys([*_notes(target, judgement), *unsought])),
         advice=advised,
         not_judged=not_judged(judgement),
         traceback=blame.shown(raised[0]) if raised else "",
@@ -62,14 +64,17 @@ def examine(
     )
 
 
-def _lines(target: Target, judgement: Judgement) -> list[dict[str, Any]]:
-    """Return the lines of the program that are wrong, where they can be found."""
+def _lines(target: Target, judgement: Judgement) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the lines of the program that are wrong, where they can be found, and a note if the search failed."""
     if target.registered:
-        return []
+        return [], []
     try:
-        return [asdict(line) for line in wrong_lines(target, judgement)]
-    except Exception:  # it runs changed programs of any kind; the verdict stands without it
-        return []
+        with interruptible():
+            return [asdict(line) for line in wrong_lines(target, judgement)], []
+    except (
+        Exception
+    ) as error:  # it runs changed programs of any kind; the verdict stands without it
+        return [], [f"the search for the wrong line failed: {blame.described(error)}"]
 
 
 def _judgement(target: Target, watched: Target, kind: Kind, level: Level) -> Judgement:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from textwrap import wrap
 
 from ..errors import InputError
@@ -13,7 +13,6 @@ from .options import AsJson, Experiment, Impls, load_implementations
 from .terminal import output, progress, say
 
 _WIDTH = 80
-_TOGETHER = "\N{NO-BREAK SPACE}"
 _EXPLAINED = """\
 Below each line of {first}: the operations that it runs, the shapes of the arrays that they make, and what makes the
 same arrays in the others. A number is the largest difference, in units of what rounding can do to both arrays from
@@ -68,9 +67,7 @@ def _page(found: step.Step) -> Iterator[str]:
 
 
 def _entry(entry: step_text.Entry) -> Iterator[str]:
-    shapes = ", ".join(map(_shape, entry.shapes))
-    needed = "" if entry.needed else "; nothing needs it"
-    yield from _wrapped("  ", f"{', '.join(entry.operations)}: {shapes}{needed}")
+    yield from _wrapped("  ", step_text.makes(entry))
     widest = max(map(len, entry.partners))
     for name, partner in entry.partners.items():
         distance = f": {partner.distance}" if partner.distance else ""
@@ -79,10 +76,6 @@ def _entry(entry: step_text.Entry) -> Iterator[str]:
 
 def _line(source: Source | None) -> str:
     return f"{source}  {source.text}" if source else "no line of the program"
-
-
-def _shape(shape: Sequence[int]) -> str:
-    return str(tuple(shape)).replace(" ", _TOGETHER) if shape else "a number"
 
 
 def _wrapped(indent: str, text: str) -> Iterator[str]:
@@ -96,4 +89,4 @@ def _wrapped(indent: str, text: str) -> Iterator[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-    yield from (part.replace(_TOGETHER, " ") for part in parts)
+    yield from (part.replace(step_text.TOGETHER, " ") for part in parts)

@@ -148,11 +148,16 @@ def _read(file: Path) -> str:
         return opened.read()
 
 
+def highlighted(source: str) -> str:
+    """Return Python source as HTML, highlighted."""
+    return highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True))
+
+
 def _blocks(file: Path) -> dict[str, list[Line]]:
     """Return the lines of each top-level definition, with the comments above it, by its name in lower case."""
     source = _read(file)
     lines = source.rstrip().split("\n")
-    html = highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)).split("\n")
+    html = highlighted(source).split("\n")
     equations = _equations(file, source)
     nodes = ast.parse(source).body
     ends = [node.end_lineno or 0 for node in nodes]

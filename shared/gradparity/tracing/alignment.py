@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -21,7 +20,6 @@ from .recording import INPUT, LEAVES, PARAMETER, Event, Recording
 
 Grade = Literal["float64", "float32"]
 Side = Literal["a", "b"]
-Sides = tuple[Recording, Recording]
 
 CONDITION = 2.0**10
 """The condition number that float64 is granted: three of its sixteen digits. Numbers that have nothing to do with each
@@ -72,15 +70,6 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Related:
-    """A hint: b's array is a's times a factor; -1 if only the sign differs."""
-
-    a: int
-    b: int
-    factor: float
-
-
-@dataclass(frozen=True)
 class Quantity:
     """All arrays of both recordings that hold the same numbers: views, copies, transposes, computed again.
 
@@ -111,15 +100,6 @@ class Alignment:
     def parts(self) -> Sequence[Part]:
         """Splits and concatenations."""
         return _parts(self, self.tolerances["float64"])
-
-    @cached_property
-    def related(self) -> Sequence[Related]:
-        """Hints on arrays without a partner."""
-        left = [
-            *(p for p in _fingerprints("a", self.a) if p.event.index not in self.of_a),
-            *(p for p in _fingerprints("b", self.b) if p.event.index not in self.of_b),
-        ]
-        return _related(left, self.tolerances["float64"])
 
     @cached_property
     def of_a(self) -> Mapping[int, Quantity]:
@@ -548,39 +528,3 @@ def _contained(
                 if layout is not None:
                     yield whole, part, layout
                     break
-
-
-# --- Hints ----------------------------------------------------------------------------------------
-
-
-def _related(left: Sequence[_Print], tolerance: float) -> list[Related]:
-    """Return arrays without a partner that are one of the other side's times a factor.
-
-    The sums divided by powers of √Σx² do not depend on a factor.
-    """
-    by_size: dict[int, list[_Print]] = {}
-    for one in left:
-        if one.strong:
-            by_size.setdefault(one.value.size, []).append(one)
-    found = []
-    for prints in by_size.values():
-        ordered = sorted(prints, key=_scaled)
-        for first, second in pairwise(ordered):
-            if first.side != second.side and _scaled(second) / _scaled(first) - 1 < 8 * tolerance:
-                a, b = sorted((first, second), key=lambda p: p.side)
-                factor = _factor(a, b, tolerance)
-                if factor is not None:
-                    found.append(Related(a.event.index, b.event.index, factor))
-    return sorted(found, key=lambda related: related.a)
-
-
-def _scaled(one: _Print) -> float:
-    return one.sums[0] / one.sums[1] ** 0.5
-
-
-def _factor(one: _Print, other: _Print, tolerance: float) -> float | None:
-    size = (other.sums[1] / one.sums[1]) ** 0.5
-    for factor in (size, -size):
-        if _layout(one.value * factor, other.value, tolerance) is not None:
-            return factor
-    return None

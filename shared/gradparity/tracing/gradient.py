@@ -8,8 +8,7 @@ import numpy as np
 
 from .bounded import Bounded, cotangents, exact
 from .recording import LEAVES, Recording
-from .regions import evaluated
-from .rules import NoRuleError, precision_of
+from .rules import NoRuleError, evaluated, precision_of
 
 
 class UnknownGradientError(Exception):

@@ -17,7 +17,7 @@ reshape select slice squeeze stack t transpose unsqueeze view zero_ zeros zeros_
 """
 
 _JAX = """
-broadcast_in_dim concatenate convert_element_type copy copy_p dynamic_slice gather pad reshape rev slice split squeeze
+broadcast_in_dim concatenate convert_element_type copy dynamic_slice gather pad reshape rev slice split squeeze
 stop_gradient transpose
 """
 

@@ -17,6 +17,7 @@ from .numpy_creation import CREATORS, installed, replaced, standard, tracked
 from .numpy_memory import Block, Blocks, Place, same
 from .recording import (
     CONSTANT,
+    DERIVED,
     INPUT,
     PARAMETER,
     Event,
@@ -29,9 +30,6 @@ from .recording import (
 )
 
 _OWN = (str(Path(np.__file__).parent), str(Path(__file__).parent))
-
-_LATER = ("gradient ", "updated ")
-"""Outputs with such names are of the backward pass, or come after it."""
 
 _INFORMATIVE = 3
 """Distinct numbers that an array must have to be known by its numbers alone."""
@@ -391,9 +389,9 @@ def _in_phases(recording: Recording) -> Iterator[Event]:
     Forward is what a result of the forward pass depends on, and what was made on the way and no gradient depends on.
     """
     outputs = recording.outputs.items()
-    results = [event for name, event in outputs if not name.startswith(_LATER)]
+    results = [event for name, event in outputs if not name.startswith(DERIVED)]
     forward = recording.needed_for(results)
-    later = recording.needed_for([event for name, event in outputs if name.startswith(_LATER)])
+    later = recording.needed_for([event for name, event in outputs if name.startswith(DERIVED)])
     last = max(results, default=0)
     for event in recording.events:
         needed = event.operation in {INPUT, PARAMETER} or event.index in forward or not results

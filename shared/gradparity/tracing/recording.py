@@ -22,6 +22,9 @@ INPUT, PARAMETER, CONSTANT = "input", "parameter", "constant"
 
 LEAVES = frozenset({INPUT, PARAMETER, CONSTANT})
 
+DERIVED = ("gradient ", "updated ")
+"""Outputs with such names come after the forward pass: `gradient 0.weight`."""
+
 _HERE = str(Path(__file__).parent)
 
 

@@ -20,16 +20,13 @@ from . import layouts
 from .alignment import Alignment, Grade, Pair, Quantity, Side, align, is_evidence, shared
 from .bounded import Bounded, exact
 from .layouts import Layout
-from .recording import INPUT, LEAVES, PARAMETER, Event, Recording
-from .rules import NoRuleError, evaluate
+from .recording import DERIVED, INPUT, LEAVES, PARAMETER, Event, Recording
+from .rules import NoRuleError, as_recorded, evaluate, evaluated
 
 Verdict = Literal["agree", "disagree", "abstain"]
 Array = NDArray[Any]
 
 _DOUBLE = Precision.of(np.float64)
-
-DERIVED = ("gradient ", "updated ")
-"""Outputs of these names are not of the forward pass."""
 
 SHAPE_ONLY = frozenset(
     {
@@ -188,12 +185,8 @@ class Comparison:
         return "agree" if whole and reached and informative else "abstain"
 
 
-def judged(x: Bounded, y: Bounded) -> Distance:
-    """Judge two results of one region by the sum of their bounds."""
-    return _judged(x.value, y.value, np.asarray(x.error + y.error))
-
-
-def _judged(x: Array, y: Array, error: Array) -> Distance:
+def judged(x: Array, y: Array, error: Array) -> Distance:
+    """Judge two results by the sum of their bounds."""
     if not x.size:
         return Distance("agree")
     x, y = x.astype(np.float64), y.astype(np.float64)
@@ -217,7 +210,9 @@ def own(side: Side, recording: Recording) -> Iterator[Own]:
         if _is_given(event) or event.index != event.call:
             continue
         try:
-            results = evaluate(recording, event.call, lambda i: _exactly(recording.events[i]))
+            results = evaluate(
+                recording, event.call, lambda i: as_recorded(recording.events[i].value)
+            )
         except NoRuleError as error:
             yield Own(side, event.index, Distance("abstain", unknown=(error.operation,)))
             continue
@@ -232,38 +227,7 @@ def _is_given(event: Event) -> bool:
 def _against(event: Event, result: Bounded) -> Distance:
     # The value that stands for the exact one is itself computed in float64.
     ours = 1 + _DOUBLE.eps / result.precision.eps if result.floating else 1.0
-    return _judged(result.value, event.value, np.asarray(result.error * ours))
-
-
-def _exactly(event: Event) -> Bounded:
-    return exact(event.value, _precision(event.value))
-
-
-def _precision(value: Array) -> Precision:
-    return Precision.of(value.dtype) if value.dtype.kind == "f" else _DOUBLE
-
-
-def evaluated(
-    recording: Recording, events: Sequence[int], given: Mapping[int, Bounded]
-) -> dict[int, Bounded]:
-    """Evaluate operations of a recording, in order, from given values of the events above; leaves are as recorded.
-
-    Raises:
-        NoRuleError: what one of them computes is not known.
-    """
-    values = dict(given)
-
-    def value(index: int) -> Bounded:
-        if index not in values:
-            values[index] = _exactly(recording.events[index])
-        return values[index]
-
-    for index in events:
-        if index not in values:
-            call = recording.events[index].call
-            for n, result in enumerate(evaluate(recording, call, value)):
-                values.setdefault(call + n, result)
-    return values
+    return judged(result.value, event.value, np.asarray(result.error * ours))
 
 
 def replayed(
@@ -296,7 +260,7 @@ def replayed(
         if part is not None and part.isdisjoint(results):
             continue
         try:
-            values = evaluate(recording, one.call, lambda i: _exactly(events[i]))
+            values = evaluate(recording, one.call, lambda i: as_recorded(events[i].value))
         except NoRuleError:
             values = ()
         for n, index in enumerate(results):
@@ -341,7 +305,7 @@ class _Judge:
         a, b = self._alignment.a, self._alignment.b
         if _is_given(a.events[pair.a]) and _is_given(b.events[pair.b]):
             x, y = pair.layout.apply(a.events[pair.a].value), b.events[pair.b].value
-            same = _judged(x, y, np.zeros(y.shape))
+            same = judged(x, y, np.zeros(y.shape))
             return Region(pair, (), (), (), same, by_place)
         cuts = self._cuts(pair)
         found = self._between(pair, *next(cuts), by_place)
@@ -359,7 +323,7 @@ class _Judge:
 
     def _between(self, pair: Pair, cut_a: _Cut, cut_b: _Cut, by_place: bool) -> Region:
         inputs = tuple(self._inputs(cut_a, cut_b))
-        given_a = {i: _exactly(self._alignment.a.events[i]) for i in cut_a.inputs}
+        given_a = {i: as_recorded(self._alignment.a.events[i].value) for i in cut_a.inputs}
         given_b = {one.b: self._laid_out(one) for one in inputs}
         results, sizes, unknown = [], [], []
         for recording, cut, given, target in (
@@ -377,7 +341,7 @@ class _Judge:
         else:
             x, y = results
             moved = replace(x, value=pair.layout.apply(x.value), error=pair.layout.apply(x.error))
-            distance = judged(moved, y)
+            distance = judged(moved.value, y.value, moved.error + y.error)
             if distance.verdict == "abstain" and self._is_zero(results, sizes):
                 distance = replace(distance, verdict="agree")
         return Region(pair, inputs, cut_a.inner, cut_b.inner, distance, by_place)
@@ -392,7 +356,9 @@ class _Judge:
 
     def _laid_out(self, one: Pair) -> Bounded:
         value = self._alignment.a.events[one.a].value
-        return exact(one.layout.apply(value), _precision(self._alignment.b.events[one.b].value))
+        return exact(
+            one.layout.apply(value), as_recorded(self._alignment.b.events[one.b].value).precision
+        )
 
     def _inputs(self, cut_a: _Cut, cut_b: _Cut) -> Iterator[Pair]:
         """Yield what goes in on the second side, each with the first's event of the same numbers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -13,13 +14,13 @@ from ..errors import InputError
 from ..experiments.experiment import Experiment
 from ..guarded import Guarded
 from ..processes import one_quiet_thread
-from ..reference.precision import Precision
 from . import layouts
 from .alignment import Alignment, Side, align
-from .bounded import Bounded, exact
+from .bounded import Bounded
 from .moves import computes
 from .recording import INPUT, LEAVES, Event, Recording, Source
-from .rules import NoRuleError, evaluate
+from .regions import judged
+from .rules import NoRuleError, as_recorded, evaluate
 from .update import first_update, in_general_position, record, record_like
 
 FORWARD, GRADIENT, UPDATE = "forward", "gradient", "update"
@@ -220,15 +221,14 @@ def _sides(alignment: Alignment, a: Recording, b: Recording) -> tuple[_Side, _Si
     """Return both sides of an alignment, with other recordings of the same programs in place of the aligned ones."""
     bounds_a, bounds_b = bounds(a), bounds(b)
 
+    @cache
     def distance(one: int, other: int) -> Distance:
         layout = alignment.pair(one, other).layout
         x, y = layout.apply(a.events[one].value), b.events[other].value
         if not layout.explained or one not in bounds_a or other not in bounds_b:
             return Distance(None, same_bits=False)
-        apart = np.abs(x - y)
-        bound = layout.apply(bounds_a[one].error) + bounds_b[other].error
-        shares = np.divide(apart, bound, out=np.zeros(y.shape), where=apart > 0)
-        return Distance(float(shares.max(initial=0.0)), same_bits=np.array_equal(x, y))
+        share = judged(x, y, layout.apply(bounds_a[one].error) + bounds_b[other].error).share
+        return Distance(share, same_bits=x.dtype == y.dtype and x.tobytes() == y.tobytes())
 
     def negated(one: int, other: int) -> bool:
         x, y = alignment.a.events[one].value, alignment.b.events[other].value
@@ -289,8 +289,7 @@ def bounds(recording: Recording) -> dict[int, Bounded]:
     found: dict[int, Bounded] = {}
     for event in recording.events:
         if event.operation in LEAVES:
-            dtype = event.value.dtype if event.value.dtype.kind == "f" else np.dtype(np.float64)
-            found[event.index] = exact(event.value, Precision.of(dtype))
+            found[event.index] = as_recorded(event.value)
         elif event.index == event.call and found.keys() >= set(event.inputs):
             with contextlib.suppress(NoRuleError):
                 results = evaluate(recording, event.call, found.__getitem__)
@@ -323,7 +322,7 @@ def _maker(event: Event) -> Maker:
 def _parts(recording: Recording) -> dict[int, str]:
     """Return the part of the step in which each event is, from the first that depends on the data."""
     outputs = recording.outputs
-    gradient = {one for name, one in outputs.items() if name.startswith("gradient")}
+    gradient = {one for name, one in outputs.items() if name.startswith("gradient ")}
     to_loss = recording.needed_for([outputs["loss"]])
     to_gradient = recording.needed_for(list(gradient))
     found: dict[int, str] = {}

@@ -32,6 +32,17 @@ class Entry:
     partners: Mapping[str, Partner]
 
 
+TOGETHER = "\N{NO-BREAK SPACE}"
+"""It holds a shape together where a line is broken."""
+
+
+def makes(entry: Entry) -> str:
+    """Say what a line runs and makes: `negative, exp: (21, 4)`."""
+    shapes = (str(shape).replace(" ", TOGETHER) if shape else "a number" for shape in entry.shapes)
+    needed = "" if entry.needed else "; nothing needs it"
+    return f"{', '.join(entry.operations)}: {', '.join(shapes)}{needed}"
+
+
 def entries(rows: Iterable[Row]) -> list[Entry]:
     """Return the rows in order; neighbours on a line that are inner results of the same operations become one."""
     found: list[Entry] = []

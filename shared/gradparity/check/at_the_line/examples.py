@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...border import private
+from ...border import CtrlC, private
 from ...contract import Schedule, map_params, tensors
 from ...diagnosis.mistakes import FACTORS, Factor
 from ...reference.passes import cast
@@ -25,6 +25,7 @@ from ..inference import blur
 from ..judgement import Judgement
 from ..own_loss import AgainstItself
 from ..sample_by_sample import one_at_a_time
+from ..stopping import Stopwatch
 from ..target import Target
 from .recorded import LOSS, names, record, record_loss
 
@@ -35,6 +36,11 @@ _SHARP = 1e-9
 """A bound on the gradient, relative to it, with which the right one cannot be too uncertain to be judged."""
 
 _NEAR = 1e-4
+
+_PATIENCE = 0.5
+"""Seconds of CPU time for one run of a changed program; a right one takes milliseconds."""
+
+_RUN = compile("run()", "<a changed program>", "exec")
 
 _SHOWING: dict[Phase, tuple[str, ...]] = {
     "forward": ("forward",),
@@ -92,12 +98,14 @@ class Example:
         return replace(self.target, functions={f: functions[f] for f in names if f})
 
     def run(self, *, whole: bool = False) -> StepValues | None:
-        """Return what the program makes of it now; None if it raises."""
+        """Return what the program makes of it now; None if it raises, exits or does not end."""
         target = self.target if whole else self.alone
         exchange = _Unguarded(target, asked_of(target, self.observation.case))
         try:
-            exchange.run()
-        except Exception:  # of thousands of changes, most cannot run
+            Stopwatch(_PATIENCE).run(_RUN, {"run": exchange.run}, limited=True)
+        except CtrlC:
+            raise
+        except BaseException:  # of thousands of changes, most cannot run; some run on, or exit
             return None
         return exchange.steps[0][1] if exchange.steps else None
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from ...border import private
+from ...border import CtrlC, private
 from ...contract import Layer, Params, map_params
 from ...tracing.numpy_recorder import NumpyRecorder
 from ...tracing.recording import INPUT, PARAMETER, Recording
@@ -93,5 +93,9 @@ def _recorded(
         with recorder:
             found = outputs(given)
         return None if found is None else recorder.finished(found)
-    except Exception:  # a program that the recorder's arrays are too much for
+    except CtrlC:
+        raise
+    except (
+        BaseException
+    ):  # a program that the recorder's arrays are too much for, or one that exits
         return None

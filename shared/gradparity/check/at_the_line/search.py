@@ -63,6 +63,10 @@ def repairs(
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")
+        if _right(
+            examples
+        ):  # up to a factor it is right as it is: then every change that does nothing would do
+            return []
         found: list[Repair] = []
         for some in _statements(functions, seen):
             found += _smallest(functions, examples, some, end)
@@ -82,7 +86,7 @@ def _smallest(
     """Return the smallest changes of some statements after which the program is right; of one statement first."""
     single = {f: list(_changes(f, functions, chosen)) for f, chosen in some.items()}
     in_one = {f: [*all_, *within_statements(all_)] for f, all_ in single.items()}
-    in_several = {f: [c for c in together(all_) if _in_several(f, c)] for f, all_ in single.items()}
+    in_several = {f: [c for c in together(all_) if _in_several(c)] for f, all_ in single.items()}
     for tried in (in_one, in_several):
         for cost in (1, 2, 3, 4):  # what is larger explains less
             found = _that_repair(tried, cost, examples, end)
@@ -107,7 +111,7 @@ def _statements(
         }
 
 
-def _in_several(function: Function, change: Change) -> bool:
+def _in_several(change: Change) -> bool:
     """Return True for a change of several statements that leaves out no call of the program's own functions."""
     if len(change.statements) < 2:
         return False
@@ -137,7 +141,7 @@ def _that_repair(
         for group in _groups([change for change in some if change.cost == cost]):
             if time.process_time() > end:
                 return []
-            found += _all_tried(function, group, examples)
+            found += _all_tried(function, group, examples, end)
     return found
 
 
@@ -155,7 +159,7 @@ def _groups(changes: Sequence[Change]) -> Iterator[list[Change]]:
 
 
 def _all_tried(
-    function: Function, group: Sequence[Change], examples: Sequence[Example]
+    function: Function, group: Sequence[Change], examples: Sequence[Example], end: float
 ) -> list[Repair]:
     edits = group[0].edits
     if len(group) > 1:
@@ -166,10 +170,12 @@ def _all_tried(
         code = function.compiled(edits)
     except (SyntaxError, ValueError, TypeError, RecursionError):  # one of them is not Python
         alone = group if len(group) > 1 else []
-        return [repair for one in alone for repair in _all_tried(function, [one], examples)]
+        return [repair for one in alone for repair in _all_tried(function, [one], examples, end)]
     found: list[Repair] = []
     with function.running(code), function.chosen() as choose:
         for k, change in enumerate(group):
+            if time.process_time() > end:
+                break
             choose(k)
             factor = _right(examples)
             if factor:

@@ -7,14 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
 
 from ...errors import InputError
 from ...tracing.recording import Source
 from ...tracing.step import Maker, Step, trace
-from ...tracing.step_text import Entry, alone, entries, in_words, lines, summary
+from ...tracing.step_text import Entry, alone, entries, in_words, lines, makes, summary
+from ..code import highlighted
 from .section import Content, Trained
 
 SHOWN = "xor"
@@ -114,28 +112,21 @@ def _at(source: Source) -> tuple[str, int]:
 
 def _html(source: Source | None) -> Markup:
     text = source.text if source else ""
-    html = highlight(text, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)).rstrip()
+    html = highlighted(text).rstrip()
     # A long line may be broken behind a bracket or a dot, rather than in a name.
     return Markup(re.sub(r"([(\[.])</span>", r"\1</span><wbr>", html))
 
 
 def _row(number: int, owner: str, entry: Entry) -> Row:
-    shapes = ", ".join(map(_shape, entry.shapes))
-    needed = "" if entry.needed else "; nothing needs it"
     return Row(
         number,
         owner,
         entry.part,
         str(entry.source) if entry.source else "",
         _html(entry.source),
-        f"{', '.join(entry.operations)}: {shapes}{needed}",
+        makes(entry),
         {
             name: (in_words(partner), str(partner.distance) if partner.distance else "")
             for name, partner in entry.partners.items()
         },
     )
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    """Return a shape that is not broken into two lines."""
-    return str(shape).replace(" ", "\N{NO-BREAK SPACE}") if shape else "a number"

@@ -7,14 +7,15 @@ follow from `bounded`. No table imports its framework.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...reference.precision import Precision
-from ..bounded import Bounded, cast
+from ..bounded import Bounded, cast, exact
 from ..recording import Event, Recording, with_values
 
 Rule = Callable[..., Any]
@@ -76,6 +77,34 @@ def evaluate(
         if one.call == call and one.value.shape != result.shape:
             raise NoRuleError(event.operation, f"the rule makes shape {result.shape}")
     return results
+
+
+def as_recorded(value: NDArray[Any]) -> Bounded:
+    """Return a recorded array as what it is, without error, in its own format; integers and bools in float64."""
+    return exact(value, Precision.of(value.dtype if value.dtype.kind == "f" else np.float64))
+
+
+def evaluated(
+    recording: Recording, events: Sequence[int], given: Mapping[int, Bounded]
+) -> dict[int, Bounded]:
+    """Evaluate operations of a recording, in order, from given values of the events above; leaves are as recorded.
+
+    Raises:
+        NoRuleError: what one of them computes is not known.
+    """
+    values = dict(given)
+
+    def value(index: int) -> Bounded:
+        if index not in values:
+            values[index] = as_recorded(recording.events[index].value)
+        return values[index]
+
+    for index in events:
+        if index not in values:
+            call = recording.events[index].call
+            for n, result in enumerate(evaluate(recording, call, value)):
+                values.setdefault(call + n, result)
+    return values
 
 
 def _in_the_format_of(event: Event, x: Bounded) -> Bounded:
