@@ -16,7 +16,7 @@ FLOORS = (
     {"experiments"},
     {"verdict", "tracing"},
     {"suites", "diagnosis"},
-    {"check", "sweep"},
+    {"check", "sweep", "port"},
     {"testing", "campaigns"},
     {"report"},
     {"cli"},

@@ -1,0 +1,1 @@
+"""Judge a model that was ported from one framework to another."""
