@@ -1,0 +1,161 @@
+"""Change one thing in a program, compute again, and see whether the two programs then agree.
+
+What is changed is a recording: an operation's arguments, or an array that goes in. Nothing of the user's program runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..tracing.alignment import Side
+from ..tracing.bounded import Bounded, exact
+from ..tracing.recording import Event, Recording
+from ..tracing.regions import Comparison, Distance, Region, judged
+from ..tracing.rules import NoRuleError, as_recorded, evaluate, evaluated
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """Other arguments of an operation, in the form in which an `Event` has them."""
+
+    arguments: tuple[Any, ...]
+    attributes: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is changed in one of the two recordings.
+
+    Attributes:
+        side: `a` is the original, `b` the port.
+        calls: other arguments, by the index of the first event that the call makes.
+        values: other arrays, by the event that they replace.
+    """
+
+    side: Side
+    calls: Mapping[int, Call] = field(default_factory=dict)
+    values: Mapping[int, Array] = field(default_factory=dict)
+
+    def applied(self, recording: Recording) -> Recording:
+        """Return the recording with other arguments; its values are as they were."""
+        events = list(recording.events)
+        for index, call in self.calls.items():
+            events[index] = _called(events[index], call)
+        return replace(recording, events=tuple(events))
+
+
+class Trial:
+    """Computes a region again with a change, both sides from the same inputs."""
+
+    def __init__(self, comparison: Comparison, region: Region) -> None:
+        self.region = region
+        self.a, self.b = comparison.alignment.a, comparison.alignment.b
+        self._given = {
+            one.b: exact(
+                one.layout.apply(self.a.events[one.a].value),
+                as_recorded(self.b.events[one.b].value).precision,
+            )
+            for one in region.inputs
+        }
+
+    def values(self, side: Side, change: Change | None = None) -> dict[int, Bounded]:
+        """Return the arrays of a side's region, by event: those that go in as far as it is known, and those made.
+
+        Raises:
+            NoRuleError: what one of the operations computes is not known.
+        """
+        recording, events, given = (
+            (self.a, self.region.events_a, {})
+            if side == "a"
+            else (self.b, self.region.events_b, self._given)
+        )
+        if change is not None and change.side == side:
+            recording = change.applied(recording)
+            given = {
+                **given,
+                **{
+                    event: exact(value, as_recorded(recording.events[event].value).precision)
+                    for event, value in change.values.items()
+                },
+            }
+        return evaluated(recording, events, given)
+
+    def distance(self, change: Change | None = None) -> Distance:
+        """Judge the region's two results; abstain if an operation has no rule."""
+        try:
+            x = self.values("a", change)[self.region.pair.a]
+            y = self.values("b", change)[self.region.pair.b]
+        except NoRuleError as error:
+            return Distance("abstain", unknown=(error.operation,))
+        return self.between(x, y)
+
+    def between(self, x: Bounded, y: Bounded) -> Distance:
+        """Judge two arrays in the place of the region's results; the first has the original's layout."""
+        layout = self.region.pair.layout
+        if x.shape != self.a.events[self.region.pair.a].value.shape or y.shape != (
+            self.b.events[self.region.pair.b].value.shape
+        ):
+            return Distance("disagree", np.inf)
+        return judged(layout.apply(x.value), y.value, layout.apply(x.error) + y.error)
+
+    def agrees(self, change: Change | None = None) -> bool:
+        """Whether both sides compute the same, with the change."""
+        return self.distance(change).verdict == "agree"
+
+
+def corrected(recording: Recording, changes: Iterable[Change], side: Side) -> Recording:
+    """Return what a side's recording would be with all changes of this side; what needs an unknown rule becomes NaN."""
+    own = [change for change in changes if change.side == side]
+    events = list(recording.events)
+    changed: set[int] = set()
+    calls: dict[int, Call] = {}
+    for change in own:
+        calls.update(change.calls)
+        for event, value in change.values.items():
+            events[event] = replace(events[event], value=np.asarray(value))
+            changed.add(event)
+    for index, call in calls.items():
+        for event in _results(index, recording):
+            events[event] = _called(events[event], call)
+    left = replace(recording, events=tuple(events))
+    values = {event: events[event].value for event in changed}
+    for one in left.events:
+        if one.index != one.call or not one.arguments:
+            continue
+        if one.call not in calls and changed.isdisjoint(one.inputs):
+            continue
+        made = _results(one.call, recording)
+        results: Sequence[Bounded] = ()
+        try:
+            results = evaluate(
+                left, one.call, lambda i: as_recorded(values.get(i, left.events[i].value))
+            )
+        except NoRuleError:
+            pass
+        for n, event in enumerate(made):
+            if event in values and event in changed:
+                continue
+            shape = left.events[event].value.shape
+            values[event] = results[n].value if n < len(results) else np.full(shape, np.nan)
+        changed.update(made)
+    for event, value in values.items():
+        events[event] = replace(events[event], value=np.asarray(value))
+    return replace(recording, events=tuple(events))
+
+
+def _called(event: Event, call: Call) -> Event:
+    return replace(event, arguments=call.arguments, attributes=call.attributes)
+
+
+def _results(call: int, recording: Recording) -> range:
+    end = call + 1
+    while end < len(recording.events) and recording.events[end].call == call:
+        end += 1
+    return range(call, end)
