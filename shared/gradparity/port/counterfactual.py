@@ -5,6 +5,7 @@ What is changed is a recording: an operation's arguments, or an array that goes 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -133,12 +134,10 @@ def corrected(recording: Recording, changes: Iterable[Change], side: Side) -> Re
             continue
         made = _results(one.call, recording)
         results: Sequence[Bounded] = ()
-        try:
+        with contextlib.suppress(NoRuleError):
             results = evaluate(
                 left, one.call, lambda i: as_recorded(values.get(i, left.events[i].value))
             )
-        except NoRuleError:
-            pass
         for n, event in enumerate(made):
             if event in values and event in changed:
                 continue

@@ -230,13 +230,6 @@ class Result:
         """The worst of the modes'."""
         return worst(mode.verdict for mode in self.modes)
 
-    @property
-    def headline(self) -> str:
-        """The verdict in a line."""
-        from .text import headline
-
-        return headline(self)
-
     def as_json(self) -> dict[str, Any]:
         """Return it as plain dictionaries and lists."""
-        return {"verdict": self.verdict, "headline": self.headline, **asdict(self)}
+        return {"verdict": self.verdict, **asdict(self)}
