@@ -71,14 +71,28 @@ def parameters_of(equation: Any, widened: bool) -> dict[str, Any]:
     given = dict(equation.params)
     if widened and equation.primitive.name != "bitcast_convert_type":
         for name in _DTYPES:
-            if name in given and given[name] == np.float32:
+            if name in given and is_short(given[name]):
                 given[name] = np.dtype(np.float64)
     return given
 
 
+def narrowed(equation: Any) -> str:
+    """Return the format shorter than float64 that an equation asks for; empty if it asks for none."""
+    asked = [equation.params[name] for name in _DTYPES if name in equation.params]
+    return next((np.dtype(dtype).name for dtype in asked if is_short(dtype)), "")
+
+
+def is_short(dtype: Any) -> bool:
+    """Whether it is a floating-point format that is taken in float64 when a recording is widened."""
+    return any(dtype == short for short in _SHORTER)
+
+
+_SHORTER = np.dtype(np.float32), np.dtype(np.float16), np.dtype(jnp.bfloat16)
+
+
 def wide(value: Any) -> Any:
-    """Return float32 as float64, and all else as it is."""
-    return value.astype(np.float64) if getattr(value, "dtype", None) == np.float32 else value
+    """Return float32 and shorter formats as float64, and all else as it is."""
+    return value.astype(np.float64) if is_short(getattr(value, "dtype", None)) else value
 
 
 def _wide_jaxprs(value: Any) -> Any:
@@ -109,7 +123,7 @@ def _wide_jaxpr(jaxpr: core.ClosedJaxpr) -> core.ClosedJaxpr:
 
     avals: list[Any] = [variable.aval for variable in jaxpr.jaxpr.invars]
     wide = [
-        jax.ShapeDtypeStruct(aval.shape, np.float64 if aval.dtype == np.float32 else aval.dtype)
+        jax.ShapeDtypeStruct(aval.shape, np.float64 if is_short(aval.dtype) else aval.dtype)
         for aval in avals
     ]
     return jax.make_jaxpr(compute)(*wide)

@@ -21,7 +21,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .jax_primitives import Compiled, is_key, is_plain, parameters_of, plain, plain_array, wide
+from .jax_primitives import (
+    Compiled,
+    is_key,
+    is_plain,
+    narrowed,
+    parameters_of,
+    plain,
+    plain_array,
+    wide,
+)
 from .jax_program import LOOPS, Atom, Given, Program, Step, program_of
 from .recording import CONSTANT, Recorder, Recording, Ref
 
@@ -60,7 +69,7 @@ def record(
         arguments: what it is given.
         outputs: names of the results, a string for each part of what the function returns, in the same order; the path
             inside this part is added: `loss`, `gradient 0.weight`.
-        widened: compute in float64 all that the program casts to float32 or makes in float32. This needs
+        widened: compute in float64 all that the program casts to float32 or shorter, or makes in it. This needs
             `jax_enable_x64`, and so do arguments in float64.
     """
     values = [argument.value for argument in arguments]
@@ -198,7 +207,10 @@ class _Running:
         # What is made of cotangents and was not transposed is made of gradients.
         self.recorder.phase = "backward" if step.backward else "update" if is_after else "forward"
         arrays = [plain_array(result) for result in results]
-        indices = self.recorder.call(operation, arguments, attributes, arrays, step.source)
+        short = narrowed(step.equation) if self.widened else ""
+        indices = self.recorder.call(
+            operation, arguments, attributes, arrays, step.source, narrowed=short
+        )
         if step.backward or is_after:
             self.after_backward.update(indices)
         return [_Value(*pair) for pair in zip(results, indices, strict=True)]

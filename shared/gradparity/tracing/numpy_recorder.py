@@ -47,6 +47,7 @@ class _Call(NamedTuple):
     operation: str
     arguments: tuple[Any, ...]
     attributes: dict[str, Any]
+    narrowed: str = ""
 
     @property
     def first(self) -> int | None:
@@ -220,7 +221,8 @@ class NumpyRecorder(Listener):
         """Call a function with plain arguments, and return its results, recorded: see `Listener`."""
         noted = arguments if noted is None else noted
         noted, _ = self.wide(operation, noted, {})
-        arguments, keywords = self.wide(operation, arguments, attributes or {})
+        given = arguments, attributes or {}
+        arguments, keywords = self.wide(operation, *given)
         call, call_keywords = plain(arguments), plain(keywords)
         made: _Call | None = None
         if self._open:
@@ -228,7 +230,12 @@ class NumpyRecorder(Listener):
                 # What an array held that is written to matters only where not all of it is written.
                 matters = keywords.get("where", True) is not True
                 kept = {k: v for k, v in keywords.items() if k != "out" or matters}
-                made = _Call(operation, self._referenced(noted), self._referenced(kept))
+                made = _Call(
+                    operation,
+                    self._referenced(noted),
+                    self._referenced(kept),
+                    _narrowed(given, (arguments, keywords)),
+                )
         result = function(*call, **call_keywords)
         if made is None:
             return result
@@ -297,7 +304,14 @@ class NumpyRecorder(Listener):
             self._into(target, array, event)
 
     def _made(self, call: _Call, values: Sequence[Any]) -> list[int]:
-        return self._add(call.operation, call.arguments, call.attributes, values, self._source())
+        return self._add(
+            call.operation,
+            call.arguments,
+            call.attributes,
+            values,
+            self._source(),
+            narrowed=call.narrowed,
+        )
 
     def _referenced(self, argument: Any) -> Any:
         """Return an argument with every array in it as a reference."""
@@ -355,8 +369,11 @@ class NumpyRecorder(Listener):
         values: Sequence[Any],
         source: Source | None,
         name: str = "",
+        narrowed: str = "",
     ) -> list[int]:
-        added = self.recorder.call(operation, arguments, attributes, values, source, name)
+        added = self.recorder.call(
+            operation, arguments, attributes, values, source, name, narrowed=narrowed
+        )
         for index in added:
             value = self.recorder.events[index].value
             key = (value.shape, value.dtype.str if value.ndim else None)
@@ -398,6 +415,17 @@ def _in_phases(recording: Recording) -> Iterator[Event]:
         aside = event.index < last and event.index not in later
         backward = event.phase == "forward" and not (needed or aside)
         yield replace(event, phase="backward") if backward else event
+
+
+def _narrowed(asked: tuple[Any, Any], given: tuple[Any, Any]) -> str:
+    """Return the format that a call asks for, if it is given a wider one."""
+    before, after = ([*arguments, *keywords.values()] for arguments, keywords in (asked, given))
+    pairs = zip(before, after, strict=True)
+    return next((np.dtype(old).name for old, new in pairs if old is not new and _is_dtype(old)), "")
+
+
+def _is_dtype(value: Any) -> bool:
+    return isinstance(value, str | type | np.dtype) and _wide(value) is not value
 
 
 def _wide(dtype: Any) -> Any:

@@ -65,6 +65,7 @@ class _Event(_Strict):
     call: int
     name: str
     format: str
+    narrowed: str
 
 
 class _End(_Strict):
@@ -119,6 +120,7 @@ def pack(recording: Recording) -> tuple[str, dict[str, NDArray[Any]]]:
                 "call": event.call,
                 "name": event.name,
                 "format": event.format or foreign,
+                "narrowed": event.narrowed,
             }
         )
     ends = [{"source": place(e.source), "event": e.event, "why": e.why} for e in recording.ends]
@@ -328,6 +330,7 @@ def _recording(packed: _Packed, arrays: Mapping[str, Any]) -> Recording:
                 one.call,
                 one.name,
                 one.format,
+                one.narrowed,
             )
         )
     outputs = {name: event(index) for name, index in packed.outputs.items()}

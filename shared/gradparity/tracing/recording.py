@@ -111,6 +111,7 @@ class Event:
         call: the index of the first array that the same call of the operation made.
         name: a leaf's name: `0.weight`, `inputs`.
         format: the floating-point format in which the program has it, if NumPy has no such: `bfloat16`; else empty.
+        narrowed: the shorter format that the program asks for here, if the recording is widened; else empty.
     """
 
     index: int
@@ -123,6 +124,7 @@ class Event:
     call: int
     name: str = ""
     format: str = ""
+    narrowed: str = ""
 
     @property
     def result(self) -> int:
@@ -244,6 +246,7 @@ class Recorder:
         source: Source | None,
         name: str = "",
         formats: Sequence[str] = (),
+        narrowed: str = "",
     ) -> list[int]:
         """Add the results of one call of an operation, copied; return their indices."""
         first = len(self.events)
@@ -263,6 +266,7 @@ class Recorder:
                     first,
                     name,
                     format_,
+                    narrowed,
                 )
             )
         return list(range(first, len(self.events)))

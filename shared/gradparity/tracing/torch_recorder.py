@@ -116,7 +116,11 @@ class TorchRecorder:
 
     def _call(self, function: Any, arguments: tuple[Any, ...], attributes: dict[str, Any]) -> Any:
         """Run an operation and record it."""
+        narrowed = ""
         if self.widened:
+            narrowed = next(
+                (_named(one) for one in tree_leaves((arguments, attributes)) if _short(one)), ""
+            )
             arguments, attributes = _widened(arguments), _widened(attributes)
         call = _Call(function, arguments, attributes)
         if self._paused or function.namespace == "profiler" or call.without_values:
@@ -138,7 +142,9 @@ class TorchRecorder:
             seen[1]["index"] = _Place.of(result).within(_Place.of(call.tensors[0]))
         results = call.results(result)
         values, formats = [to_numpy(one) for one in results], [_format(one) for one in results]
-        events = self._recorder.call(call.operation, *seen, values, line.source, "", formats)
+        events = self._recorder.call(
+            call.operation, *seen, values, line.source, "", formats, narrowed
+        )
         for event, tensor in zip(events, results, strict=True):
             self._memory.made(tensor, event, written=_among(call.changed, tensor))
         if events and function.namespace not in {"aten", "prims"}:
@@ -155,7 +161,7 @@ class TorchRecorder:
         if isinstance(argument, list | tuple):
             return [self._seen(one) for one in argument]
         if isinstance(argument, torch.dtype):
-            return str(argument).removeprefix("torch.")
+            return _named(argument)
         if isinstance(argument, torch.SymInt):
             return int(argument)
         if isinstance(argument, bool | int | float | complex | str | None):
@@ -237,8 +243,16 @@ def _tensors(value: Any) -> list[Tensor]:
 
 def _widened(value: Any) -> Any:
     return tree_map_only(
-        torch.dtype, lambda dtype: torch.float64 if dtype in _SHORTER else dtype, value
+        torch.dtype, lambda dtype: torch.float64 if _short(dtype) else dtype, value
     )
+
+
+def _short(argument: Any) -> bool:
+    return isinstance(argument, torch.dtype) and argument in _SHORTER
+
+
+def _named(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 class _Dispatch(TorchDispatchMode):
