@@ -678,7 +678,7 @@ def test_an_array_that_was_changed_unseen_is_no_longer_its_event() -> None:
 def test_what_the_recorder_cannot_do_does_not_reach_the_program(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail(*_: Any) -> Any:
+    def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError("planted")
 
     recorder = NumpyRecorder()

@@ -578,7 +578,7 @@ def _outputs(alignment: Alignment) -> dict[str, tuple[int, int]]:
     }
     found = {}
     for name, event in a.outputs.items():
-        what, _, leaf = name.partition(" ")
+        what, _, leaf = name.rpartition(" ")
         partner = f"{what} {names[leaf]}" if leaf in names else name
         if partner in b.outputs:
             found[name] = event, b.outputs[partner]

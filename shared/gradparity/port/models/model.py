@@ -1,0 +1,135 @@
+"""What every model can do, and what it is asked."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...tracing.recording import Recording
+
+Mode = Literal["eval", "train"]
+Array = NDArray[Any]
+
+PROJECTION = "projection of "
+"""The inputs with which the loss weights the outputs are named `projection of output`."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a model is asked.
+
+    Attributes:
+        inputs: by name, or in order: what the model is called with.
+        mode: None for a model that knows no modes.
+        projections: the weights of each output in the loss; None if `loss` is given.
+        loss: the user's, of the outputs and the inputs.
+        optimizer: makes the updates; None: none is made.
+    """
+
+    inputs: Mapping[str, Array] | Sequence[Array]
+    mode: Mode | None
+    projections: Mapping[str, Array] | None
+    loss: Callable[[Any, Any], Any] | None = None
+    optimizer: Any = None
+
+    def named_inputs(self) -> Iterator[tuple[str, Array]]:
+        """Yield the inputs by name; those that are given in order are `input 0`, `input 1`."""
+        if isinstance(self.inputs, Mapping):
+            yield from self.inputs.items()
+        else:
+            yield from ((f"input {at}", one) for at, one in enumerate(self.inputs))
+
+
+class Model(Protocol):
+    """A model with its weights."""
+
+    framework: str
+    """`torch`, `flax.linen`, `flax.nnx`, `equinox`, `haiku`, `jax` or `numpy`."""
+
+    function: Callable[..., Any]
+    """What is called with the inputs: its arguments are the model's."""
+
+    formats: str
+    """The floating-point format of its parameters, as the user made them: `float32`."""
+
+    def modes(self) -> bool:
+        """Whether it can be told to evaluate or to train."""
+
+    def parameters(self) -> dict[str, Array]:
+        """Return copies of its parameters and running statistics, by name."""
+
+    def perturb(self, rng: np.random.Generator) -> Any:
+        """Return the model, as the user gave it, with every parameter and running statistic moved a little."""
+
+    def run(self, task: Task, *, widened: bool) -> dict[str, Array]:
+        """Return the outputs, by name, unrecorded: in float64 if `widened`, else in the model's own format.
+
+        In its own format the gradients come as well: `gradient NAME`.
+        """
+
+    def record(self, task: Task) -> Recording:
+        """Record outputs, loss, gradients and updates in float64, casts to shorter formats included."""
+
+
+def named(value: Any, name: str = "") -> dict[str, Any]:
+    """Return the leaves of nested dictionaries, lists, tuples and records, by their paths: `blocks.0.weight`."""
+    items: Any
+    if isinstance(value, Mapping):
+        items = value.items()
+    elif hasattr(value, "_asdict"):
+        items = value._asdict().items()
+    elif isinstance(value, list | tuple):
+        items = enumerate(value)
+    elif hasattr(value, "__dataclass_fields__"):
+        items = ((field, getattr(value, field)) for field in value.__dataclass_fields__)
+    else:
+        return {name: value}
+    found: dict[str, Any] = {}
+    for key, one in items:
+        found |= named(one, f"{name}.{key}" if name else str(key))
+    return found
+
+
+def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
+    """Return a tree of the same structure with a function applied to its leaves, in order."""
+    if isinstance(tree, Mapping):
+        return {key: mapped(function, one) for key, one in tree.items()}
+    if isinstance(tree, list | tuple):
+        items = [mapped(function, one) for one in tree]
+        return type(tree)(*items) if hasattr(tree, "_fields") else type(tree)(items)
+    if hasattr(tree, "__dataclass_fields__"):
+        names = tree.__dataclass_fields__
+        return replace(tree, **{name: mapped(function, getattr(tree, name)) for name in names})
+    return function(tree)
+
+
+def outputs_of(value: Any, is_array: Callable[[Any], bool]) -> dict[str, Any]:
+    """Return a model's arrays by name: `output`, `output 0`, `output logits`; what is no array is left out."""
+    leaves = named(value)
+    return {f"output {name}".strip(): one for name, one in leaves.items() if is_array(one)}
+
+
+def moved(name: str, array: Array, rng: np.random.Generator) -> Array:
+    """Return a parameter or a statistic moved by about a tenth, in its own format; a variance stays positive."""
+    noise = rng.standard_normal(array.shape)
+    if "var" in name.rpartition(".")[2].lower():
+        return np.asarray(array * np.exp(0.2 * noise), array.dtype)
+    size = float(np.sqrt(np.mean(np.square(array, dtype=np.float64)))) if array.size else 0.0
+    return np.asarray(array + 0.1 * (size or 0.5) * noise, array.dtype)
+
+
+def called_by_name(function: Callable[..., Any], names: Sequence[str]) -> bool:
+    """Whether a function takes arguments with all of these names."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return True
+    if any(one.kind is one.VAR_KEYWORD for one in parameters):
+        return True
+    allowed = {one.name for one in parameters if one.kind is not one.POSITIONAL_ONLY}
+    return set(names) <= allowed

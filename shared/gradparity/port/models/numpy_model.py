@@ -1,0 +1,161 @@
+"""A model in NumPy: a function of its parameters, with a gradient of its own or without."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ...errors import InputError
+from ...tracing.numpy_recorder import NumpyRecorder
+from ...tracing.recording import INPUT, PARAMETER, Recording
+from .model import PROJECTION, Array, Task, called_by_name, mapped, moved, named, outputs_of
+
+
+class NumpyModel:
+    """A function `function(params, **inputs)` that returns its outputs, or (outputs, backward).
+
+    `backward(d_outputs)` returns the gradients of the loss, in the form of `params`, from those of the outputs.
+    """
+
+    framework = "numpy"
+
+    def __init__(self, function: Callable[..., Any], tree: Any) -> None:
+        self.function = function
+        self._tree = tree
+        floats = {one.dtype.name for one in self._arrays().values() if one.dtype.kind == "f"}
+        self.formats = ", ".join(sorted(floats))
+
+    @classmethod
+    def of(cls, parts: tuple[Any, ...]) -> NumpyModel:
+        """Return the model of what the user returned."""
+        if len(parts) != 2:
+            raise InputError("a model in NumPy is (function, params)")
+        return cls(*parts)
+
+    def modes(self) -> bool:
+        """It knows none."""
+        return False
+
+    def parameters(self) -> dict[str, Array]:
+        """Return copies of its parameters."""
+        return {name: np.array(one) for name, one in self._arrays().items()}
+
+    def perturb(self, rng: np.random.Generator) -> Any:
+        """Return the function and moved parameters."""
+        names = iter(named(self._tree))
+
+        def move(leaf: Any) -> Any:
+            name = next(names)
+            return moved(name, leaf, rng) if _is_float(leaf) else leaf
+
+        self._tree = mapped(move, self._tree)
+        return self.function, self._tree
+
+    def run(self, task: Task, *, widened: bool) -> dict[str, Array]:
+        """Run the function on copies."""
+        kind = (
+            np.float64
+            if widened
+            else next(
+                (one.dtype for one in self._arrays().values() if one.dtype.kind == "f"), np.float64
+            )
+        )
+        tree = mapped(lambda leaf: leaf.astype(kind) if _is_float(leaf) else leaf, self._tree)
+        inputs = {n: one.astype(kind) if _is_float(one) else one for n, one in task.named_inputs()}
+        found = self._call(tree, inputs, task)
+        outputs = found[0] if _has_backward(found) else found
+        results = {n: np.array(one) for n, one in outputs_of(outputs, _is_float).items()}
+        if not widened and _has_backward(found) and task.loss is None:
+            projections = {n: p.astype(kind) for n, p in (task.projections or {}).items()}
+            gradients = found[1](_like(outputs, projections))
+            results |= {f"gradient {n}": np.array(g) for n, g in named(gradients).items()}
+        return results
+
+    def record(self, task: Task) -> Recording:
+        """Record one pass, and the updates."""
+        recorder = NumpyRecorder(widened=True)
+        names = iter(named(self._tree))
+
+        def given(leaf: Any) -> Any:
+            name = next(names)
+            return recorder.given(PARAMETER, name, _wide(leaf)) if _is_array(leaf) else leaf
+
+        tree = mapped(given, self._tree)
+        inputs = {n: recorder.given(INPUT, n, _wide(copy.copy(v))) for n, v in task.named_inputs()}
+        projections = {
+            name: recorder.given(INPUT, PROJECTION + name, _wide(value))
+            for name, value in (task.projections or {}).items()
+        }
+        with recorder:
+            found = self._call(tree, inputs, task)
+            has_backward = _has_backward(found)
+            outputs = found[0] if has_backward else found
+            arrays = outputs_of(outputs, _is_float)
+            if task.loss is not None:
+                loss, d_outputs = _users_loss(task, outputs, inputs)
+            else:
+                loss = sum((arrays[n] * p).sum() for n, p in projections.items())
+                d_outputs = _like(outputs, projections)
+            results = {**arrays, "loss": loss}
+            if has_backward:
+                recorder.phase = "backward"
+                gradients = found[1](d_outputs)
+                results |= {f"gradient {n}": g for n, g in named(gradients).items() if _is_float(g)}
+                if task.optimizer is not None:
+                    recorder.phase = "update"
+                    results |= _updated(task.optimizer, tree, gradients)
+        return recorder.finished(results)
+
+    def _call(self, tree: Any, inputs: Mapping[str, Any], task: Task) -> Any:
+        if isinstance(task.inputs, Mapping) and called_by_name(self.function, list(inputs)):
+            return self.function(tree, **inputs)
+        return self.function(tree, *inputs.values())
+
+    def _arrays(self) -> dict[str, Array]:
+        return {name: one for name, one in named(self._tree).items() if _is_array(one)}
+
+
+def _updated(optimizer: Any, tree: Any, gradients: Any) -> dict[str, Any]:
+    params, state = tree, None
+    for _ in range(2):
+        params, state = optimizer(params, gradients, state)
+    results = {f"updated {name}": one for name, one in named(params).items() if _is_float(one)}
+    for name, one in named(state).items():
+        if _is_float(one) and one.ndim:
+            kind, _, leaf = name.partition(".")
+            results[f"updated {kind} {leaf}"] = one
+    return results
+
+
+def _users_loss(task: Task, outputs: Any, inputs: Mapping[str, Any]) -> tuple[Any, Any]:
+    assert task.loss is not None
+    batch = inputs if isinstance(task.inputs, Mapping) else tuple(inputs.values())
+    found = task.loss(outputs, batch)
+    if not isinstance(found, tuple) or len(found) != 2:
+        raise InputError("the loss of a model in NumPy returns (loss, d_outputs)")
+    return found
+
+
+def _like(outputs: Any, projections: Mapping[str, Any]) -> Any:
+    """Return the projections in the structure of the outputs; what is not weighted gets None."""
+    names = iter(named(outputs))
+    return mapped(lambda _: projections.get(f"output {next(names)}".strip()), outputs)
+
+
+def _has_backward(found: Any) -> bool:
+    return isinstance(found, tuple) and len(found) == 2 and callable(found[1])
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, np.ndarray)
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind == "f"
+
+
+def _wide(value: Any) -> Any:
+    return value.astype(np.float64) if _is_float(value) else value
