@@ -9,7 +9,7 @@ import typer
 
 from .. import __version__
 from ..errors import ContractError, InputError
-from . import campaigns, check, report, terminal, trace
+from . import campaigns, check, port, report, terminal, trace
 from . import run as running
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("compare")(running.compare_two_runs)
 app.command("trace")(trace.trace_step)
 app.command("report")(report.write_report)
 app.command("check")(check.check_targets)
+app.command("port")(port.port_pair)
 app.command("sweep")(running.sweep_seeds)
 app.command("random-networks")(campaigns.judge_random_networks)
 app.command("study")(campaigns.study_seeds)

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
-from ..tracing.recording import Recording
+from ..tracing.recording import Event, Recording, Source
 from .result import Place, Side
+
+_OURS = str(Path(__file__).parent.parent)
 
 
 def places(side: Side, recording: Recording, events: Iterable[int]) -> tuple[Place, ...]:
-    """Return the lines of events, the one of the last event first, each line once, with all that runs there."""
-    found: dict[tuple[str, int], tuple[str, int, list[str]]] = {}
+    """Return the lines of events, the one of the last event first, each line once, with all that runs there.
+
+    What the user's program has no line for (the update that a framework's optimizer makes) is one place without a line.
+    """
+    found: dict[tuple[str, int], tuple[Source | None, int, list[str]]] = {}
     for index in sorted(events, reverse=True):
         event = recording.events[index]
-        if event.source is not None:
-            at = (event.source.file, event.source.line)
-            last = event.source.span[0] if event.source.span else event.source.line
-            text, end, operations = found.setdefault(at, (event.source.text, last, []))
-            if event.operation not in operations:
-                operations.insert(0, event.operation)
-            found[at] = text, max(end, last), operations
+        source = source_of(event)
+        at = (source.file, source.line) if source else ("", 0)
+        end = max(source.line, source.span[0]) if source and source.span else at[1]
+        first, last, operations = found.setdefault(at, (source, end, []))
+        if event.operation not in operations:
+            operations.insert(0, event.operation)
+        found[at] = first, max(end, last), operations
     return tuple(
-        Place(side, file, line, last, text, tuple(operations))
-        for (file, line), (text, last, operations) in found.items()
+        Place(side, file, line, last, source.text if source else "", tuple(operations))
+        for (file, line), (source, last, operations) in found.items()
     )
+
+
+def source_of(event: Event) -> Source | None:
+    """Return the line of the user's program that made an array, if there is one."""
+    source = event.source
+    return None if source is None or source.file.startswith(_OURS) else source

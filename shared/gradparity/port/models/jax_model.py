@@ -42,7 +42,7 @@ class JaxModel:
         state: Any,
         rebuilt: Callable[[Any, Any], Any],
     ) -> None:
-        self.framework, self.function = framework, function
+        self.framework, self._function = framework, function
         self._apply, self._params, self._state, self._rebuilt = apply, params, state, rebuilt
         floats = {jnp.asarray(one).dtype.name for one in jax.tree.leaves(params) if _is_float(one)}
         self.formats = ", ".join(sorted(floats))
@@ -69,14 +69,18 @@ class JaxModel:
 
     def modes(self) -> bool:
         """Whether its function has an argument for the mode, or itself a method."""
-        return self.framework in {"flax.nnx", "equinox"} or bool(_told(self.function, "eval"))
+        return self.framework in {"flax.nnx", "equinox"} or bool(_told(self._function, "eval"))
 
     def parameters(self) -> dict[str, Array]:
         """Return copies of parameters and running statistics."""
         return {name: np.array(one) for name, one in self._learned().items()}
 
-    def perturb(self, rng: np.random.Generator) -> Any:
-        """Return the model, as the user gave it, with moved parameters."""
+    def signature(self) -> Callable[..., Any]:
+        """Return the function, or the module's `__call__`."""
+        return self._function
+
+    def perturb(self, rng: np.random.Generator) -> None:
+        """Move the parameters and running statistics, in copies."""
 
         def move(path: Any, leaf: Any) -> Any:
             if not _is_float(leaf):
@@ -85,16 +89,19 @@ class JaxModel:
 
         self._params = jax.tree_util.tree_map_with_path(move, self._params)
         self._state = jax.tree_util.tree_map_with_path(move, self._state)
+
+    def given(self) -> Any:
+        """Return the model in its framework's own form."""
         return self._rebuilt(self._params, self._state)
 
-    def run(self, task: Task, *, widened: bool) -> dict[str, Array]:
+    def run(self, task: Task) -> dict[str, Array]:
         """Run the function under `jit`; in its own format, with 64 bits disabled and with the gradients."""
-        with jax.enable_x64(widened), _on_cpu():
-            cast = _wide if widened else _short
+        with jax.enable_x64(not task.native), _on_cpu():
+            cast = _short if task.native else _wide
             params, state = jax.tree.map(cast, self._params), jax.tree.map(cast, self._state)
             inputs = {name: cast(jnp.asarray(value)) for name, value in task.named_inputs()}
-            projections = {n: cast(jnp.asarray(v)) for n, v in (task.projections or {}).items()}
-            if widened:
+            projections = {n: cast(jnp.asarray(v)) for n, v in task.projections.items()}
+            if not task.native:
 
                 def forward(params: Any) -> Any:
                     found, _ = self._called(task, params, state, inputs)
@@ -117,7 +124,7 @@ class JaxModel:
         with jax.enable_x64(True), _on_cpu():
             params, state = jax.tree.map(_wide, self._params), jax.tree.map(_wide, self._state)
             inputs = {name: _wide(jnp.asarray(value)) for name, value in task.named_inputs()}
-            projections = {n: _wide(jnp.asarray(v)) for n, v in (task.projections or {}).items()}
+            projections = {n: _wide(jnp.asarray(v)) for n, v in task.projections.items()}
             names: list[Any] = []
 
             def loss(params: Any, state: Any, inputs: Any, projections: Any) -> Any:
@@ -150,7 +157,7 @@ class JaxModel:
             return _renamed(record(program, arguments, tuple(names), widened=True))
 
     def _called(self, task: Task, params: Any, state: Any, inputs: Mapping[str, Any]) -> Any:
-        if isinstance(task.inputs, Mapping) and called_by_name(self.function, list(inputs)):
+        if isinstance(task.inputs, Mapping) and called_by_name(self._function, list(inputs)):
             return self._apply(params, state, task.mode, (), dict(inputs))
         return self._apply(params, state, task.mode, tuple(inputs.values()), {})
 

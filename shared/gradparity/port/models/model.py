@@ -26,16 +26,18 @@ class Task:
     Attributes:
         inputs: by name, or in order: what the model is called with.
         mode: None for a model that knows no modes.
-        projections: the weights of each output in the loss; None if `loss` is given.
-        loss: the user's, of the outputs and the inputs.
+        projections: the weights of each output in the loss.
+        loss: the user's, of the outputs and the inputs, instead.
         optimizer: makes the updates; None: none is made.
+        native: whether to run in the format of the model's parameters, with gradients; else in float64.
     """
 
     inputs: Mapping[str, Array] | Sequence[Array]
     mode: Mode | None
-    projections: Mapping[str, Array] | None
+    projections: Mapping[str, Array]
     loss: Callable[[Any, Any], Any] | None = None
     optimizer: Any = None
+    native: bool = False
 
     def named_inputs(self) -> Iterator[tuple[str, Array]]:
         """Yield the inputs by name; those that are given in order are `input 0`, `input 1`."""
@@ -51,9 +53,6 @@ class Model(Protocol):
     framework: str
     """`torch`, `flax.linen`, `flax.nnx`, `equinox`, `haiku`, `jax` or `numpy`."""
 
-    function: Callable[..., Any]
-    """What is called with the inputs: its arguments are the model's."""
-
     formats: str
     """The floating-point format of its parameters, as the user made them: `float32`."""
 
@@ -63,14 +62,17 @@ class Model(Protocol):
     def parameters(self) -> dict[str, Array]:
         """Return copies of its parameters and running statistics, by name."""
 
-    def perturb(self, rng: np.random.Generator) -> Any:
-        """Return the model, as the user gave it, with every parameter and running statistic moved a little."""
+    def signature(self) -> Callable[..., Any]:
+        """Return the function whose arguments are the model's."""
 
-    def run(self, task: Task, *, widened: bool) -> dict[str, Array]:
-        """Return the outputs, by name, unrecorded: in float64 if `widened`, else in the model's own format.
+    def perturb(self, rng: np.random.Generator) -> None:
+        """Move every parameter and running statistic a little."""
 
-        In its own format the gradients come as well: `gradient NAME`.
-        """
+    def given(self) -> Any:
+        """Return the model as the user gave it."""
+
+    def run(self, task: Task) -> dict[str, Array]:
+        """Return the outputs by name, unrecorded; if `task.native`, also `gradient NAME` of each parameter."""
 
     def record(self, task: Task) -> Recording:
         """Record outputs, loss, gradients and updates in float64, casts to shorter formats included."""

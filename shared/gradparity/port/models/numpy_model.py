@@ -23,7 +23,7 @@ class NumpyModel:
     framework = "numpy"
 
     def __init__(self, function: Callable[..., Any], tree: Any) -> None:
-        self.function = function
+        self._function = function
         self._tree = tree
         floats = {one.dtype.name for one in self._arrays().values() if one.dtype.kind == "f"}
         self.formats = ", ".join(sorted(floats))
@@ -43,8 +43,12 @@ class NumpyModel:
         """Return copies of its parameters."""
         return {name: np.array(one) for name, one in self._arrays().items()}
 
-    def perturb(self, rng: np.random.Generator) -> Any:
-        """Return the function and moved parameters."""
+    def signature(self) -> Callable[..., Any]:
+        """Return the function."""
+        return self._function
+
+    def perturb(self, rng: np.random.Generator) -> None:
+        """Move the parameters, in copies."""
         names = iter(named(self._tree))
 
         def move(leaf: Any) -> Any:
@@ -52,13 +56,16 @@ class NumpyModel:
             return moved(name, leaf, rng) if _is_float(leaf) else leaf
 
         self._tree = mapped(move, self._tree)
-        return self.function, self._tree
 
-    def run(self, task: Task, *, widened: bool) -> dict[str, Array]:
+    def given(self) -> Any:
+        """Return the function and its parameters."""
+        return self._function, self._tree
+
+    def run(self, task: Task) -> dict[str, Array]:
         """Run the function on copies."""
         kind = (
             np.float64
-            if widened
+            if not task.native
             else next(
                 (one.dtype for one in self._arrays().values() if one.dtype.kind == "f"), np.float64
             )
@@ -68,8 +75,8 @@ class NumpyModel:
         found = self._call(tree, inputs, task)
         outputs = found[0] if _has_backward(found) else found
         results = {n: np.array(one) for n, one in outputs_of(outputs, _is_float).items()}
-        if not widened and _has_backward(found) and task.loss is None:
-            projections = {n: p.astype(kind) for n, p in (task.projections or {}).items()}
+        if task.native and _has_backward(found) and task.loss is None:
+            projections = {n: p.astype(kind) for n, p in task.projections.items()}
             gradients = found[1](_like(outputs, projections))
             results |= {f"gradient {n}": np.array(g) for n, g in named(gradients).items()}
         return results
@@ -87,7 +94,7 @@ class NumpyModel:
         inputs = {n: recorder.given(INPUT, n, _wide(copy.copy(v))) for n, v in task.named_inputs()}
         projections = {
             name: recorder.given(INPUT, PROJECTION + name, _wide(value))
-            for name, value in (task.projections or {}).items()
+            for name, value in task.projections.items()
         }
         with recorder:
             found = self._call(tree, inputs, task)
@@ -110,9 +117,9 @@ class NumpyModel:
         return recorder.finished(results)
 
     def _call(self, tree: Any, inputs: Mapping[str, Any], task: Task) -> Any:
-        if isinstance(task.inputs, Mapping) and called_by_name(self.function, list(inputs)):
-            return self.function(tree, **inputs)
-        return self.function(tree, *inputs.values())
+        if isinstance(task.inputs, Mapping) and called_by_name(self._function, list(inputs)):
+            return self._function(tree, **inputs)
+        return self._function(tree, *inputs.values())
 
     def _arrays(self) -> dict[str, Array]:
         return {name: one for name, one in named(self._tree).items() if _is_array(one)}

@@ -29,7 +29,7 @@ class TorchModel:
     framework = "torch"
 
     def __init__(self, function: Callable[..., Any], tree: Any = None) -> None:
-        self.function = function
+        self._function = function
         self._module = function if isinstance(function, nn.Module) else None
         self._tree = tree
         floats = {p.dtype for p in self._parameters().values() if p.is_floating_point()}
@@ -50,31 +50,38 @@ class TorchModel:
         """Return copies of parameters and running statistics."""
         return {name: to_numpy(tensor) for name, tensor in self._learned().items()}
 
-    def perturb(self, rng: np.random.Generator) -> Any:
-        """Move the parameters in place; return what the user gave."""
+    def signature(self) -> Callable[..., Any]:
+        """Return the module's `forward`, or the function."""
+        return self._function if self._module is None else self._module.forward
+
+    def perturb(self, rng: np.random.Generator) -> None:
+        """Move the parameters in place."""
         with torch.no_grad():
             for name, tensor in self._learned().items():
                 if tensor.is_floating_point():
                     value = moved(name, tensor.detach().double().numpy(), rng)
                     tensor.copy_(torch.from_numpy(value))
-        return self._module if self._module is not None else (self.function, self._tree)
 
-    def run(self, task: Task, *, widened: bool) -> dict[str, Array]:
+    def given(self) -> Any:
+        """Return the module, or the function and its parameters."""
+        return (self._function, self._tree) if self._module is None else self._module
+
+    def run(self, task: Task) -> dict[str, Array]:
         """Run a copy of the model; in its own format, with the gradients."""
         one = copy.deepcopy(self)
-        if widened:
+        if not task.native:
             one._widen()
         one._set(task.mode)
         parameters = one._trained()
-        with torch.set_grad_enabled(not widened), _one_thread():
-            own = None if widened else next((p.dtype for p in parameters.values()), None)
+        with torch.set_grad_enabled(task.native), _one_thread():
+            own = next((p.dtype for p in parameters.values()), None) if task.native else None
             inputs = {k: _tensor(v, own) for k, v in task.named_inputs()}
             found = one._call(inputs, task.inputs)
             outputs = outputs_of(found, _is_float)
             results = {name: to_numpy(tensor) for name, tensor in outputs.items()}
-            if widened or not parameters:
+            if not task.native or not parameters:
                 return results
-            projections = {k: _tensor(v, own) for k, v in (task.projections or {}).items()}
+            projections = {k: _tensor(v, own) for k, v in task.projections.items()}
             loss = _loss(task, found, outputs, projections, inputs)
             if loss.requires_grad:
                 gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
@@ -95,7 +102,7 @@ class TorchModel:
         inputs = {name: _tensor(value) for name, value in task.named_inputs()}
         for name, tensor in inputs.items():
             recorder.given(INPUT, name, tensor)
-        projections = {k: _tensor(v) for k, v in (task.projections or {}).items()}
+        projections = {k: _tensor(v) for k, v in task.projections.items()}
         for name, tensor in projections.items():
             recorder.given(INPUT, PROJECTION + name, tensor)
         with _one_thread(), recorder:
@@ -138,10 +145,10 @@ class TorchModel:
 
     def _call(self, inputs: Mapping[Any, Tensor], given: Any) -> Any:
         first = () if self._module is not None else (self._tree,)
-        forward = self._module.forward if self._module is not None else self.function
+        forward = self._module.forward if self._module is not None else self._function
         if isinstance(given, Mapping) and called_by_name(forward, list(given)):
-            return self.function(*first, **inputs)
-        return self.function(*first, *inputs.values())
+            return self._function(*first, **inputs)
+        return self._function(*first, *inputs.values())
 
     def _parameters(self) -> dict[str, Tensor]:
         if self._module is not None:

@@ -1,0 +1,289 @@
+"""The verdict on a pair: what differs, where and why; what agrees; and what could not be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..tracing.recording import PARAMETER, Recording
+from ..tracing.regions import Comparison, Output, Region, compare
+from . import causes, conversions, islands
+from .counterfactual import Change, Trial, corrected
+from .places import places
+from .precision import precision
+from .recorded import Recorded, Run
+from .result import Conversion, Difference, Island, Judged, Line, Mode, Pass, Result, Side, Verdict
+
+_ORDER = ("forward", "backward", "update")
+
+
+def judge(name: str, original: Recorded, port: Recorded) -> Result:
+    """Judge both sides of a pair, in each mode that both have."""
+    both = [mode for mode in original.runs if mode and mode in port.runs]
+    pairs = [(mode, original.runs[mode], port.runs[mode]) for mode in both]
+    if not pairs:
+        pairs = [("", _evaluating(original), _evaluating(port))]
+    modes = [_mode(mode, original, port, (a, b)) for mode, a, b in pairs]
+    return Result(name, (original.framework, port.framework), modes, tuple(_notes(original, port)))
+
+
+def _evaluating(side: Recorded) -> Run:
+    return side.runs.get("eval") or side.runs[""]
+
+
+def _notes(original: Recorded, port: Recorded) -> Iterator[str]:
+    knows: dict[Side, bool] = {"original": "train" in original.runs, "port": "train" in port.runs}
+    for side, other in (("original", "port"), ("port", "original")):
+        if knows[side] and not knows[other]:  # type: ignore[index]  # both are sides
+            yield (
+                f"only the {side} knows training and evaluation as modes: it was judged as it evaluates"
+            )
+    for name, value in original.defaults.items():
+        if port.defaults.get(name, value) != value:
+            yield (
+                f"the default of the argument `{name}` is {value} in the original and {port.defaults[name]} in the port"
+            )
+
+
+def _mode(name: str, original: Recorded, port: Recorded, runs: tuple[Run, Run]) -> Mode:
+    comparison = compare(runs[0].recording, runs[1].recording)
+    wrong = conversions.find(comparison)
+    explained = {id(region) for one in wrong for region in one.regions}
+    found_islands: list[Island] = [*islands.narrowed("original", runs[0])]
+    found_islands += islands.narrowed("port", runs[1])
+    differences: list[tuple[Region, Difference, tuple[Change, ...]]] = []
+    for region in comparison.divergences:
+        if id(region) in explained:
+            continue
+        island = islands.table(comparison, region)
+        if island is not None:
+            found_islands.append(island)
+            continue
+        found = causes.find(comparison, region)
+        difference = _difference(comparison, region)
+        if found is None:
+            differences.append((region, difference, ()))
+        else:
+            differences.append((region, replace(difference, cause=found.cause), found.changes))
+    told = tuple(_confirmed(runs, wrong, differences))
+    judged = tuple(_judged(comparison))
+    notes = tuple(_reasons(comparison, runs, judged))
+    verdict: Verdict = "agree"
+    if told or wrong:
+        verdict = "disagree"
+    elif notes_forbid(comparison, judged):
+        verdict = "abstain"
+    return Mode(
+        name,
+        verdict,
+        judged,
+        told,
+        tuple(one.conversion for one in wrong),
+        tuple(found_islands),
+        tuple(_lines(comparison)),
+        precision(original, port, runs, comparison),
+        notes,
+    )
+
+
+def _difference(comparison: Comparison, region: Region) -> Difference:
+    a, b = comparison.alignment.a, comparison.alignment.b
+    trial = Trial(comparison, region)
+    value = a.events[region.pair.a].value
+    index, values, entries = _worst(trial, region)
+    return Difference(
+        _pass(a, region.pair.a),
+        _what(comparison, region),
+        places("original", a, region.events_a),
+        places("port", b, region.events_b),
+        places("original", a, [one.a for one in region.inputs]),
+        value.shape,
+        index,
+        values,
+        entries,
+        value.size,
+        region.distance.share,
+    )
+
+
+def _worst(trial: Trial, region: Region) -> tuple[tuple[int, ...], tuple[float, float], int]:
+    """Return the entry that differs most, in the original's array, its two values, and how many entries differ."""
+    pair = region.pair
+    x, y = trial.a.events[pair.a].value, trial.b.events[pair.b].value
+    error = np.zeros(y.shape)
+    if region.events_a or region.events_b:
+        made = trial.values("a")[pair.a], trial.values("b")[pair.b]
+        x, y = made[0].value, made[1].value
+        error = pair.layout.apply(made[0].error) + made[1].error
+    laid_out = pair.layout.apply(np.asarray(x, np.float64))
+    y = np.asarray(y, np.float64)
+    with np.errstate(all="ignore"):
+        same = (laid_out == y) | (np.isnan(laid_out) & np.isnan(y))
+        apart = np.where(same, 0.0, np.abs(laid_out - y))
+        shares = np.where(same | np.isinf(error), 0.0, apart / error)
+    shares = np.where(np.isnan(shares), np.inf, shares)
+    at = np.unravel_index(int(np.where(np.isinf(shares), apart, shares).argmax()), shares.shape)
+    own = np.unravel_index(int(pair.layout.positions()[at]), x.shape)
+    values = float(laid_out[at]), float(y[at])
+    return tuple(int(i) for i in own), values, int((shares > 1).sum())
+
+
+def _pass(recording: Recording, event: int) -> Pass:
+    phase = recording.events[event].phase
+    return phase if phase in _ORDER else "forward"
+
+
+def _what(comparison: Comparison, region: Region) -> str:
+    """Return the name of the quantity in which a region ends: an output, a gradient."""
+    a = comparison.alignment.a
+    for name, event in a.outputs.items():
+        if event == region.pair.a:
+            what, _, leaf = name.rpartition(" ")
+            if what == "gradient":
+                return f"the gradient of {leaf}"
+            return f"the {what} {leaf}".replace("the  ", "the ")
+    return ""
+
+
+def _confirmed(
+    runs: tuple[Run, Run],
+    wrong: Sequence[conversions.Found],
+    found: Sequence[tuple[Region, Difference, tuple[Change, ...]]],
+) -> Iterator[Difference]:
+    """Yield the differences, those of one cause as one; a cause stays only if with it the whole program is right there.
+
+    What is a consequence of another difference vanishes with that, and is not told.
+    """
+    changes = [*(one.change for one in wrong), *(c for _, _, all_ in found for c in all_)]
+    left: set[int] | None = None
+    if changes:
+        a = corrected(runs[0].recording, changes, "a")
+        b = corrected(runs[1].recording, changes, "b")
+        left = {region.pair.a for region in compare(a, b).divergences}
+    told: dict[tuple[str, str, str], Difference] = {}
+    for region, difference, own in found:
+        remains = left is None or region.pair.a in left
+        if not remains and not own and difference.cause is None:
+            continue  # it vanished with another one
+        cause = None if own and remains else difference.cause
+        if cause is None:
+            told["", str(region.pair.a), ""] = replace(difference, cause=None)
+            continue
+        key = cause.name, cause.original, cause.port
+        if key in told:
+            first = told[key]
+            told[key] = replace(first, times=first.times + 1)
+        else:
+            told[key] = difference
+    yield from told.values()
+
+
+# --- What was judged, and what was not ------------------------------------------------------------
+
+
+def _judged(comparison: Comparison) -> Iterator[Judged]:
+    regions = {region.pair.b: region for region in comparison.regions}
+    names = {event: name for name, event in comparison.alignment.b.outputs.items()}
+    blind = {
+        one.name.rpartition(" ")[2]
+        for one in comparison.outputs
+        if one.name.startswith("gradient ") and not one.informative
+    }
+    for one in comparison.outputs:
+        region = regions.get(one.pair[1])
+        share = region.distance.share if region else 0.0
+        informative = one.informative
+        if one.verdict == "abstain" and one.name.startswith("updated "):
+            informative = informative and one.name.rpartition(" ")[2] not in blind
+        yield Judged(
+            one.name,
+            names[one.pair[1]],
+            one.verdict,
+            share,
+            informative,
+            _why(comparison, one) if one.verdict == "abstain" and informative else "",
+        )
+
+
+def _why(comparison: Comparison, output: Output) -> str:
+    """Return why an output is not agreed upon, although nothing on its way differs."""
+    above = comparison.alignment.b.needed_for([output.pair[1]])
+    for region in comparison.regions:
+        if region.pair.b in above and region.distance.unknown:
+            return f"what {', '.join(region.distance.unknown)} computes is not known"
+    for region in comparison.regions:
+        if region.pair.b in above and region.verdict == "abstain":
+            where = places("port", comparison.alignment.b, [region.pair.b])
+            at = f" ({where[0].file.rpartition('/')[2]}:{where[0].line})" if where else ""
+            return f"rounding may be as large as an array on the way to it{at}"
+    return "it is not reached from the inputs by arrays that both have"
+
+
+def notes_forbid(comparison: Comparison, judged: Sequence[Judged]) -> bool:
+    """Whether something that the verdict needs was not judged."""
+    missing = any(comparison.missing.values()) or any(_used(comparison))
+    reached = all(one.verdict == "agree" or not one.informative for one in judged)
+    informative = any(one.verdict == "agree" and one.informative for one in judged)
+    own = any(one.distance.verdict == "disagree" for one in comparison.own)
+    return missing or own or not reached or not informative
+
+
+def _used(comparison: Comparison) -> Iterator[tuple[Side, str]]:
+    """Yield the leaves without a partner on which an output depends."""
+    alignment = comparison.alignment
+    for side, letter, recording in (("original", "a", alignment.a), ("port", "b", alignment.b)):
+        needed = recording.needed_for(list(recording.outputs.values()))
+        for event in comparison.unpaired[letter]:  # type: ignore[index]  # both are sides
+            if event in needed:
+                yield side, recording.events[event].name  # type: ignore[misc]
+
+
+def _reasons(
+    comparison: Comparison, runs: tuple[Run, Run], judged: Sequence[Judged]
+) -> Iterator[str]:
+    """Yield what was not reached, not mapped, or not informative."""
+    alignment = comparison.alignment
+    for side, name in _used(comparison):
+        yield f"`{name}` of the {side} has no partner"
+    sides: Iterable[tuple[Side, Recording]] = (("original", alignment.a), ("port", alignment.b))
+    used = set(_used(comparison))
+    for side, recording in sides:
+        unpaired = comparison.unpaired["a" if side == "original" else "b"]
+        unused = [
+            recording.events[i].name
+            for i in unpaired
+            if (side, recording.events[i].name) not in used
+            and recording.events[i].operation == PARAMETER
+        ]
+        if unused:
+            yield f"not used by the {side} here, and without a partner: {', '.join(unused)}"
+        for name in comparison.missing["a" if side == "original" else "b"]:
+            yield f"`{name}` is only in the {side}"
+    for side, run in zip(("original", "port"), runs, strict=True):
+        needed = run.recording.needed_for(list(run.recording.outputs.values()))
+        for end in run.recording.ends:
+            if end.event is None or end.event in needed:
+                at = f" at {end.source}" if end.source else ""
+                yield f"the recording of the {side} ends{at}: {end.why}"
+    for one in comparison.own:
+        recording = alignment.a if one.side == "a" else alignment.b
+        event = recording.events[one.event]
+        yield (
+            f"{event.operation} at {event.source} gives other numbers than its operation, by {one.distance.share:.3g} "
+            "times what rounding can do: nothing that depends on it can be judged"
+        )
+
+
+# --- For the page ---------------------------------------------------------------------------------
+
+
+def _lines(comparison: Comparison) -> Iterator[Line]:
+    alignment = comparison.alignment
+    for region in comparison.regions:
+        original = places("original", alignment.a, [region.pair.a])
+        port = places("port", alignment.b, [region.pair.b])
+        if original and port and original[0].file and port[0].file:
+            shape = alignment.a.events[region.pair.a].value.shape
+            yield Line(original[0], port[0], region.verdict, region.distance.share, shape)
