@@ -28,7 +28,9 @@ def port_pair(
     ] = None,
     timeout: Annotated[
         float,
-        typer.Option(min=1, help="Seconds of CPU time for each side, and seconds that it may wait."),
+        typer.Option(
+            min=1, help="Seconds of CPU time for each side, and seconds that it may wait."
+        ),
     ] = 600,
 ) -> None:
     """Judge whether a port computes what the original does: is it a bug or rounding, where, and why."""

@@ -41,8 +41,8 @@ def narrowed(side: Side, run: Run) -> Iterator[Island]:
 def table(comparison: Comparison, region: Region) -> Island | None:
     """Return the island of a divergence which is that a table was computed in float32 outside of the recording.
 
-    A table is an array that the program did not compute where it was recorded: a buffer, made when the model was. It is one
-    of float32 if float32 holds its numbers, and if they are the other side's as that would have them in float32.
+    A table is an array that the program did not compute where it was recorded: a buffer, made when the model was. It is
+    one of float32 if float32 holds its numbers, and if they are the other side's as that would have them in float32.
     """
     sides: tuple[tuple[Letter, Side], ...] = (("a", "original"), ("b", "port"))
     recordings = {"a": comparison.alignment.a, "b": comparison.alignment.b}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from ..tracing.alignment import Side as Letter
 from ..tracing.recording import PARAMETER, Recording
 from ..tracing.regions import Comparison, Output, Region, compare
 from . import causes, conversions, islands
@@ -14,7 +15,7 @@ from .counterfactual import Change, Trial, corrected
 from .places import places
 from .precision import precision
 from .recorded import Recorded, Run
-from .result import Conversion, Difference, Island, Judged, Line, Mode, Pass, Result, Side, Verdict
+from .result import Difference, Island, Judged, Line, Mode, Pass, Result, Side, Verdict
 
 _ORDER = ("forward", "backward", "update")
 
@@ -34,12 +35,9 @@ def _evaluating(side: Recorded) -> Run:
 
 
 def _notes(original: Recorded, port: Recorded) -> Iterator[str]:
-    knows: dict[Side, bool] = {"original": "train" in original.runs, "port": "train" in port.runs}
-    for side, other in (("original", "port"), ("port", "original")):
-        if knows[side] and not knows[other]:  # type: ignore[index]  # both are sides
-            yield (
-                f"only the {side} knows training and evaluation as modes: it was judged as it evaluates"
-            )
+    for side, own, other in (("original", original, port), ("port", port, original)):
+        if "train" in own.runs and "train" not in other.runs:
+            yield f"only the {side} can be told to train: it was judged as it evaluates"
     for name, value in original.defaults.items():
         if port.defaults.get(name, value) != value:
             yield (
@@ -73,7 +71,7 @@ def _mode(name: str, original: Recorded, port: Recorded, runs: tuple[Run, Run]) 
     verdict: Verdict = "agree"
     if told or wrong:
         verdict = "disagree"
-    elif notes_forbid(comparison, judged):
+    elif _lacks(comparison, judged):
         verdict = "abstain"
     return Mode(
         name,
@@ -221,7 +219,7 @@ def _why(comparison: Comparison, output: Output) -> str:
     return "it is not reached from the inputs by arrays that both have"
 
 
-def notes_forbid(comparison: Comparison, judged: Sequence[Judged]) -> bool:
+def _lacks(comparison: Comparison, judged: Sequence[Judged]) -> bool:
     """Whether something that the verdict needs was not judged."""
     missing = any(comparison.missing.values()) or any(_used(comparison))
     reached = all(one.verdict == "agree" or not one.informative for one in judged)
@@ -232,12 +230,16 @@ def notes_forbid(comparison: Comparison, judged: Sequence[Judged]) -> bool:
 
 def _used(comparison: Comparison) -> Iterator[tuple[Side, str]]:
     """Yield the leaves without a partner on which an output depends."""
-    alignment = comparison.alignment
-    for side, letter, recording in (("original", "a", alignment.a), ("port", "b", alignment.b)):
+    for side, letter, recording in _sides(comparison):
         needed = recording.needed_for(list(recording.outputs.values()))
-        for event in comparison.unpaired[letter]:  # type: ignore[index]  # both are sides
+        for event in comparison.unpaired[letter]:
             if event in needed:
-                yield side, recording.events[event].name  # type: ignore[misc]
+                yield side, recording.events[event].name
+
+
+def _sides(comparison: Comparison) -> Iterator[tuple[Side, Letter, Recording]]:
+    yield "original", "a", comparison.alignment.a
+    yield "port", "b", comparison.alignment.b
 
 
 def _reasons(
@@ -247,10 +249,9 @@ def _reasons(
     alignment = comparison.alignment
     for side, name in _used(comparison):
         yield f"`{name}` of the {side} has no partner"
-    sides: Iterable[tuple[Side, Recording]] = (("original", alignment.a), ("port", alignment.b))
     used = set(_used(comparison))
-    for side, recording in sides:
-        unpaired = comparison.unpaired["a" if side == "original" else "b"]
+    for side, letter, recording in _sides(comparison):
+        unpaired = comparison.unpaired[letter]
         unused = [
             recording.events[i].name
             for i in unpaired
@@ -259,9 +260,9 @@ def _reasons(
         ]
         if unused:
             yield f"not used by the {side} here, and without a partner: {', '.join(unused)}"
-        for name in comparison.missing["a" if side == "original" else "b"]:
+        for name in comparison.missing[letter]:
             yield f"`{name}` is only in the {side}"
-    for side, run in zip(("original", "port"), runs, strict=True):
+    for (side, _, _), run in zip(_sides(comparison), runs, strict=True):
         needed = run.recording.needed_for(list(run.recording.outputs.values()))
         for end in run.recording.ends:
             if end.event is None or end.event in needed:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
-from ..tracing.recording import Event, Recording, Source
+from ..tracing.recording import Recording, Source
 from .result import Place, Side
-
-_OURS = str(Path(__file__).parent.parent)
 
 
 def places(side: Side, recording: Recording, events: Iterable[int]) -> tuple[Place, ...]:
@@ -19,7 +16,7 @@ def places(side: Side, recording: Recording, events: Iterable[int]) -> tuple[Pla
     found: dict[tuple[str, int], tuple[Source | None, int, list[str]]] = {}
     for index in sorted(events, reverse=True):
         event = recording.events[index]
-        source = source_of(event)
+        source = event.source
         at = (source.file, source.line) if source else ("", 0)
         end = max(source.line, source.span[0]) if source and source.span else at[1]
         first, last, operations = found.setdefault(at, (source, end, []))
@@ -30,9 +27,3 @@ def places(side: Side, recording: Recording, events: Iterable[int]) -> tuple[Pla
         Place(side, file, line, last, source.text if source else "", tuple(operations))
         for (file, line), (source, last, operations) in found.items()
     )
-
-
-def source_of(event: Event) -> Source | None:
-    """Return the line of the user's program that made an array, if there is one."""
-    source = event.source
-    return None if source is None or source.file.startswith(_OURS) else source

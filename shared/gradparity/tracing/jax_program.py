@@ -17,7 +17,7 @@ import jaxlib
 import numpy as np
 from jax.extend import core
 
-from .recording import Source
+from .recording import OURS, Source
 
 CALLS = frozenset(
     {
@@ -147,7 +147,7 @@ def _called(equation: Any) -> core.ClosedJaxpr:
 
 _OWN = (
     *(str(Path(module.__file__ or "").parent) for module in (jax, jaxlib)),
-    str(Path(__file__).parent),
+    *OURS,
     "<frozen",
     "<@beartype",
 )

@@ -19,6 +19,7 @@ from .recording import (
     CONSTANT,
     DERIVED,
     INPUT,
+    OURS,
     PARAMETER,
     Event,
     Phase,
@@ -29,7 +30,7 @@ from .recording import (
     calling_source,
 )
 
-_OWN = (str(Path(np.__file__).parent), str(Path(__file__).parent))
+_OWN = (str(Path(np.__file__).parent), *OURS)
 
 _INFORMATIVE = 3
 """Distinct numbers that an array must have to be known by its numbers alone."""

@@ -25,7 +25,8 @@ LEAVES = frozenset({INPUT, PARAMETER, CONSTANT})
 DERIVED = ("gradient ", "updated ")
 """Outputs with such names come after the forward pass: `gradient 0.weight`."""
 
-_HERE = str(Path(__file__).parent)
+OURS = tuple(str(Path(__file__).parents[1] / room) for room in ("tracing", "port"))
+"""The folders of this package that run programs: their lines are never the program's."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def calling_source(own: Callable[[str], bool]) -> Source | None:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if not file.startswith((_HERE, "<frozen")) and not own(file):
+        if not file.startswith((*OURS, "<frozen")) and not own(file):
             at = (id(frame.f_code), frame.f_lasti)
             if at not in _SOURCES:
                 _SOURCES[at] = (frame.f_code, Source.of(frame))

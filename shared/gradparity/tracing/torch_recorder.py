@@ -18,9 +18,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from .recording import CONSTANT, Phase, Recorder, Recording, Ref, Source
+from .recording import CONSTANT, OURS, Phase, Recorder, Recording, Ref, Source
 
-_HERE = str(Path(__file__).parent)
 _TORCH = str(Path(torch.__file__).parent)
 _AUTOGRAD = {f"{_TORCH}/autograd/graph.py", f"{_TORCH}/autograd/__init__.py"}
 _OPTIM, _FUNC = f"{_TORCH}/optim/", f"{_TORCH}/_functorch/"
@@ -360,7 +359,7 @@ class _Lines:
                 phase = "update"
             elif file.startswith(_FUNC):
                 transformed = True
-            elif source is None and not file.startswith((_TORCH, _HERE, "<frozen")):
+            elif source is None and not file.startswith((_TORCH, *OURS, "<frozen")):
                 source = self._source(frame)
         if in_engine:
             phase = "backward"
@@ -383,7 +382,7 @@ class _Lines:
 def _name(tensor: Tensor) -> str:
     """Return the program's name for a tensor: a module's attribute or a variable; empty if it has none."""
     for frame in _frames():
-        if frame.f_code.co_filename.startswith(_HERE):
+        if frame.f_code.co_filename.startswith(OURS):
             continue
         variables = list(frame.f_locals.values())
         modules = [one for one in variables if isinstance(one, torch.nn.Module)]

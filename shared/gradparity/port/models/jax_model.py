@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -15,7 +16,7 @@ import numpy as np
 from ...errors import InputError
 from ...tracing.jax_recorder import Argument, record
 from ...tracing.recording import INPUT, PARAMETER, Recording
-from .model import PROJECTION, Array, Mode, Task, called_by_name, moved, outputs_of
+from .model import GRADIENTS, PROJECTION, Array, Mode, Task, called_by_name, moved, outputs_of
 
 _TRAINS = ("train", "training", "is_training")
 _EVALUATES = ("deterministic", "inference", "use_running_average")
@@ -23,8 +24,6 @@ _EVALUATES = ("deterministic", "inference", "use_running_average")
 
 _STATES = {"mu": "exp_avg", "nu": "exp_avg_sq", "trace": "momentum_buffer"}
 """Optax's names of an optimizer's state, and PyTorch's."""
-
-_UPDATES = 2
 
 Apply = Callable[..., Any]
 """`apply(params, state, mode, arguments, keywords)` returns (outputs, the new state)."""
@@ -374,8 +373,9 @@ def _updated(optimizer: Any, params: Any, gradients: Any) -> dict[str, Any]:
     if not hasattr(optimizer, "init") or not hasattr(optimizer, "update"):
         raise InputError("the optimizer of a model in JAX is an optax.GradientTransformation")
     state = optimizer.init(params)
-    for _ in range(_UPDATES):
-        changes, state = optimizer.update(gradients, state, params)
+    for factor in GRADIENTS:
+        scaled = jax.tree.map(partial(jnp.multiply, factor), gradients)
+        changes, state = optimizer.update(scaled, state, params)
         params = optax.apply_updates(params, changes)
     results = {f"updated {name}": one for name, one in _leaves(params)}
     for name, leaf in _leaves(state):

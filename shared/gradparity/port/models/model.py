@@ -47,6 +47,11 @@ class Task:
             yield from ((f"input {at}", one) for at, one in enumerate(self.inputs))
 
 
+GRADIENTS = (1.0, 0.625)
+"""Factors on the gradient in the updates that an optimizer makes: two, since after the first its state is no longer what
+it began with; and different ones, since from one and the same gradient a corrected mean is the same after both."""
+
+
 class Model(Protocol):
     """A model with its weights."""
 

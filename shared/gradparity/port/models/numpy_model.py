@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,17 @@ import numpy as np
 from ...errors import InputError
 from ...tracing.numpy_recorder import NumpyRecorder
 from ...tracing.recording import INPUT, PARAMETER, Recording
-from .model import PROJECTION, Array, Task, called_by_name, mapped, moved, named, outputs_of
+from .model import (
+    GRADIENTS,
+    PROJECTION,
+    Array,
+    Task,
+    called_by_name,
+    mapped,
+    moved,
+    named,
+    outputs_of,
+)
 
 
 class NumpyModel:
@@ -127,8 +138,9 @@ class NumpyModel:
 
 def _updated(optimizer: Any, tree: Any, gradients: Any) -> dict[str, Any]:
     params, state = tree, None
-    for _ in range(2):
-        params, state = optimizer(params, gradients, state)
+    for factor in GRADIENTS:
+        scaled = mapped(partial(np.multiply, factor), gradients)
+        params, state = optimizer(params, scaled, state)
     results = {f"updated {name}": one for name, one in named(params).items() if _is_float(one)}
     for name, one in named(state).items():
         if _is_float(one) and one.ndim:

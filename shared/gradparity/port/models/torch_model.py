@@ -14,13 +14,21 @@ from torch import Tensor, nn
 from ...errors import InputError
 from ...tracing.recording import INPUT, PARAMETER, Recording
 from ...tracing.torch_recorder import TorchRecorder, to_numpy
-from .model import PROJECTION, Array, Mode, Task, called_by_name, mapped, moved, named, outputs_of
+from .model import (
+    GRADIENTS,
+    PROJECTION,
+    Array,
+    Mode,
+    Task,
+    called_by_name,
+    mapped,
+    moved,
+    named,
+    outputs_of,
+)
 
 _STATISTICS = ("running_mean", "running_var")
 """The buffers that training makes; all others belong to the program."""
-
-_UPDATES = 2
-"""How many updates an optimizer makes: after the first one, its state is no longer what it began with."""
 
 
 class TorchModel:
@@ -132,9 +140,10 @@ class TorchModel:
             )
         for group in made.param_groups:
             group["foreach"] = group["fused"] = False  # one parameter after the other can be seen
-        for name, parameter in parameters.items():
-            parameter.grad = gradients.get(name)
-        for _ in range(_UPDATES):
+        for factor in GRADIENTS:
+            for name, parameter in parameters.items():
+                gradient = gradients.get(name)
+                parameter.grad = None if gradient is None else factor * gradient
             made.step()
         results = {f"updated {name}": parameter for name, parameter in parameters.items()}
         for name, parameter in parameters.items():
