@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..reference.precision import Precision
+from ..tracing import layouts
 from ..tracing.alignment import Side as Letter
-from ..tracing.bounded import exact
+from ..tracing.alignment import is_evidence
 from ..tracing.recording import CONSTANT, Event, Recording
-from ..tracing.regions import Comparison, Region
 from ..tracing.rules import NoRuleError, evaluated
+from .counterfactual import Change
 from .places import places
 from .recorded import Array, Run
 from .result import Island, Side
@@ -38,42 +39,72 @@ def narrowed(side: Side, run: Run) -> Iterator[Island]:
         yield Island(side, where, name, moved, text)
 
 
-def table(comparison: Comparison, region: Region) -> Island | None:
-    """Return the island of a divergence which is that a table was computed in float32 outside of the recording.
+@dataclass(frozen=True)
+class Table:
+    """A table that one side made in float32, before it was recorded.
 
-    A table is an array that the program did not compute where it was recorded: a buffer, made when the model was. It is
-    one of float32 if float32 holds its numbers, and if they are the other side's as that would have them in float32.
+    Attributes:
+        island: it, in words.
+        change: puts the other side's numbers in its place.
     """
-    sides: tuple[tuple[Letter, Side], ...] = (("a", "original"), ("b", "port"))
-    recordings = {"a": comparison.alignment.a, "b": comparison.alignment.b}
-    events = {"a": region.pair.a, "b": region.pair.b}
-    for letter, side in sides:
-        other: Letter = "b" if letter == "a" else "a"
-        leaf = recordings[letter].events[events[letter]]
-        if leaf.operation != CONSTANT or not _holds(leaf, "float32"):
-            continue
-        value = leaf.value
-        there = recordings[other].events[events[other]].value
-        error = _error_in_float32(recordings[other], events[other])
-        layout = region.pair.layout
-        if error is None or not layout.whole:
-            continue
-        x, y = (value, there) if letter == "a" else (there, value)
-        bound = error if letter == "a" else layout.apply(error)
-        if bool((np.abs(layout.apply(x) - y) <= bound).all()):
-            difference = float(np.abs(layout.apply(x) - y).max() / max(np.abs(y).max(), 1e-300))
-            where = places(side, recordings[letter], region_users(recordings[letter], leaf.index))
-            text = (
-                f"the {side} uses a table here that was made in float32 when the model was; the other side computes it "
-                "in float64"
-            )
-            return Island(side, where, "float32", difference, text)
-    return None
+
+    island: Island
+    change: Change
 
 
-def region_users(recording: Recording, event: int) -> Sequence[int]:
-    """Return the events into which an array goes."""
-    return recording.users[event]
+def tables(a: Recording, b: Recording) -> Iterator[Table]:
+    """Yield the tables of both sides that are those of the other side, made in float32.
+
+    A table depends on no input, and was there before the recording began: a buffer, made when the model was. It is one
+    of float32 if float32 holds its numbers and the other side's numbers, computed in float32, could be these: within
+    the rounding bound where the other side computes them; where it has a table, too, and nobody saw how either was
+    made, up to float32's rounding of an argument as large as the longest axis, as angles of positions are.
+    """
+    sides: tuple[tuple[Letter, Side, Recording, Recording], ...] = (
+        ("a", "original", a, b),
+        ("b", "port", b, a),
+    )
+    for letter, side, own, other in sides:
+        needed = own.needed_for(list(own.outputs.values()))
+        for event in own.events:
+            is_leaf = event.operation == CONSTANT and event.index in needed
+            if is_leaf and is_evidence(event) and _holds(event, "float32"):
+                value = _in_double(event, other)
+                if value is not None:
+                    yield _table(letter, side, own, event, value)
+
+
+def _table(letter: Letter, side: Side, own: Recording, event: Event, value: Array) -> Table:
+    where = places(side, own, own.users[event.index])
+    name = f"`{event.name}`, " if event.name else ""
+    text = (
+        f"{name}a table of the {side} that was made in float32, before the model was called; here it had the numbers "
+        "that the other side has in float64"
+    )
+    island = Island(side, where, "float32", distance(value, event.value), text)
+    return Table(island, Change(letter, values={event.index: value}))
+
+
+def _in_double(table: Event, other: Recording) -> Array | None:
+    """Return the other side's numbers of which a table may be those in float32; None if there are none.
+
+    None, too, if the other side has the very same table: then nothing is to be replaced.
+    """
+    found: Array | None = None
+    for event in other.events:
+        if event.index in other.from_inputs or event.value.size != table.value.size:
+            continue
+        near = layouts.nearest(event.value, table.value) if is_evidence(event) else None
+        if near is None:
+            continue
+        value = near[0].apply(event.value)
+        apart = np.abs(value - table.value)
+        if not apart.any():
+            return None
+        bound = near[0].apply(_error_in_float32(other, event.index))
+        if found is None and bool((apart <= bound).all()):
+            found = value
+    return found
 
 
 def _holds(event: Event, name: str) -> bool:
@@ -107,26 +138,20 @@ def distance(x: Array, y: Array) -> float:
     return float(apart / largest) if largest else float(apart)
 
 
-def _error_in_float32(recording: Recording, event: int) -> Array | None:
-    """Return the rounding bound of an array that is made of constants, if it is computed in float32."""
+def _error_in_float32(recording: Recording, event: int) -> Array:
+    """Return how far an array that is made of constants may be off if it is computed in float32."""
+    value = recording.events[event].value
+    half = _FLOAT32.eps / 2 * np.abs(value)
+    if recording.events[event].operation == CONSTANT:
+        return half + _FLOAT32.eps * max(value.shape, default=1)
     above = sorted(recording.needed_for([event]))
-    if event in recording.from_inputs:
-        return None
-    given: Mapping[int, Event] = {i: recording.events[i] for i in above}
     short = list(recording.events)
-    for i, one in given.items():
-        if one.value.dtype.kind == "f":
-            short[i] = replace(one, value=one.value.astype(np.float32))
-    values = {
-        i: exact(one.value, _FLOAT32)
-        for i, one in given.items()
-        if one.operation == CONSTANT and one.value.dtype.kind == "f"
-    }
-    made = [i for i in above if given[i].operation != CONSTANT]
+    for i in above:
+        if short[i].value.dtype.kind == "f":
+            short[i] = replace(short[i], value=short[i].value.astype(np.float32))
+    made = [i for i in above if short[i].operation != CONSTANT]
     try:
-        found = evaluated(replace(recording, events=tuple(short)), made, values)
+        found = evaluated(replace(recording, events=tuple(short)), made, {})
     except NoRuleError:
-        return None
-    error = np.asarray(found[event].error) if event in found else np.zeros(given[event].value.shape)
-    half = _FLOAT32.eps / 2 * np.abs(given[event].value)
-    return np.broadcast_to(error + half, given[event].value.shape)
+        return half
+    return np.broadcast_to(found[event].error + half, value.shape)

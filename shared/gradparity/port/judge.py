@@ -46,18 +46,17 @@ def _notes(original: Recorded, port: Recorded) -> Iterator[str]:
 
 
 def _mode(name: str, original: Recorded, port: Recorded, runs: tuple[Run, Run]) -> Mode:
-    comparison = compare(runs[0].recording, runs[1].recording)
+    tables = list(islands.tables(runs[0].recording, runs[1].recording))
+    a, b = _corrected((runs[0].recording, runs[1].recording), [one.change for one in tables])
+    comparison = compare(a, b)
     wrong = conversions.find(comparison)
     explained = {id(region) for one in wrong for region in one.regions}
     found_islands: list[Island] = [*islands.narrowed("original", runs[0])]
     found_islands += islands.narrowed("port", runs[1])
+    found_islands += [one.island for one in tables]
     differences: list[tuple[Region, Difference, tuple[Change, ...]]] = []
     for region in comparison.divergences:
         if id(region) in explained:
-            continue
-        island = islands.table(comparison, region)
-        if island is not None:
-            found_islands.append(island)
             continue
         found = causes.find(comparison, region)
         difference = _difference(comparison, region)
@@ -65,7 +64,7 @@ def _mode(name: str, original: Recorded, port: Recorded, runs: tuple[Run, Run]) 
             differences.append((region, difference, ()))
         else:
             differences.append((region, replace(difference, cause=found.cause), found.changes))
-    told = tuple(_confirmed(runs, wrong, differences))
+    told = tuple(_confirmed((a, b), wrong, differences))
     judged = tuple(_judged(comparison))
     notes = tuple(_reasons(comparison, runs, judged))
     verdict: Verdict = "agree"
@@ -84,6 +83,14 @@ def _mode(name: str, original: Recorded, port: Recorded, runs: tuple[Run, Run]) 
         precision(original, port, runs, comparison),
         notes,
     )
+
+
+def _corrected(
+    recordings: tuple[Recording, Recording], changes: Sequence[Change]
+) -> tuple[Recording, Recording]:
+    if not changes:
+        return recordings
+    return corrected(recordings[0], changes, "a"), corrected(recordings[1], changes, "b")
 
 
 def _difference(comparison: Comparison, region: Region) -> Difference:
@@ -146,7 +153,7 @@ def _what(comparison: Comparison, region: Region) -> str:
 
 
 def _confirmed(
-    runs: tuple[Run, Run],
+    recordings: tuple[Recording, Recording],
     wrong: Sequence[conversions.Found],
     found: Sequence[tuple[Region, Difference, tuple[Change, ...]]],
 ) -> Iterator[Difference]:
@@ -157,9 +164,7 @@ def _confirmed(
     changes = [*(one.change for one in wrong), *(c for _, _, all_ in found for c in all_)]
     left: set[int] | None = None
     if changes:
-        a = corrected(runs[0].recording, changes, "a")
-        b = corrected(runs[1].recording, changes, "b")
-        left = {region.pair.a for region in compare(a, b).divergences}
+        left = {one.pair.a for one in compare(*_corrected(recordings, changes)).divergences}
     told: dict[tuple[str, str, str], Difference] = {}
     for region, difference, own in found:
         remains = left is None or region.pair.a in left

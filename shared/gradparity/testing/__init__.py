@@ -1,4 +1,4 @@
-"""`assert_parity`, for the tests of other projects.
+"""`assert_parity` and `assert_port`, for the tests of other projects.
 
 Every pytest run in an environment with gradparity imports this package for its plugin, so it imports everything else
 only when it is needed.
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..check.report import Report
+    from ..port.result import Result
 
 
 def assert_parity(target: Any, *, adapter: Any = None, name: str = "") -> Report:
@@ -41,6 +42,22 @@ def assert_parity(target: Any, *, adapter: Any = None, name: str = "") -> Report
     if report.verdict != "agree":
         raise AssertionError(message(report))
     return report
+
+
+def assert_port(original: Any, port: Any, inputs: Any, **options: Any) -> Result:
+    """Raise unless a port computes what its original does; the arguments are those of `gradparity.port`.
+
+    Raises:
+        AssertionError: the two differ, or could not be judged; the message says where, and why if that was found.
+        InputError: a model cannot be built, run or recorded.
+    """
+    from ..port.api import port as judge
+    from ..port.text import lines
+
+    result = judge(original, port, inputs, **options)
+    if result.verdict != "agree":
+        raise AssertionError("\n".join(lines(result)))
+    return result
 
 
 def message(report: Report) -> str:

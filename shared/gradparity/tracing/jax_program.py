@@ -17,7 +17,7 @@ import jaxlib
 import numpy as np
 from jax.extend import core
 
-from .recording import OURS, Source
+from .recording import CALLER, OURS, Source
 
 CALLS = frozenset(
     {
@@ -167,6 +167,8 @@ def _source(equation: Any) -> Source | None:
     if equation.source_info.traceback is None:
         return None
     for code, instruction in zip(*equation.source_info.traceback.raw_frames(), strict=True):
+        if code.co_filename == CALLER:
+            return None
         if not _is_own(code.co_filename):
             return _line(code, instruction)
     return None

@@ -28,6 +28,9 @@ DERIVED = ("gradient ", "updated ")
 OURS = tuple(str(Path(__file__).parents[1] / room) for room in ("tracing", "port"))
 """The folders of this package that run programs: their lines are never the program's."""
 
+CALLER = str(Path(__file__).parents[1] / "port" / "recorded.py")
+"""The file that has a model run: what called it is not the program, either."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -76,6 +79,8 @@ def calling_source(own: Callable[[str], bool]) -> Source | None:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
+        if file == CALLER:
+            return None
         if not file.startswith((*OURS, "<frozen")) and not own(file):
             at = (id(frame.f_code), frame.f_lasti)
             if at not in _SOURCES:

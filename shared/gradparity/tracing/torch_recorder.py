@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from .recording import CONSTANT, OURS, Phase, Recorder, Recording, Ref, Source
+from .recording import CALLER, CONSTANT, OURS, Phase, Recorder, Recording, Ref, Source
 
 _TORCH = str(Path(torch.__file__).parent)
 _AUTOGRAD = {f"{_TORCH}/autograd/graph.py", f"{_TORCH}/autograd/__init__.py"}
@@ -348,6 +348,8 @@ class _Lines:
         in_engine, transformed = node is not None, False
         for frame in _frames():
             file = frame.f_code.co_filename
+            if file == CALLER:
+                break
             if file in _AUTOGRAD and frame.f_code.co_name in {
                 "_engine_run_backward",
                 "_make_grads",
