@@ -29,12 +29,17 @@ BAD_INPUT = 2
 
 def output() -> Console:
     """Return standard output. If it is not a terminal, lines are not wrapped and have no escape codes."""
-    return Console() if sys.stdout.isatty() else Console(width=1000)
+    return _console(terminal=sys.stdout.isatty())
 
 
 def errors() -> Console:
     """Return standard error, in the same way."""
-    return Console(stderr=True) if sys.stderr.isatty() else Console(stderr=True, width=1000)
+    return _console(terminal=sys.stderr.isatty(), stderr=True)
+
+
+def _console(*, terminal: bool, stderr: bool = False) -> Console:
+    # No emoji: a slice such as [:x:] is no cross.
+    return Console(stderr=stderr, emoji=False, width=None if terminal else 1000)
 
 
 def say(*lines: str) -> None:

@@ -1,0 +1,276 @@
+"""A result in words: the headline, and a terminal of 80 columns."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from gradparity.cli.terminal import say
+from gradparity.port.result import (
+    Cause,
+    Conversion,
+    Difference,
+    Island,
+    Judged,
+    Mode,
+    Place,
+    Precision,
+    Result,
+)
+from gradparity.port.text import WIDTH, headline, lines
+
+from .support.port_results import judged, results
+
+FOUND = results(Path("/work"))
+
+
+def report(name: str) -> str:
+    return "\n".join(lines(FOUND[name]))
+
+
+def section(name: str, title: str) -> str:
+    """The lines of a section, joined where they were broken."""
+    _, _, rest = f"\n{report(name)}\n\n".partition(f"\n\n{title}")
+    return rest.partition("\n\n")[0].replace("\n      ", " ")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "agree",
+            "agree: output, loss and 24 gradients are equal to within rounding (1 more is 0 on both sides); "
+            "in float32 expect differences up to 3.1e-06",
+        ),
+        ("island", "agree, with a float32 island at port.py:8 (port)"),
+        (
+            "epsilon",
+            "disagree: LayerNorm's ε is 1e-05 in the original and 1e-06 in the port (port.py:11, at 5 places)",
+        ),
+        ("unknown", "disagree at port.py:22: cause unknown"),
+        (
+            "two",
+            "disagree: LayerNorm's ε is 1e-05 in the original and 1e-06 in the port (port.py:11, at 5 places); "
+            "and 1 more difference",
+        ),
+        (
+            "not loaded",
+            "disagree: 2 parameters are not loaded; 1 parameter is transposed; q, k and v in another order "
+            "(blocks.0.attention.qkv.weight); and 1 difference",
+        ),
+        ("abstain", "abstain: no rule for aten._fft_r2c"),
+        (
+            "modes",
+            "disagree in train mode at model.py:44 (original), the gradient of blocks.0.up.bias: cause unknown",
+        ),
+    ],
+)
+def test_the_headline_is_the_verdict(name: str, expected: str) -> None:
+    assert headline(FOUND[name]) == expected
+    assert " ".join(report(name).split("\n\n")[0].split()).startswith(f"pair.py: {expected} torch")
+
+
+def difference(**changes: Any) -> Difference:
+    return replace(FOUND["unknown"].modes[0].differences[0], **changes)
+
+
+def disagreeing(*found: Difference, judged: tuple[Judged, ...] = ()) -> Result:
+    return Result("pair.py", ("torch", "jax"), (Mode("", "disagree", judged, found),))
+
+
+def test_a_headline_without_lines_or_values() -> None:
+    nowhere = Place("port", "", 0, 0, "")
+    cases = {
+        "disagree in the gradient of w: cause unknown": difference(
+            what="the gradient of w", original=(), port=(nowhere,)
+        ),
+        "disagree in the update: cause unknown": difference(part="update", original=(), port=()),
+        "disagree: a missing term (port.py:22)": difference(
+            cause=Cause("a missing term", "", "", "with it the two agree")
+        ),
+        "disagree: the mask is causal in the port (port.py:22)": difference(
+            cause=Cause("the mask", "", "causal", "without it the two agree")
+        ),
+    }
+    for expected, one in cases.items():
+        assert headline(disagreeing(one)) == expected
+        assert "∅" not in "\n".join(lines(disagreeing(one)))
+    assert headline(Result("pair.py", ("torch", "jax"), ())) == "abstain: nothing was judged"
+    wrong = judged("updated w", "disagree", 3.0, why="AdamW's decay")
+    assert headline(disagreeing(judged=(wrong,))) == "disagree: updated w: AdamW's decay"
+
+
+def test_only_what_is_informative_counts_as_equal() -> None:
+    mode = Mode("", "agree", (judged("output"), judged("gradient b", zero=True)))
+    found = Result("pair.py", ("torch", "jax"), (mode,))
+    assert (
+        headline(found) == "agree: output is equal to within rounding (1 more is 0 on both sides)"
+    )
+    assert "gradient: 0 of 1 equal; 1 is 0 as far as rounding goes" in "\n".join(lines(found))
+
+
+def test_conversions_come_first() -> None:
+    text = report("not loaded")
+    assert text.index("wrong conversions") < text.index("difference, forward pass")
+    for one in FOUND["not loaded"].modes[0].conversions:
+        assert f"{one.kind}: {one.text}" in section("not loaded", "wrong conversions")
+
+
+def test_a_difference_has_its_lines_numbers_and_cause() -> None:
+    text = section("epsilon", "difference, forward pass")
+    for expected in (
+        "original: model.py:42  x = x + self.attention(self.norm1(x))",
+        'port: port.py:11  return ((x32 - mean) / jnp.sqrt(variance + 1e-6) * p["scale"]',
+        "runs add, sqrt, div, mul",
+        "from equal arrays of: model.py:75, port.py:35",
+        "[2, 3, 1] of (3, 10, 64): 0.12345679 in the original, 0.12345812 in the port",
+        "1,912 of 1,920 entries, at most 1.2e+09 times what rounding can do",
+        "cause: LayerNorm's ε is 1e-05 in the original and 1e-06 in the port, at 5 places",
+        "(original: model.py:42; port: port.py:11)",
+        "remedy: with 1e-05 the two agree",
+    ):
+        assert expected in text
+    assert "cause: unknown" in section("unknown", "difference")
+
+
+def test_two_values_are_told_apart() -> None:
+    close = difference(values=(1.0, 1.0 + 2e-16))
+    text = " ".join(" ".join(lines(disagreeing(close))).split())
+    assert "1 in the original, 1.0000000000000002 in the port" in text
+
+
+def test_a_share_without_a_bound_is_told_in_words() -> None:
+    assert "3 of 256 entries; no rounding explains it" in section("modes", "difference")
+    assert "inf" not in report("modes")
+
+
+def test_what_was_not_judged_is_named_ten_times_and_counted() -> None:
+    text = section("abstain", "judged")
+    assert "gradients: 1 of 15 equal" in text
+    assert "output, loss: no rule for aten._fft_r2c" in text
+    assert "gradient filters.7.weight: not reached" in text
+    assert "filters.8" not in text
+    assert "and 6 more" in text
+
+
+def test_modes_repeat_nothing() -> None:
+    text = report("modes")
+    for once in ("output: 1 of 1 equal", "gradients: 24 of 24", "parameters as they came"):
+        assert text.count(once) == 1
+        assert f"mode: {once}" not in text
+    assert "in train mode: updated parameter: 1 of 1 equal" in text
+    assert "in train mode: Dropout is off" in text
+    assert "difference, backward pass in train mode" in text
+    both = replace(FOUND["modes"].modes[1], name="eval")
+    same = "\n".join(lines(replace(FOUND["modes"], modes=(both, FOUND["modes"].modes[1]))))
+    assert "in train mode:" not in same
+    assert "in eval and train mode" in same
+    assert same.count("the gradient of blocks.0.up.bias\n") == 1
+
+
+HOSTILE = st.one_of(
+    st.text(max_size=40),
+    st.text("ab \t\n\r\x1b[31m\x07\x9b\u202e\u200b\xa0\u3000日本🅱:x([{\ud800", max_size=60),
+    st.lists(st.text("abc.:é日", min_size=1, max_size=90), max_size=8).map(" ".join),
+)
+_names = st.lists(HOSTILE, max_size=3).map(tuple)
+_floats = st.floats() | st.sampled_from([math.inf, math.nan, 0.0, 1e300])
+_counts = st.integers(0, 10**9)
+_axes = st.lists(st.integers(0, 10**4), max_size=12).map(tuple)
+_sides: Any = st.sampled_from(["original", "port"])
+_verdicts: Any = st.sampled_from(["agree", "disagree", "abstain"])
+_parts: Any = st.sampled_from(["forward", "backward", "update"])
+_place = st.builds(Place, _sides, HOSTILE, _counts, _counts, HOSTILE, _names)
+_places = st.lists(_place, max_size=7).map(tuple)
+_cause = st.builds(Cause, HOSTILE, HOSTILE, HOSTILE, HOSTILE, _places)
+_difference = st.builds(
+    Difference,
+    _parts,
+    HOSTILE,
+    _places,
+    _places,
+    _places,
+    _axes,
+    _axes,
+    st.tuples(_floats, _floats),
+    _counts,
+    _counts,
+    _floats,
+    st.none() | _cause,
+    st.integers(1, 9),
+)
+_mode = st.builds(
+    Mode,
+    HOSTILE,
+    _verdicts,
+    st.lists(
+        st.builds(
+            Judged,
+            st.one_of(HOSTILE, HOSTILE.map("gradient {}".format), HOSTILE.map("updated {}".format)),
+            HOSTILE,
+            _verdicts,
+            _floats,
+            st.booleans(),
+            HOSTILE,
+        ),
+        max_size=14,
+    ),
+    st.lists(_difference, max_size=3),
+    st.lists(st.builds(Conversion, HOSTILE, _names, _names, HOSTILE), max_size=3),
+    st.lists(st.builds(Island, _sides, _places, HOSTILE, st.none() | _floats, HOSTILE), max_size=3),
+    st.just(()),
+    st.none()
+    | st.builds(
+        Precision,
+        st.dictionaries(_sides, HOSTILE),
+        _names,
+        st.none() | _floats,
+        st.none() | _floats,
+        st.none() | _place,
+        _floats,
+    ),
+    _names,
+)
+RESULTS = st.builds(
+    Result, HOSTILE, st.tuples(HOSTILE, HOSTILE), st.lists(_mode, max_size=3), _names, _floats
+)
+
+
+_words = st.builds("{}{}".format, st.just("a") | st.just("日"), st.integers(0, 86).map("b".__mul__))
+
+
+@given(st.lists(_words, min_size=1, max_size=6).map(" ".join))
+def test_only_a_long_word_makes_a_long_line(text: str) -> None:
+    found = Result("pair.py", ("torch", "jax"), (Mode("", "abstain", ()),), notes=(text,))
+    told = list(lines(found))
+    assert " ".join("\n".join(told).partition("notes\n")[2].split()) == text
+    for line in told:
+        assert cell_len(line) <= WIDTH or cell_len(line.strip()) > WIDTH
+        assert cell_len(line) <= WIDTH or len(line.split()) == 1
+
+
+@given(RESULTS)
+def test_no_line_is_longer_than_the_terminal_unless_a_word_is(result: Result) -> None:
+    told = list(lines(result))
+    for line in told:
+        assert line.isprintable()  # neither escapes nor breaks, nor what turns or hides letters
+        assert cell_len(line) <= WIDTH or len(line.split()) == 1
+    assert headline(result).isprintable()
+    told[0].encode()
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_every_line_fits(name: str) -> None:
+    assert max(cell_len(line) for line in lines(FOUND[name])) <= WIDTH
+
+
+def test_source_text_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    say("y[:x:] = a[b:o:c]")  # Rich has emojis of these names
+    assert capsys.readouterr().out == "y[:x:] = a[b:o:c]\n"
