@@ -13,13 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..tracing.alignment import Side
+from ..tracing.alignment import CONDITION, Side
 from ..tracing.bounded import Bounded, exact
 from ..tracing.recording import Event, Recording
 from ..tracing.regions import Comparison, Distance, Region, judged
 from ..tracing.rules import NoRuleError, as_recorded, evaluate, evaluated
 
 Array = NDArray[Any]
+
+
+_MANY = 4096
+"""Entries from which on an operation costs by their number."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,18 @@ class Change:
 
 
 class Trial:
-    """Computes a region again with a change, both sides from the same inputs."""
+    """Computes a region again with a change, both sides from the same inputs.
+
+    Attributes:
+        region: the region.
+        a, b: the two recordings.
+        runs: how many operations were evaluated again.
+    """
 
     def __init__(self, comparison: Comparison, region: Region) -> None:
         self.region = region
         self.a, self.b = comparison.alignment.a, comparison.alignment.b
+        self.runs = 0
         self._given = {
             one.b: exact(
                 one.layout.apply(self.a.events[one.a].value),
@@ -65,28 +76,63 @@ class Trial:
             )
             for one in region.inputs
         }
+        self._plain: dict[Side, dict[int, Bounded]] = {}
 
-    def values(self, side: Side, change: Change | None = None) -> dict[int, Bounded]:
+    def recording(self, side: Side) -> Recording:
+        """Return a side's recording."""
+        return self.a if side == "a" else self.b
+
+    def events(self, side: Side) -> tuple[int, ...]:
+        """Return a side's events in the region, in order."""
+        return self.region.events_a if side == "a" else self.region.events_b
+
+    def result(self, side: Side) -> int:
+        """Return the event of a side that the region makes."""
+        return self.region.pair.a if side == "a" else self.region.pair.b
+
+    def values(self, side: Side, change: Change | None = None) -> Mapping[int, Bounded]:
         """Return the arrays of a side's region, by event: those that go in as far as it is known, and those made.
 
         Raises:
             NoRuleError: what one of the operations computes is not known.
         """
-        recording, events, given = (
-            (self.a, self.region.events_a, {})
-            if side == "a"
-            else (self.b, self.region.events_b, self._given)
-        )
-        if change is not None and change.side == side:
-            recording = change.applied(recording)
-            given = {
-                **given,
-                **{
-                    event: exact(value, as_recorded(recording.events[event].value).precision)
-                    for event, value in change.values.items()
-                },
-            }
-        return evaluated(recording, events, given)
+        if side not in self._plain:
+            given = self._given if side == "b" else {}
+            self._plain[side] = evaluated(self.recording(side), self.events(side), given)
+        if change is None or change.side != side:
+            return self._plain[side]
+        recording = change.applied(self.recording(side))
+        put = {
+            event: exact(value, as_recorded(recording.events[event].value).precision)
+            for event, value in change.values.items()
+        }
+        touched = {one for call in change.calls for one in _results(call, recording)}
+        return self._again(side, recording, put, touched)
+
+    def with_arrays(self, side: Side, put: Mapping[int, Bounded]) -> Mapping[int, Bounded]:
+        """Return the arrays of a side's region with others in the place of some, as `values` does.
+
+        Raises:
+            NoRuleError: what one of the operations computes is not known.
+        """
+        return self._again(side, self.recording(side), put, set())
+
+    def _again(
+        self,
+        side: Side,
+        recording: Recording,
+        put: Mapping[int, Bounded],
+        touched: set[int],
+    ) -> Mapping[int, Bounded]:
+        """Compute again what depends on the arrays that are put in, and on the results of calls that are changed."""
+        events, changed = self.events(side), touched | set(put)
+        for event in events:
+            if not changed.isdisjoint(recording.events[event].inputs):
+                changed.add(event)
+                self.runs += 1 + recording.events[event].value.size // _MANY
+        plain = self.values(side)
+        given = {event: value for event, value in plain.items() if event not in changed}
+        return evaluated(recording, events, {**given, **put})
 
     def distance(self, change: Change | None = None) -> Distance:
         """Judge the region's two results; abstain if an operation has no rule."""
@@ -97,14 +143,40 @@ class Trial:
             return Distance("abstain", unknown=(error.operation,))
         return self.between(x, y)
 
+    def distance_with(self, side: Side, put: Mapping[int, Bounded]) -> Distance:
+        """Judge the region's two results with other arrays in the place of some of one side."""
+        try:
+            made = self.with_arrays(side, put)
+            x, y = (made if one == side else self.values(one) for one in ("a", "b"))
+            return self.between(x[self.region.pair.a], y[self.region.pair.b])
+        except NoRuleError as error:
+            return Distance("abstain", unknown=(error.operation,))
+
     def between(self, x: Bounded, y: Bounded) -> Distance:
-        """Judge two arrays in the place of the region's results; the first has the original's layout."""
+        """Judge two arrays in the place of the region's results; the first has the original's layout.
+
+        They do not agree for being less certain: where the bound grows by more than the digits that float64 is granted
+        to spare, the change has spoilt the numbers (the root of a negative one, a division by 0).
+        """
         layout = self.region.pair.layout
         if x.shape != self.a.events[self.region.pair.a].value.shape or y.shape != (
             self.b.events[self.region.pair.b].value.shape
         ):
             return Distance("disagree", np.inf)
-        return judged(layout.apply(x.value), y.value, layout.apply(x.error) + y.error)
+        error = layout.apply(x.error) + y.error
+        if self._spoilt(x, y, error):
+            return Distance("abstain")
+        return judged(layout.apply(x.value), y.value, error)
+
+    def _spoilt(self, x: Bounded, y: Bounded, error: Array) -> bool:
+        plain_x, plain_y = self.values("a")[self.region.pair.a], self.values("b")[self.region.pair.b]
+        plain = self.region.pair.layout.apply(plain_x.error) + plain_y.error
+        before = np.isnan(plain_x.value).sum() + np.isnan(plain_y.value).sum()
+        unknown = np.isnan(x.value).sum() + np.isnan(y.value).sum()
+        finite = plain[np.isfinite(plain)]
+        size = float(np.abs(plain_y.value[np.isfinite(plain_y.value)]).max(initial=0.0))
+        most = CONDITION * max(float(finite.max(initial=0.0)), plain_y.precision.eps * size)
+        return bool(unknown > before or (error > most).sum() > (~np.isfinite(plain)).sum())
 
     def agrees(self, change: Change | None = None) -> bool:
         """Whether both sides compute the same, with the change."""
