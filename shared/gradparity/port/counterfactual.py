@@ -169,7 +169,10 @@ class Trial:
         return judged(layout.apply(x.value), y.value, error)
 
     def _spoilt(self, x: Bounded, y: Bounded, error: Array) -> bool:
-        plain_x, plain_y = self.values("a")[self.region.pair.a], self.values("b")[self.region.pair.b]
+        plain_x, plain_y = (
+            self.values("a")[self.region.pair.a],
+            self.values("b")[self.region.pair.b],
+        )
         plain = self.region.pair.layout.apply(plain_x.error) + plain_y.error
         before = np.isnan(plain_x.value).sum() + np.isnan(plain_y.value).sum()
         unknown = np.isnan(x.value).sum() + np.isnan(y.value).sum()

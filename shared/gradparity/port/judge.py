@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from .counterfactual import Change, Trial, corrected
 from .places import places
 from .precision import precision
 from .recorded import Recorded, Run
-from .result import Difference, Island, Judged, Line, Mode, Pass, Result, Side, Verdict
+from .result import Cause, Difference, Island, Judged, Line, Mode, Pass, Result, Side, Verdict
 
 _ORDER = ("forward", "backward", "update")
 
@@ -64,11 +64,13 @@ def _mode(name: str, original: Recorded, port: Recorded, runs: tuple[Run, Run]) 
             differences.append((region, difference, ()))
         else:
             differences.append((region, replace(difference, cause=found.cause), found.changes))
-    told = tuple(_confirmed((a, b), wrong, differences))
+    told = _confirmed((a, b), wrong, differences)
     judged = tuple(_judged(comparison))
-    notes = tuple(_reasons(comparison, runs, judged))
+    notes = list(_reasons(comparison, runs, judged))
+    if told.agrees:
+        notes.append("with all of this put right, everything agrees")
     verdict: Verdict = "agree"
-    if told or wrong:
+    if told.differences or wrong:
         verdict = "disagree"
     elif _lacks(comparison, judged):
         verdict = "abstain"
@@ -76,12 +78,12 @@ def _mode(name: str, original: Recorded, port: Recorded, runs: tuple[Run, Run]) 
         name,
         verdict,
         judged,
-        told,
+        told.differences,
         tuple(one.conversion for one in wrong),
         tuple(found_islands),
         tuple(_lines(comparison)),
         precision(original, port, runs, comparison),
-        notes,
+        tuple(notes),
     )
 
 
@@ -152,35 +154,50 @@ def _what(comparison: Comparison, region: Region) -> str:
     return ""
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What is told of the divergences.
+
+    Attributes:
+        differences: those of one cause as one.
+        agrees: whether the two agree in everything when all causes and conversions are put right.
+    """
+
+    differences: tuple[Difference, ...]
+    agrees: bool
+
+
 def _confirmed(
     recordings: tuple[Recording, Recording],
     wrong: Sequence[conversions.Found],
     found: Sequence[tuple[Region, Difference, tuple[Change, ...]]],
-) -> Iterator[Difference]:
-    """Yield the differences, those of one cause as one; a cause stays only if with it the whole program is right there.
+) -> _Told:
+    """Put all causes and conversions right in the two programs, and see what is left.
 
-    What is a consequence of another difference vanishes with that, and is not told.
+    A cause stays only if with it its region is right in the whole program, too. What is a consequence of another
+    difference vanishes with that, and is not told.
     """
-    changes = [*(one.change for one in wrong), *(c for _, _, all_ in found for c in all_)]
-    left: set[int] | None = None
-    if changes:
-        left = {one.pair.a for one in compare(*_corrected(recordings, changes)).divergences}
-    told: dict[tuple[str, str, str], Difference] = {}
+    changes = [*(one.change for one in wrong), *(c for _, _, several in found for c in several)]
+    after = compare(*_corrected(recordings, changes)) if changes else None
+    left = {one.pair.a for one in after.divergences} if after else set()
+    told: dict[object, Difference] = {}
     for region, difference, own in found:
-        remains = left is None or region.pair.a in left
-        if not remains and not own and difference.cause is None:
-            continue  # it vanished with another one
-        cause = None if own and remains else difference.cause
-        if cause is None:
-            told["", str(region.pair.a), ""] = replace(difference, cause=None)
+        vanishes = after is not None and region.pair.a not in left
+        if vanishes and difference.cause is None:
             continue
-        key = cause.name, cause.original, cause.port
-        if key in told:
-            first = told[key]
-            told[key] = replace(first, times=first.times + 1)
-        else:
-            told[key] = difference
-    yield from told.values()
+        if difference.cause is None or (own and not vanishes):
+            told[region.pair.a] = replace(difference, cause=None)
+            continue
+        key = _key(difference.cause)
+        first = told.get(key, replace(difference, times=0))
+        told[key] = replace(first, times=first.times + (difference.part == first.part))
+    return _Told(tuple(told.values()), after is not None and after.verdict == "agree")
+
+
+def _key(cause: Cause) -> object:
+    """Return what two causes have in common if they are one: the same numbers, in the same line or of the same name."""
+    lines = {(one.file, one.line) for one in cause.places if one.side == "port" and one.file}
+    return cause.original, cause.port, frozenset(lines) if cause.original else cause.name
 
 
 # --- What was judged, and what was not ------------------------------------------------------------

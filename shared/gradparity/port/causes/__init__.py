@@ -10,7 +10,13 @@ from .bench import Bench, ExhaustedError, Found
 
 __all__ = ["Found", "find"]
 
-_SEARCHES = (arguments.same_operation, numbers.plain, variants.find, arguments.find, numbers.made_up)
+_SEARCHES = (
+    arguments.same_operation,
+    numbers.plain,
+    variants.find,
+    arguments.find,
+    numbers.made_up,
+)
 
 
 def find(comparison: Comparison, region: Region) -> Found | None:

@@ -33,7 +33,9 @@ _WORDS = {
 }
 _AXES = frozenset({"dim", "axis", "axes", "dimension", "dims"})
 _PAIRS = frozenset({"padding", "pad", "padding_config"})
-_SMALL = frozenset({"stride", "window_strides", "dilation", "rhs_dilation", "correction", "diagonal"})
+_SMALL = frozenset(
+    {"stride", "window_strides", "dilation", "rhs_dilation", "correction", "diagonal"}
+)
 _ONE_OF = frozenset({"reduction", "groups", "feature_group_count", "k"})
 
 _MOST = 400
@@ -97,8 +99,10 @@ def _first(bench: Bench, tries: Sequence[_Try]) -> Found | None:
     other: Side = "a" if one.side == "b" else "b"
     events[other].append(bench.trial.result(other) if one.other is None else one.other)
     right = original if one.side == "b" else port
-    remedy = f"with {name} {right} the two agree" if right.startswith("by ") else (
-        f"with {right} the two agree"
+    remedy = (
+        f"with {name} {right} the two agree"
+        if right.startswith("by ")
+        else (f"with {right} the two agree")
     )
     cause = Cause(name, original, port, remedy, bench.places(events["a"], events["b"]))
     return Found(cause, (_everywhere(bench, one),))

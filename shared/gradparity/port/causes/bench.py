@@ -28,8 +28,22 @@ _MOST_RUNS = 3000
 
 MOVES_ONLY = frozenset(
     {
-        *("aten.view", "aten._unsafe_view", "aten.reshape", "aten.clone", "aten.transpose", "aten.t"),
-        *("aten.permute", "aten.expand", "aten.unsqueeze", "aten.squeeze", "aten.detach", "aten.alias"),
+        *(
+            "aten.view",
+            "aten._unsafe_view",
+            "aten.reshape",
+            "aten.clone",
+            "aten.transpose",
+            "aten.t",
+        ),
+        *(
+            "aten.permute",
+            "aten.expand",
+            "aten.unsqueeze",
+            "aten.squeeze",
+            "aten.detach",
+            "aten.alias",
+        ),
         *("aten.contiguous", "aten._to_copy", "aten.slice", "aten.select", "aten.split", "overlay"),
         *("reshape", "transpose", "squeeze", "broadcast_in_dim", "copy", "convert_element_type"),
         *("slice", "split", "stop_gradient", "device_put", "name", "expand_dims", "broadcast_to"),
@@ -137,11 +151,7 @@ class Bench:
         pair, layout = self.region.pair, self.region.pair.layout
         x, y = self.values("a")[pair.a], self.values("b")[pair.b]
         laid_out = Bounded(layout.apply(x.value), layout.apply(x.error), x.precision)
-        found = [
-            spot
-            for spot in self._inner_spots()
-            if self.agrees_with("b", {spot.b: spot.x})
-        ]
+        found = [spot for spot in self._inner_spots() if self.agrees_with("b", {spot.b: spot.x})]
         return [*found, Spot(pair.a, pair.b, laid_out, y)]
 
     def _inner_spots(self) -> Iterator[Spot]:

@@ -73,7 +73,9 @@ POINTWISE = (
     Formula("leaky ReLU", "of slope 0.2", _leaky(0.2)),
     Formula("ELU", "", _elu(1.0)),
     Formula("SELU", "", _selu),
-    Formula("CELU", "of α = 2", lambda x: b.where(x.value > 0, x, 2 * b.expm1(b.minimum(x, 0.0) / 2))),
+    Formula(
+        "CELU", "of α = 2", lambda x: b.where(x.value > 0, x, 2 * b.expm1(b.minimum(x, 0.0) / 2))
+    ),
     Formula("softplus", "", b.softplus),
     Formula("mish", "", lambda x: x * b.tanh(b.softplus(x))),
     Formula("tanh", "", b.tanh),
@@ -111,9 +113,13 @@ def along(ndim: int) -> Iterator[Formula]:
     for axis in range(ndim):
         yield Formula("the softmax", f"over axis {axis}", lambda x, i=axis: _softmax(x, i))
         yield Formula("the log-softmax", f"over axis {axis}", lambda x, i=axis: _log_softmax(x, i))
-        yield Formula("the cumulative sum", f"along axis {axis}", lambda x, i=axis: b.cumulative(x, i))
         yield Formula(
-            "the cumulative sum", f"along axis {axis}, from the end", lambda x, i=axis: _from_end(x, i)
+            "the cumulative sum", f"along axis {axis}", lambda x, i=axis: b.cumulative(x, i)
+        )
+        yield Formula(
+            "the cumulative sum",
+            f"along axis {axis}, from the end",
+            lambda x, i=axis: _from_end(x, i),
         )
 
 

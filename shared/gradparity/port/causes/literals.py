@@ -92,7 +92,9 @@ def changed(recording: Recording, new: Mapping[Slot, Any]) -> Change:
 def _put(argument: Any, path: Path, value: Any) -> Any:
     if not path:
         if isinstance(argument, np.ndarray | np.generic):
-            return np.full(argument.shape, value, np.result_type(argument.dtype, _as_kept(value)))[()]
+            return np.full(argument.shape, value, np.result_type(argument.dtype, _as_kept(value)))[
+                ()
+            ]
         return value
     first, rest = path[0], path[1:]
     if isinstance(argument, dict):

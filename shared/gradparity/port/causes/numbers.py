@@ -126,9 +126,7 @@ def _equal(x: float, y: float) -> bool:
     return x == y or math.isclose(x, y, rel_tol=10.0**-_MOST_DIGITS)
 
 
-def _swaps(
-    slots: Sequence[Slot], others: Sequence[Slot], derived: bool = False
-) -> Iterator[_Try]:
+def _swaps(slots: Sequence[Slot], others: Sequence[Slot], derived: bool = False) -> Iterator[_Try]:
     for slot in slots:
         for other in others:
             for value in _derived(other.value) if derived else (other.value,):
@@ -239,9 +237,11 @@ def _name(bench: Bench, one: _Try) -> str:
         is_direct = _equal(one.source.value, one.values[0])
         known = (
             one.source.path
-            and (roles.short(recording.events[one.source.event]), roles.argument(
-                recording.events[one.source.event], one.source.path
-            )) in roles.KNOWN
+            and (
+                roles.short(recording.events[one.source.event]),
+                roles.argument(recording.events[one.source.event], one.source.path),
+            )
+            in roles.KNOWN
         )
         if known or (name in roles.VAGUE and is_direct and other not in roles.VAGUE):
             return other

@@ -135,10 +135,35 @@ _SUMS = {
 _OWN_CENTRE = {"aten.var", "aten.var_mean", "aten.std", "var", "std"}
 _ADDS = {"aten.add", "add", "aten._foreach_add", "add_any"}
 _SUBTRACTIONS = {"aten.sub", "sub", "subtract"}
-_FACTORS = {"aten.mul", "aten.div", "mul", "div", "multiply", "divide", "true_divide", "aten._foreach_mul"}
-_CHOICES = {"aten.where", "aten.masked_fill", "select_n", "where", "aten.scalar_tensor", "aten.full"}
+_FACTORS = {
+    "aten.mul",
+    "aten.div",
+    "mul",
+    "div",
+    "multiply",
+    "divide",
+    "true_divide",
+    "aten._foreach_mul",
+}
+_CHOICES = {
+    "aten.where",
+    "aten.masked_fill",
+    "select_n",
+    "where",
+    "aten.scalar_tensor",
+    "aten.full",
+}
 _SOFTMAX = {"aten._softmax", "aten._log_softmax", "reduce_max", "aten._safe_softmax"}
-_LIMITS = {"aten.clamp", "max", "min", "clamp", "maximum", "minimum", "aten.clamp_min", "aten.clamp_max"}
+_LIMITS = {
+    "aten.clamp",
+    "max",
+    "min",
+    "clamp",
+    "maximum",
+    "minimum",
+    "aten.clamp_min",
+    "aten.clamp_max",
+}
 
 A_NUMBER, A_FACTOR, A_TERM, A_NORM = (
     "a constant",

@@ -144,7 +144,11 @@ def _is(formula: Formula, x: Bounded, y: Bounded) -> bool:
     distance = judged(found.value, y.value, error)
     informative = np.unique(np.abs(y.value)[(np.abs(y.value) > error)])
     enough = min(ENOUGH, y.size) if y.size < x.size else ENOUGH
-    return distance.verdict == "agree" and len(informative) >= enough and bool(np.isfinite(error).all())
+    return (
+        distance.verdict == "agree"
+        and len(informative) >= enough
+        and bool(np.isfinite(error).all())
+    )
 
 
 def _fitting(formula: Formula, x: Bounded, shape: tuple[int, ...]) -> Bounded | None:
