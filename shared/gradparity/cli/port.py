@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -34,10 +36,12 @@ def port_pair(
     ] = 600,
 ) -> None:
     """Judge whether a port computes what the original does: is it a bug or rounding, where, and why."""
+    begun = time.perf_counter()
     with progress(3) as advance:
         recorded = sides.in_processes(pair, timeout, advance)
         advance("compare them")
         found = judge.judge(Path(pair).name, *recorded)
+    found = replace(found, seconds=time.perf_counter() - begun)
     if html is not None:
         from ..report.port_page import page
 

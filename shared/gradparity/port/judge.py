@@ -10,7 +10,7 @@ import numpy as np
 from ..tracing.alignment import Side as Letter
 from ..tracing.recording import PARAMETER, Recording
 from ..tracing.regions import Comparison, Output, Region, compare
-from . import causes, conversions, islands
+from . import causes, conversions, islands, numbers
 from .counterfactual import Change, Trial, corrected
 from .places import places
 from .precision import precision
@@ -46,14 +46,18 @@ def _notes(original: Recorded, port: Recorded) -> Iterator[str]:
 
 
 def _mode(name: str, original: Recorded, port: Recorded, runs: tuple[Run, Run]) -> Mode:
-    tables = list(islands.tables(runs[0].recording, runs[1].recording))
-    a, b = _corrected((runs[0].recording, runs[1].recording), [one.change for one in tables])
+    a, b = runs[0].recording, runs[1].recording
+    tables = list(islands.tables(a, b))
+    a, b = _corrected((a, b), [one.change for one in tables])
+    digits = numbers.digits(a, b)
+    a, b = _corrected((a, b), digits.changes)
     comparison = compare(a, b)
     wrong = conversions.find(comparison)
     explained = {id(region) for one in wrong for region in one.regions}
     found_islands: list[Island] = [*islands.narrowed("original", runs[0])]
     found_islands += islands.narrowed("port", runs[1])
     found_islands += [one.island for one in tables]
+    found_islands += digits.islands
     differences: list[tuple[Region, Difference, tuple[Change, ...]]] = []
     for region in comparison.divergences:
         if id(region) in explained:

@@ -47,7 +47,7 @@ class Pair:
         Raises:
             InputError: the user's function raised, or returned something else.
         """
-        found = called("inputs", self.inputs, rng)
+        found = called("inputs(rng)", self.inputs, rng)
         by_name = isinstance(found, Mapping)
         values = list(found.values()) if by_name else list(found) if _several(found) else [found]
         arrays = [np.asarray(value) for value in values]
@@ -69,7 +69,7 @@ class Pair:
         """
         if self.optimizers is None:
             return None
-        found = called("optimizers", self.optimizers)
+        found = called("optimizers()", self.optimizers)
         if not isinstance(found, tuple) or len(found) != 2 or None in found:
             raise InputError("optimizers() must return two: the original's and the port's")
         return found[side == "port"]
@@ -123,7 +123,7 @@ def called(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
     except (CtrlC, InputError):
         raise
     except BaseException as error:
-        raise InputError(f"{blame.raised(f'{name}()', error)}") from error
+        raise InputError(blame.raised(name, error)) from error
 
 
 def _several(value: Any) -> bool:

@@ -73,11 +73,15 @@ def record(pair: Pair, side: Side) -> Recorded:
     """
     _seed()
     with _double_in_jax():
-        original = model(called("original", pair.original))
+        original = model(called("original()", pair.original))
         if pair.perturb:
             original.perturb(np.random.default_rng(_SEED))
         weights = _digest(original.parameters())
-        own = original if side == "original" else model(called("port", pair.port, original.given()))
+        own = (
+            original
+            if side == "original"
+            else model(called("port(original)", pair.port, original.given()))
+        )
         task = Task(
             pair.batch(np.random.default_rng(_SEED)),
             None,
