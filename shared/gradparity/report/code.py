@@ -16,13 +16,11 @@ from typing import Any
 
 from latex2mathml.converter import convert
 from markupsafe import Markup
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
 
 from ..guarded import Guarded
 from ..markers import defined_name, marked_lines
 from .align import align
+from .environment import highlighted
 from .equations import EQUATIONS, PACKAGE
 
 _FUNCTIONS = ("forward", "loss_and_grads", "train")
@@ -146,11 +144,6 @@ def _shown_as(file: Path) -> str:
 def _read(file: Path) -> str:
     with tokenize.open(file) as opened:  # in the encoding that the file declares
         return opened.read()
-
-
-def highlighted(source: str) -> str:
-    """Return Python source as HTML, highlighted."""
-    return highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True))
 
 
 def _blocks(file: Path) -> dict[str, list[Line]]:

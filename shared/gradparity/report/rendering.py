@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import partial
-from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from latex2mathml.converter import convert
 from markupsafe import Markup
 
 from ..plotting import Drawing
 from ..verdict.judge import PHASES
 from .constants import CONSTANTS, spelled
+from .environment import environment, script
 from .inline_svg import inline
 from .sections.section import Content, Section
 
@@ -41,12 +39,8 @@ def render(
     def edition(suffix: str, chosen: Sequence[tuple[Section, Content]]) -> Markup:
         return Markup("").join(rendered(f"{one.template}.{suffix}.j2", one, c) for one, c in chosen)
 
-    script = (resources.files(__package__) / "templates" / "page.js").read_text(encoding="utf-8")
     page = templates.get_template("index.html.j2").render(
-        common,
-        body=edition("html", shown),
-        script=Markup(script),
-        script_hash=b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        common, body=edition("html", shown), **script()
     )
     files = {
         "index.html": page.encode(),
@@ -68,21 +62,12 @@ def _plain(text: str) -> Markup:
 
 
 def _environment() -> Environment:
-    # Markdown is escaped like HTML: a name such as <script> is shown as text in both editions.
-    environment = Environment(
-        loader=PackageLoader(__package__),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals["constants"] = CONSTANTS
-    environment.filters["spelled"] = spelled
-    environment.filters["plain"] = _plain
-    environment.filters["math"] = lambda latex: Markup(convert(latex))
-    environment.filters["display_math"] = lambda latex: Markup(convert(latex, display="block"))
-    environment.filters["share"] = lambda value: "∞" if value is None else f"{value:.2g}"
-    environment.filters["loss"] = lambda value: "–" if value is None else f"{value:.6g}"
-    environment.filters["percent"] = lambda value: f"{100 * value:.4g} %"
-    return environment
+    templates = environment()
+    templates.globals["constants"] = CONSTANTS
+    templates.filters["spelled"] = spelled
+    templates.filters["plain"] = _plain
+    templates.filters["math"] = lambda latex: Markup(convert(latex))
+    templates.filters["display_math"] = lambda latex: Markup(convert(latex, display="block"))
+    templates.filters["loss"] = lambda value: "–" if value is None else f"{value:.6g}"
+    templates.filters["percent"] = lambda value: f"{100 * value:.4g} %"
+    return templates

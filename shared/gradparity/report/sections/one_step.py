@@ -12,7 +12,7 @@ from ...errors import InputError
 from ...tracing.recording import Source
 from ...tracing.step import Maker, Step, trace
 from ...tracing.step_text import Entry, alone, entries, in_words, lines, makes, summary
-from ..code import highlighted
+from ..environment import highlighted
 from .section import Content, Trained
 
 SHOWN = "xor"
