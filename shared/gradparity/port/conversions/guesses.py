@@ -1,0 +1,213 @@
+"""What a port's parameters should be, if a region disagrees because of them: the likely first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations, islice, product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .moves import (
+    TRANSFORMS,
+    Move,
+    along,
+    filled,
+    moves,
+    plain,
+    slices,
+    transformed,
+)
+from .numbers import Numbers
+
+Array = NDArray[Any]
+
+_TOGETHER = 4
+"""Parameters that are guessed together: two weights and two biases of a recurrent cell."""
+
+_EACH = 6
+"""Values of each, then."""
+
+
+@dataclass(frozen=True, eq=False)
+class Guess:
+    """Other values of parameters of the port.
+
+    Attributes:
+        values: by the port's leaf.
+        sources: the original's leaf that each is made of, where it is one.
+        move: what is done to each of them, if it is the same.
+    """
+
+    values: Mapping[int, Array]
+    sources: Mapping[int, int] = field(default_factory=dict)
+    move: Move | None = None
+
+
+class Guesses:
+    """Guesses for one region.
+
+    Args:
+        numbers: all parameters.
+        near: the original's and the port's parameters above the region, the nearest first.
+        current: the port's parameters as they are, or as they were corrected before.
+    """
+
+    def __init__(
+        self,
+        numbers: Numbers,
+        original: Sequence[int],
+        port: Sequence[int],
+        current: Mapping[int, Array],
+    ) -> None:
+        self._numbers = numbers
+        self._original, self._port, self._current = original, port, current
+        self._lost = [leaf for leaf in original if numbers.lost(leaf)]
+        self._foreign = [leaf for leaf in port if numbers.foreign(leaf)]
+        self._kept = [leaf for leaf in original if leaf not in self._lost]
+
+    def first(self) -> Iterator[Guess]:
+        """Yield those of the original's parameters as they are, for one or several of the port's."""
+        for leaf in self._foreign:
+            yield from self._as_original(leaf, self._lost)
+        if len(self._foreign) > 1:
+            yield from self._together(self._foreign)
+        for leaf in self._port:
+            yield from self._as_original(leaf, self._original)
+        yield from self._swapped()
+        for leaf in self._port:
+            yield from self._in_parts(leaf)
+
+    def then(self) -> Iterator[Guess]:
+        """Yield the port's own numbers in another order, and what is further."""
+        yield from self._moved_together()
+        for leaf in self._port:
+            if self._numbers.says("b", leaf):
+                for move in moves(self._current[leaf].shape):
+                    yield Guess({leaf: move.apply(self._current[leaf])}, move=move)
+        for leaf in self._port:
+            yield from self._transformed(leaf)
+        for leaf in self._foreign:
+            for guess in self._as_original(leaf, self._lost):
+                for move in moves(guess.values[leaf].shape):
+                    yield Guess({leaf: move.apply(guess.values[leaf])}, guess.sources)
+        yield from self._two_at_a_time()
+
+    def _as_original(self, leaf: int, among: Sequence[int]) -> Iterator[Guess]:
+        current = self._current[leaf]
+        for source in among:
+            value = self._numbers.value("a", source)
+            if value.size == current.size:
+                for one in plain(value, current.shape):
+                    if not np.array_equal(one, current):
+                        yield Guess({leaf: one}, {leaf: source})
+
+    def _together(self, leaves: Sequence[int]) -> Iterator[Guess]:
+        """Yield guesses for several leaves, each of another of the original's."""
+        for n in range(2, _TOGETHER + 1):
+            for some in combinations(leaves[:_TOGETHER], n):
+                each = [list(islice(self._as_original(leaf, self._lost), _EACH)) for leaf in some]
+                for guesses in product(*each):
+                    sources = {k: v for guess in guesses for k, v in guess.sources.items()}
+                    if len(set(sources.values())) == n:
+                        values = {k: v for guess in guesses for k, v in guess.values.items()}
+                        yield Guess(values, sources)
+
+    def _swapped(self) -> Iterator[Guess]:
+        """Yield two parameters, and two pairs of such, in each other's place."""
+        current = self._current
+        pairs = [
+            (one, other)
+            for one, other in combinations(self._port, 2)
+            if current[one].shape == current[other].shape
+            and not np.array_equal(current[one], current[other])
+        ]
+        for n in (1, 2):
+            for some in combinations(pairs, n):
+                leaves = [leaf for pair in some for leaf in pair]
+                if len(set(leaves)) == len(leaves):
+                    values = {}
+                    for one, other in some:
+                        values |= {one: current[other], other: current[one]}
+                    yield Guess(values, self._held(values))
+
+    def _held(self, values: Mapping[int, Array]) -> Mapping[int, int]:
+        found = {leaf: self._numbers.same(value, "a") for leaf, value in values.items()}
+        return {leaf: sources[0] for leaf, sources in found.items() if sources}
+
+    def _in_parts(self, leaf: int) -> Iterator[Guess]:
+        current = self._current[leaf]
+        for source in (*self._lost, *self._kept):
+            value = self._numbers.value("a", source)
+            if not self._numbers.says("a", source):
+                continue
+            if value.size < current.size:
+                stacked = current.ndim > value.ndim
+                if source in self._lost or stacked or current.size <= 4 * value.size:
+                    for whole in filled(current, value):
+                        yield Guess({leaf: whole})
+            elif value.size <= 4 * current.size:
+                for part in slices(value, current.shape):
+                    if not np.array_equal(part, current):
+                        yield Guess({leaf: part}, {leaf: source})
+
+    def _moved_together(self) -> Iterator[Guess]:
+        """Yield the same move along the same axis of several parameters: a weight's and its bias's gates."""
+        sizes = dict.fromkeys(
+            size for leaf in self._port for size in reversed(self._current[leaf].shape)
+        )
+        for size in sizes:
+            axes = {
+                leaf: [n for n, own in enumerate(self._current[leaf].shape) if own == size]
+                for leaf in self._port
+                if self._numbers.says("b", leaf)
+            }
+            having = [leaf for leaf, own in axes.items() if own]
+            if len(having) < 2:
+                continue
+            for number in range(2, min(len(having), _TOGETHER) + 1):
+                some = having[:number]
+                for n, first in enumerate(along(0, size)):
+                    values = {
+                        leaf: _move(axes[leaf][-1], size, n).apply(self._current[leaf])
+                        for leaf in some
+                    }
+                    yield Guess(values, move=first)
+
+    def _transformed(self, leaf: int) -> Iterator[Guess]:
+        current = self._current[leaf]
+        for source in self._original:
+            value = self._numbers.value("a", source)
+            if value.size == current.size:
+                for one in islice(plain(value, current.shape), _EACH):
+                    for transform in TRANSFORMS:
+                        made = transformed(transform, one)
+                        if made is not None:
+                            yield Guess({leaf: made}, {leaf: source})
+
+    def _two_at_a_time(self) -> Iterator[Guess]:
+        for one, other in combinations(self._port[:_TOGETHER], 2):
+            for x, y in ((one, other), (other, one)):
+                for guess in self._as_original(x, self._original):
+                    for second in self._as_original(y, self._original):
+                        if x < y:
+                            yield Guess(
+                                {**guess.values, **second.values},
+                                {**guess.sources, **second.sources},
+                            )
+                    if self._numbers.says("b", y):
+                        for move in moves(self._current[y].shape):
+                            yield Guess(
+                                {**guess.values, y: move.apply(self._current[y])}, guess.sources
+                            )
+
+
+_ALONG: dict[tuple[int, int], list[Move]] = {}
+
+
+def _move(axis: int, size: int, n: int) -> Move:
+    if (axis, size) not in _ALONG:
+        _ALONG[axis, size] = list(along(axis, size))
+    return _ALONG[axis, size][n]

@@ -1,0 +1,239 @@
+"""How a conversion may lay out the numbers of a parameter: the original's layouts, and what goes wrong with them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, permutations, product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Shape = tuple[int, ...]
+
+_MOST_AXES = 5
+"""Axes that are permuted: a kernel in three dimensions has five."""
+
+_MOST_BLOCKS = 4
+"""Blocks that are put in another order: an LSTM has four gates."""
+
+_LONGEST = 1 << 14
+"""The longest axis whose entries are interleaved otherwise."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """Numbers of an array in other places, the shape as it was.
+
+    Attributes:
+        kind: `transposed`, `axes swapped`, `flipped`, `blocks` or `interleaved`.
+        apply: does it.
+        axis: along which, if it is one.
+        order: of `blocks`: which block stands at each place.
+        words: what it does: `axes 0 and 1 swapped`.
+    """
+
+    kind: str
+    apply: Callable[[Array], Array]
+    words: str
+    axis: int = -1
+    order: tuple[int, ...] = ()
+
+
+def plain(value: Array, shape: Shape) -> Iterator[Array]:
+    """Yield an array's layouts in a shape of as many numbers: reshaped, or the axes permuted, or both."""
+    long = [axis for axis in range(value.ndim) if value.shape[axis] > 1]
+    if value.shape == shape:
+        yield value
+    sizes = tuple(size for size in shape if size > 1)
+    squeezed = value.reshape([value.shape[axis] for axis in long])
+    fits = False
+    if len(long) <= _MOST_AXES:
+        for axes in permutations(range(len(long))):
+            permuted = squeezed.transpose(axes)
+            if permuted.shape == sizes and (value.shape != shape or axes != tuple(sorted(axes))):
+                fits = True
+                yield permuted.reshape(shape)
+    if not fits and value.shape != shape:
+        yield value.reshape(shape)
+        if len(long) <= _MOST_AXES:
+            for axes in permutations(range(len(long))):
+                if axes != tuple(sorted(axes)):
+                    yield squeezed.transpose(axes).reshape(shape)
+
+
+def slices(value: Array, shape: Shape) -> Iterator[Array]:
+    """Yield the blocks of an array along an axis that have this shape, as they are or with the axes permuted."""
+    size = math.prod(shape)
+    if not size or value.size % size or value.size == size:
+        return
+    parts = value.size // size
+    for axis in range(value.ndim):
+        if value.shape[axis] % parts == 0:
+            for part in np.split(value, parts, axis):
+                yield from plain(part, shape)
+
+
+def filled(value: Array, part: Array) -> Iterator[Array]:
+    """Yield an array with one of its blocks along an axis replaced by a smaller array: a layer of a stack, q of qkv."""
+    if not part.size or value.size % part.size or value.size == part.size:
+        return
+    parts = value.size // part.size
+    for axis in range(value.ndim):
+        if value.shape[axis] % parts:
+            continue
+        width = value.shape[axis] // parts
+        shape = (*value.shape[:axis], width, *value.shape[axis + 1 :])
+        for one in plain(part, shape):
+            for n in range(parts):
+                whole = value.copy()
+                at = (slice(None),) * axis + (slice(n * width, (n + 1) * width),)
+                if not np.array_equal(whole[at], one):
+                    whole[at] = one
+                    yield whole
+
+
+def moves(shape: Shape) -> Iterator[Move]:
+    """Yield the moves that keep a shape, the commonest first."""
+    yield from _swapped_and_flipped(shape)
+    for axis in reversed(range(len(shape))):
+        yield from _orders(axis, shape[axis])
+    for axis in reversed(range(len(shape))):
+        yield from _interleaved(axis, shape[axis])
+
+
+def along(axis: int, size: int) -> Iterator[Move]:
+    """Yield the moves along one axis."""
+    yield from _orders(axis, size)
+    yield from _interleaved(axis, size)
+
+
+def _swapped_and_flipped(shape: Shape) -> Iterator[Move]:
+    order = tuple(range(len(shape)))
+    if len(shape) < 2 or len(shape) > _MOST_AXES:
+        return
+    swaps = []
+    for axes in permutations(order):
+        moved = [axis for axis in order if axes[axis] != axis]
+        if moved and tuple(shape[axis] for axis in axes) == shape:
+            swaps.append((len(moved), axes))
+    flips = [
+        flipped
+        for n in (1, 2, 3)
+        for flipped in combinations(order, n)
+        if len(shape) > 2 and all(shape[axis] > 1 for axis in flipped)
+    ]
+    for _, axes in sorted(swaps):
+        yield _swap(axes, ())
+    for flipped in sorted(flips, key=lambda one: (-_is_run(one), -len(one))):
+        yield _swap(order, flipped)
+    for (_, axes), flipped in product(sorted(swaps), flips):
+        if _is_run(flipped):
+            yield _swap(axes, flipped)
+
+
+def _is_run(axes: Sequence[int]) -> bool:
+    return len(axes) > 1 and axes[-1] - axes[0] == len(axes) - 1
+
+
+def _swap(axes: tuple[int, ...], flipped: tuple[int, ...]) -> Move:
+    moved = [axis for axis, other in enumerate(axes) if axis != other]
+    words = []
+    if moved:
+        words.append(
+            "transposed"
+            if len(axes) == 2
+            else f"axes {moved[0]} and {moved[1]} swapped"
+            if len(moved) == 2
+            else f"the axes in the order {', '.join(map(str, axes))}"
+        )
+    if flipped:
+        which = " and ".join(map(str, flipped))
+        words.append(f"{'axis' if len(flipped) == 1 else 'axes'} {which} reversed")
+    kind = "flipped" if not moved else "transposed" if len(axes) == 2 else "axes swapped"
+    return Move(
+        kind,
+        lambda value: np.flip(value.transpose(axes), flipped) if flipped else value.transpose(axes),
+        " and ".join(words),
+    )
+
+
+def _orders(axis: int, size: int) -> Iterator[Move]:
+    for blocks in range(2, _MOST_BLOCKS + 1):
+        if size % blocks == 0 and size > blocks:
+            for order in permutations(range(blocks)):
+                if order != tuple(range(blocks)):
+                    yield Move("blocks", _in_order(axis, order), "", axis, order)
+
+
+def _in_order(axis: int, order: tuple[int, ...]) -> Callable[[Array], Array]:
+    def apply(value: Array) -> Array:
+        parts = np.split(value, len(order), axis)
+        return np.concatenate([parts[n] for n in order], axis)
+
+    return apply
+
+
+def _interleaved(axis: int, size: int) -> Iterator[Move]:
+    if size > _LONGEST:
+        return
+    divisors = [n for n in range(2, size) if size % n == 0]
+    for n in divisors:
+        yield _regrouped(axis, (n, size // n), (1, 0))
+    for n in divisors:
+        for m in divisors:
+            if size % (n * m) == 0 and n * m < size:
+                for axes in ((1, 0, 2), (0, 2, 1), (2, 1, 0)):
+                    yield _regrouped(axis, (n, m, size // (n * m)), axes)
+
+
+def _regrouped(axis: int, groups: Shape, axes: tuple[int, ...]) -> Move:
+    def apply(value: Array) -> Array:
+        split = value.reshape(*value.shape[:axis], *groups, *value.shape[axis + 1 :])
+        order = (
+            *range(axis),
+            *(axis + one for one in axes),
+            *range(axis + len(groups), split.ndim),
+        )
+        return split.transpose(order).reshape(value.shape)
+
+    made = tuple(groups[one] for one in axes)
+    words = f"axis {axis} as {made} from {groups} with the axes in the order {', '.join(map(str, axes))}"
+    return Move("interleaved", apply, words, axis)
+
+
+@dataclass(frozen=True)
+class Transform:
+    """Another parameterization.
+
+    Attributes:
+        words: of what: `the square root of {}`.
+        apply: makes it.
+    """
+
+    words: str
+    apply: Callable[[Array], Array]
+
+
+TRANSFORMS = (
+    Transform("the square root of {}", np.sqrt),
+    Transform("the square of {}", np.square),
+    Transform("the logarithm of {}", np.log),
+    Transform("the exponential of {}", np.exp),
+    Transform("1 / {}", np.reciprocal),
+    Transform("1 / √{}", lambda x: 1 / np.sqrt(x)),
+    Transform("1 / {}²", lambda x: 1 / np.square(x)),
+    Transform("{} - 1", lambda x: x - 1),
+    Transform("1 + {}", lambda x: x + 1),
+    Transform("-{}", np.negative),
+)
+
+
+def transformed(transform: Transform, value: Array) -> Array | None:
+    """Return an array in another parameterization; None where that is no number."""
+    with np.errstate(all="ignore"):
+        found = transform.apply(value)
+    return found if np.isfinite(found).all() else None
