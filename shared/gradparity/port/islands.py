@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from .counterfactual import Change
 from .places import places
 from .recorded import Array, Run
 from .result import Island, Side
+
+SHORTER = ("float32", "float16", "bfloat16")
+"""The formats that are shorter than float64."""
 
 _FLOAT32 = Precision.of(np.float32)
 
@@ -109,13 +113,19 @@ def _in_double(table: Event, other: Recording) -> Array | None:
 
 def _holds(event: Event, name: str) -> bool:
     """Whether a format holds an array's numbers as they are."""
-    if name == "bfloat16":
-        bits = np.asarray(event.value, np.float32).view(np.uint32)
-        short = (bits & np.uint32(0xFFFF0000)).view(np.float32).astype(np.float64)
-    else:
-        with np.errstate(all="ignore"):
-            short = event.value.astype(name).astype(np.float64)
-    return np.array_equal(short, event.value, equal_nan=True)
+    return np.array_equal(rounded(event.value, name), event.value, equal_nan=True)
+
+
+def rounded(value: Any, name: str) -> Any:
+    """Return numbers in float64 that are rounded to a shorter format."""
+    with np.errstate(all="ignore"):
+        if name != "bfloat16":
+            return np.asarray(value).astype(name).astype(np.float64)
+        # NumPy has no bfloat16: it is the upper half of float32, to the nearest, ties to even.
+        bits = np.asarray(value, np.float32).view(np.uint32)
+        even = (bits >> np.uint32(16)) & np.uint32(1)
+        short = (bits + np.uint32(0x7FFF) + even) & np.uint32(0xFFFF0000)
+    return short.view(np.float32).astype(np.float64)
 
 
 def _moved(run: Run) -> float | None:

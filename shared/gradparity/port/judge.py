@@ -57,7 +57,9 @@ def _mode(name: str, original: Recorded, port: Recorded, runs: tuple[Run, Run]) 
     found_islands: list[Island] = [*islands.narrowed("original", runs[0])]
     found_islands += islands.narrowed("port", runs[1])
     found_islands += [one.island for one in tables]
-    found_islands += digits.islands
+    # A number within a part that casts belongs to that island.
+    cast = {one.side for one in found_islands}
+    found_islands += [one for one in digits.islands if one.side not in cast]
     differences: list[tuple[Region, Difference, tuple[Change, ...]]] = []
     for region in comparison.divergences:
         if id(region) in explained:
@@ -218,7 +220,7 @@ def _judged(comparison: Comparison) -> Iterator[Judged]:
     for one in comparison.outputs:
         region = regions.get(one.pair[1])
         share = region.distance.share if region else 0.0
-        informative = one.informative
+        informative = one.informative and _says_something(comparison.alignment.a, one.pair[0])
         if one.verdict == "abstain" and one.name.startswith("updated "):
             informative = informative and one.name.rpartition(" ")[2] not in blind
         yield Judged(
@@ -229,6 +231,11 @@ def _judged(comparison: Comparison) -> Iterator[Judged]:
             informative,
             _why(comparison, one) if one.verdict == "abstain" and informative else "",
         )
+
+
+def _says_something(recording: Recording, event: int) -> bool:
+    """Whether an array depends on what the model was given, and is not 0 throughout."""
+    return event in recording.from_inputs and bool(recording.events[event].value.any())
 
 
 def _why(comparison: Comparison, output: Output) -> str:

@@ -16,6 +16,7 @@ from ..tracing.alignment import CONDITION
 from ..tracing.recording import Recording
 from .causes.literals import Slot, changed, slots
 from .counterfactual import Change
+from .islands import SHORTER, rounded
 from .places import places
 from .result import Island
 
@@ -69,7 +70,7 @@ def _nearest(x: float, known: Any) -> float:
         return x
     at = int(np.searchsorted(known, abs(x)))
     near = min(known[max(at - 1, 0) : at + 1], key=lambda one: abs(one - abs(x)))
-    same = _is_near(x, near) or abs(x) == float(np.float32(near))
+    same = _is_near(x, near) or abs(x) in {float(rounded(near, name)) for name in SHORTER}
     return float(np.copysign(near, x)) if same else x
 
 

@@ -122,13 +122,10 @@ def islands(result: Result) -> list[tuple[Island, str]]:
 
 
 def notes(result: Result) -> list[tuple[str, str]]:
-    """Return the notes of the result and of all modes."""
-    own = dict.fromkeys(result.notes)
-    return [(note, "") for note in own] + [
-        (note, where)
-        for note, where in gathered(result, lambda mode: mode.notes)
-        if note not in own
-    ]
+    """Return the notes of all modes, why something was not judged, and then those of the result."""
+    of_modes = list(gathered(result, lambda mode: mode.notes))
+    told = {note for note, _ in of_modes}
+    return of_modes + [(note, "") for note in result.notes if note not in told]
 
 
 def _at(places: Iterable[Place]) -> Hashable:

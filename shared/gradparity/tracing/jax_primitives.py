@@ -98,7 +98,8 @@ def wide(value: Any) -> Any:
 def _wide_jaxprs(value: Any) -> Any:
     """Return a parameter with the jaxprs in it, such as the sum in a scatter, computed in float64."""
     if isinstance(value, tuple) and any(isinstance(one, core.ClosedJaxpr) for one in value):
-        return tuple(_wide_jaxprs(one) for one in value)
+        parts = [_wide_jaxprs(one) for one in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
     if isinstance(value, core.ClosedJaxpr):
         return _wide_jaxpr(value)
     if isinstance(value, core.Jaxpr):
@@ -122,11 +123,11 @@ def _wide_jaxpr(jaxpr: core.ClosedJaxpr) -> core.ClosedJaxpr:
         return [read(variable) for variable in jaxpr.jaxpr.outvars]
 
     avals: list[Any] = [variable.aval for variable in jaxpr.jaxpr.invars]
-    wide = [
+    shapes = [
         jax.ShapeDtypeStruct(aval.shape, np.float64 if is_short(aval.dtype) else aval.dtype)
         for aval in avals
     ]
-    return jax.make_jaxpr(compute)(*wide)
+    return jax.make_jaxpr(compute)(*shapes)
 
 
 def plain_array(value: Any) -> Any:

@@ -11,9 +11,9 @@ from ...tracing.alignment import Side
 from ...tracing.recording import Event
 from ..counterfactual import Change
 from ..result import Cause
-from . import literals, roles
+from . import roles
 from .bench import MOVES_ONLY, SIDES, Bench, Found
-from .literals import Path, Slot
+from .literals import Path
 
 _KINDS = {
     "approximate": {"none": "by erf", "tanh": "by tanh"},
@@ -22,7 +22,7 @@ _KINDS = {
 """The kinds that an argument chooses from, and what they are called."""
 
 _SWITCHES = frozenset(
-    "ceil_mode count_include_pad align_corners unbiased training reverse train".split()
+    ["ceil_mode", "count_include_pad", "align_corners", "unbiased", "training", "reverse", "train"]
 )
 _WORDS = {
     ("training", True): "those of the batch",

@@ -15,11 +15,45 @@ from .bench import SIDES, Bench, Found
 from .literals import Slot
 
 _POINTWISE = frozenset(
-    """
-    add sub rsub mul div pow masked_fill full fill scalar_tensor where clamp threshold lerp addcmul addcdiv maximum
-    minimum subtract multiply divide true_divide power integer_pow max min select_n broadcast_in_dim full_like new_full
-    _foreach_add _foreach_mul _foreach_div _foreach_pow _foreach_lerp _foreach_addcmul _foreach_addcdiv
-    """.split()
+    [
+        "add",
+        "sub",
+        "rsub",
+        "mul",
+        "div",
+        "pow",
+        "masked_fill",
+        "full",
+        "fill",
+        "scalar_tensor",
+        "where",
+        "clamp",
+        "threshold",
+        "lerp",
+        "addcmul",
+        "addcdiv",
+        "maximum",
+        "minimum",
+        "subtract",
+        "multiply",
+        "divide",
+        "true_divide",
+        "power",
+        "integer_pow",
+        "max",
+        "min",
+        "select_n",
+        "broadcast_in_dim",
+        "full_like",
+        "new_full",
+        "_foreach_add",
+        "_foreach_mul",
+        "_foreach_div",
+        "_foreach_pow",
+        "_foreach_lerp",
+        "_foreach_addcmul",
+        "_foreach_addcdiv",
+    ]
 )
 """Operations in which an integer is a number like others, and no axis, size or index."""
 

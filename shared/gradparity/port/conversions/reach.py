@@ -96,9 +96,7 @@ class Reach:
         behind = [i for i in quantity.b if i > region.pair.b] if quantity else []
         phase = alignment.b.events[region.pair.b].phase
         behind = [i for i in behind if alignment.b.events[i].phase == phase]
-        between = (
-            self._between(alignment.b, {region.pair.b}, behind[-1]) if behind else frozenset()
-        )
+        between = self._between(alignment.b, {region.pair.b}, behind[-1]) if behind else frozenset()
         if not between:
             return region
         pair = alignment.pair(region.pair.a, behind[-1])
@@ -114,18 +112,13 @@ class Reach:
                 found.add(i)
         return frozenset(found) if end in found else frozenset()
 
-    def stretched(
-        self, region: Region, leaves: Mapping[Side, Collection[int]]
-    ) -> Region:
+    def stretched(self, region: Region, leaves: Mapping[Side, Collection[int]]) -> Region:
         """Return the region grown on both sides until it starts from these parameters."""
         a = self._grown("a", region, leaves["a"])
         b = self._grown("b", region, leaves["b"])
         own = set(b)
         given = dict.fromkeys(
-            i
-            for event in b
-            for i in self._recordings["b"].events[event].inputs
-            if i not in own
+            i for event in b for i in self._recordings["b"].events[event].inputs if i not in own
         )
         inputs = tuple(pair for i in sorted(given) if (pair := self._pair(region, i)))
         return replace(region, events_a=a, events_b=b, inputs=inputs)
@@ -153,9 +146,7 @@ class Reach:
         found = [
             region
             for region in self.comparison.regions
-            if any(
-                leaf in self._recordings["b"].events[event].inputs for event in region.events_b
-            )
+            if any(leaf in self._recordings["b"].events[event].inputs for event in region.events_b)
         ]
         forward = self.comparison.forward
         return tuple(sorted(found, key=lambda r: (r.pair.a not in forward, r.pair.a)))

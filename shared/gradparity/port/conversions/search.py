@@ -214,9 +214,7 @@ class _Search:
                 elsewhere = above.isdisjoint(region.events_b)
                 forward = user.pair.a in self.comparison.forward
                 if elsewhere and forward and user.verdict == "agree":
-                    trial = Retrial(
-                        self.reach, user, {"a": self._near("a", user), "b": [leaf]}
-                    )
+                    trial = Retrial(self.reach, user, {"a": self._near("a", user), "b": [leaf]})
                     if not trial.same_numbers({leaf: value}):
                         return True
         return False
@@ -408,7 +406,9 @@ class _Search:
     def _context(self, region: Region, leaf: int) -> str:
         """Return what uses a parameter: `gates`, `attention`, or nothing known."""
         stretched = self.reach.stretched(region, {"a": (), "b": [leaf]})
-        here = {self.b.events[i].operation.removeprefix("aten.").strip("_") for i in stretched.events_b}
+        here = {
+            self.b.events[i].operation.removeprefix("aten.").strip("_") for i in stretched.events_b
+        }
         if "tanh" in here and here & {"logistic", "sigmoid"}:
             return "gates"
         behind = self.b.events[region.pair.b : region.pair.b + _BEHIND]

@@ -198,7 +198,9 @@ class Words:
             found = [
                 self._numbers.name("a", leaf)
                 for leaf in sources
-                if np.array_equal(np.sort(self._numbers.value("a", leaf), None), np.sort(block, None))
+                if np.array_equal(
+                    np.sort(self._numbers.value("a", leaf), None), np.sort(block, None)
+                )
             ]
             for leaf in sources:
                 value = self._numbers.value("a", leaf)

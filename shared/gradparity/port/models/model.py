@@ -48,8 +48,8 @@ class Task:
 
 
 GRADIENTS = (1.0, 0.625)
-"""Factors on the gradient in the updates that an optimizer makes: two, since after the first its state is no longer what
-it began with; and different ones, since from one and the same gradient a corrected mean is the same after both."""
+"""Factors on the gradient in an optimizer's updates: two, since after the first its state is no longer what it began
+with; and different ones, since from one and the same gradient a corrected mean is the same after both."""
 
 
 class Model(Protocol):
