@@ -5,7 +5,7 @@ again from the same inputs, the two regions agree within the bound on rounding.
 """
 
 from ...tracing.regions import Comparison, Region
-from . import arguments, numbers, variants
+from . import arguments, masks, numbers, operands, orders, relations, variants
 from .bench import Bench, ExhaustedError, Found
 
 __all__ = ["Found", "find"]
@@ -15,8 +15,14 @@ _SEARCHES = (
     numbers.plain,
     variants.find,
     arguments.find,
+    masks.find,
+    orders.find,
+    orders.parts,
+    relations.find,
+    operands.find,
     numbers.made_up,
 )
+"""From what stands in the text to what is fitted."""
 
 
 def find(comparison: Comparison, region: Region) -> Found | None:
@@ -29,11 +35,12 @@ def find(comparison: Comparison, region: Region) -> Found | None:
     bench = Bench(comparison, region)
     if not bench.has_rules():
         return None
-    try:
-        for search in _SEARCHES:
+    for search in _SEARCHES:
+        bench.allow()
+        try:
             found = search(bench)
-            if found is not None:
-                return found
-    except ExhaustedError:
-        return None
+        except ExhaustedError:
+            continue
+        if found is not None:
+            return found
     return None

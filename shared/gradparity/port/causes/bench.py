@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,7 @@ from ...tracing.alignment import Side
 from ...tracing.bounded import Bounded
 from ...tracing.recording import Event, Recording
 from ...tracing.regions import Comparison, Region
-from ...tracing.rules import NoRuleError, rules
+from ...tracing.rules import NoRuleError
 from ..counterfactual import Change, Trial
 from ..places import places
 from ..result import Cause, Place
@@ -23,8 +24,8 @@ SIDES: tuple[Side, Side] = ("b", "a")
 ENOUGH = 8
 """A fitted number, or a formula by which an array is known, needs as many entries that say something."""
 
-_MOST_RUNS = 3000
-"""How many operations are evaluated in the search for a cause: about two seconds' worth, of small arrays."""
+_MOST_RUNS = 800
+"""How many operations are evaluated in each search: with all of them about two seconds' worth, of small arrays."""
 
 MOVES_ONLY = frozenset(
     {
@@ -91,6 +92,7 @@ class Bench:
     def __init__(self, comparison: Comparison, region: Region) -> None:
         self.comparison, self.region = comparison, region
         self.trial = Trial(comparison, region)
+        self.allow()
 
     def recording(self, side: Side) -> Recording:
         """Return a side's recording."""
@@ -119,8 +121,12 @@ class Bench:
         self._spend()
         return self.trial.distance_with(side, put).verdict == "agree"
 
+    def allow(self) -> None:
+        """Allow the trials of one more search."""
+        self._end = self.trial.runs + _MOST_RUNS
+
     def _spend(self) -> None:
-        if self.trial.runs > _MOST_RUNS:
+        if self.trial.runs > self._end:
             raise ExhaustedError
 
     def places(self, a: Iterable[int], b: Iterable[int]) -> tuple[Place, ...]:
@@ -151,7 +157,11 @@ class Bench:
         pair, layout = self.region.pair, self.region.pair.layout
         x, y = self.values("a")[pair.a], self.values("b")[pair.b]
         laid_out = Bounded(layout.apply(x.value), layout.apply(x.error), x.precision)
-        found = [spot for spot in self._inner_spots() if self.agrees_with("b", {spot.b: spot.x})]
+        found = []
+        with contextlib.suppress(ExhaustedError):
+            for spot in self._inner_spots():
+                if self.agrees_with("b", {spot.b: spot.x}):
+                    found.append(spot)
         return [*found, Spot(pair.a, pair.b, laid_out, y)]
 
     def _inner_spots(self) -> Iterator[Spot]:
@@ -198,8 +208,3 @@ def _same(x: Bounded, y: Bounded) -> bool:
         return bool(np.array_equal(x.value, y.value))
     with np.errstate(invalid="ignore"):
         return bool((np.abs(x.value - y.value) <= x.error + y.error).all())
-
-
-def is_known(operation: str, framework: str) -> bool:
-    """Whether there is a rule for an operation."""
-    return operation in rules(framework)

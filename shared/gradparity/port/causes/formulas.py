@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
 from ...tracing import bounded as b
-from ...tracing.bounded import Bounded, exact, total
+from ...tracing.bounded import Array, Bounded, exact, total
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,13 @@ class Formula:
         family: what its variants have in common: `GELU`; formulas of different families may also be confused.
         name: the variant: `by erf`.
         apply: computes it, with its bound.
+        number: computes it of a plain array, nearly.
     """
 
     family: str
     name: str
     apply: Callable[[Bounded], Bounded]
+    number: Callable[[Array], Array] | None = None
 
     def __str__(self) -> str:
         return f"{self.family} {self.name}".strip()
@@ -110,17 +114,28 @@ def _log_softmax(x: Bounded, axis: int) -> Bounded:
 
 def along(ndim: int) -> Iterator[Formula]:
     """Yield the functions that keep the shape of an array of so many axes."""
-    for axis in range(ndim):
-        yield Formula("the softmax", f"over axis {axis}", lambda x, i=axis: _softmax(x, i))
-        yield Formula("the log-softmax", f"over axis {axis}", lambda x, i=axis: _log_softmax(x, i))
+    for i in range(ndim):
+        yield Formula("the softmax", f"over axis {i}", partial(_softmax, axis=i), partial(_shares, axis=i))
         yield Formula(
-            "the cumulative sum", f"along axis {axis}", lambda x, i=axis: b.cumulative(x, i)
+            "the log-softmax",
+            f"over axis {i}",
+            partial(_log_softmax, axis=i),
+            lambda x, i=i: np.log(_shares(x, i)),
+        )
+        yield Formula(
+            "the cumulative sum", f"along axis {i}", partial(b.cumulative, axis=i), partial(np.cumsum, axis=i)
         )
         yield Formula(
             "the cumulative sum",
-            f"along axis {axis}, from the end",
-            lambda x, i=axis: _from_end(x, i),
+            f"along axis {i}, from the end",
+            partial(_from_end, axis=i),
+            lambda x, i=i: np.flip(np.cumsum(np.flip(x, i), i), i),
         )
+
+
+def _shares(x: Array, axis: int) -> Array:
+    e = np.exp(x - np.max(x, axis, keepdims=True))
+    return e / np.sum(e, axis, keepdims=True)
 
 
 def _from_end(x: Bounded, axis: int) -> Bounded:
@@ -138,6 +153,7 @@ def moments(ndim: int) -> Iterator[Formula]:
 def _over(axes: tuple[int, ...]) -> Iterator[Formula]:
     words = f"over axis {axes[0]}" if len(axes) == 1 else f"over axes {', '.join(map(str, axes))}"
     over = list(axes)
+    kept: dict[str, Any] = {"axis": axes, "keepdims": True}
 
     def count(x: Bounded) -> int:
         return math.prod(x.shape[axis] for axis in axes)
@@ -146,19 +162,37 @@ def _over(axes: tuple[int, ...]) -> Iterator[Formula]:
         d = x - total(x, over, True) / count(x)
         return total(d * d, over, True)
 
-    yield Formula("the mean", words, lambda x: total(x, over, True) / count(x))
-    yield Formula("the sum", words, lambda x: total(x, over, True))
-    yield Formula("the largest entry", words, lambda x: b.largest(x, over, True))
-    yield Formula("the variance", f"biased, {words}", lambda x: squares(x) / count(x))
-    yield Formula("the variance", f"unbiased, {words}", lambda x: squares(x) / max(count(x) - 1, 1))
-    yield Formula("the mean square", words, lambda x: total(x * x, over, True) / count(x))
-    yield Formula("the sum of squares", words, lambda x: total(x * x, over, True))
+    def variance(x: Bounded, less: int) -> Bounded:
+        return squares(x) / max(count(x) - less, 1)
+
+    yield Formula("the mean", words, lambda x: total(x, over, True) / count(x), partial(np.mean, **kept))
+    yield Formula("the sum", words, lambda x: total(x, over, True), partial(np.sum, **kept))
+    yield Formula("the largest entry", words, lambda x: b.largest(x, over, True), partial(np.max, **kept))
+    for less, kind in enumerate(("biased", "unbiased")):
+        yield Formula(
+            "the variance",
+            f"{kind}, {words}",
+            lambda x, n=less: variance(x, n),
+            partial(np.var, ddof=less, **kept),
+        )
+        yield Formula(
+            "the standard deviation",
+            f"{kind}, {words}",
+            lambda x, n=less: b.sqrt(variance(x, n)),
+            partial(np.std, ddof=less, **kept),
+        )
     yield Formula(
-        "the standard deviation", f"biased, {words}", lambda x: b.sqrt(squares(x) / count(x))
+        "the mean square",
+        words,
+        lambda x: total(x * x, over, True) / count(x),
+        lambda x: np.mean(x * x, **kept),
     )
     yield Formula(
-        "the standard deviation",
-        f"unbiased, {words}",
-        lambda x: b.sqrt(squares(x) / max(count(x) - 1, 1)),
+        "the sum of squares", words, lambda x: total(x * x, over, True), lambda x: np.sum(x * x, **kept)
     )
-    yield Formula("the norm", words, lambda x: b.sqrt(total(x * x, over, True)))
+    yield Formula(
+        "the norm",
+        words,
+        lambda x: b.sqrt(total(x * x, over, True)),
+        lambda x: np.sqrt(np.sum(x * x, **kept)),
+    )

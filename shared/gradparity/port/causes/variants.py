@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ...tracing.alignment import Side
-from ...tracing.bounded import Bounded
+from ...tracing.bounded import Array, Bounded, exact
 from ...tracing.regions import judged
 from ..counterfactual import Change
 from ..result import Cause
 from . import formulas
-from .bench import ENOUGH, SIDES, Bench, Found
+from .bench import ENOUGH, MOVES_ONLY, SIDES, Bench, Found
 from .formulas import Formula
 
 _LARGEST = 1 << 16
@@ -88,16 +90,78 @@ def _what(wrong: Formula, right: Formula) -> str:
 
 def _known(bench: Bench, side: Side) -> Iterator[_Known]:
     """Yield the arrays of a region that are a known function of another, the last ones first."""
-    values = bench.values(side)
+    values, events = bench.values(side), bench.recording(side).events
     own = set(bench.trial.events(side))
+    of = {
+        i: x
+        for i, x in values.items()
+        if x.floating and 1 < x.size <= _LARGEST and x.ndim <= _MOST_AXES
+    }
+    guesses = _Guesses(of)
     for event in reversed(bench.trial.events(side)):
-        y = values.get(event)
-        if y is None or not y.floating or not 0 < y.size <= _LARGEST:
+        y = of.get(event)
+        if y is None or events[event].operation in MOVES_ONLY:
             continue
-        for of in _arguments(bench, side, event, own):
-            x = values.get(of)
-            if x is not None and x.floating and x.size <= _LARGEST and x.ndim <= _MOST_AXES:
-                yield from _told_by(side, event, of, x, y)
+        for i in _arguments(bench, side, event, own):
+            if i in of and (i not in own or events[i].operation not in MOVES_ONLY):
+                for formula, others in guesses.of(i, y):
+                    if _is(formula, of[i], y):
+                        yield _Known(side, event, i, formula, others)
+
+
+class _Guesses:
+    """Which functions an array may be of another, by a few of its entries, or in plain numbers."""
+
+    def __init__(self, arrays: Mapping[int, Bounded]) -> None:
+        self._arrays = arrays
+        self._at = {i: np.linspace(0, x.size - 1, _PROBES).astype(np.intp) for i, x in arrays.items()}
+        self._column = {i: n for n, i in enumerate(arrays)}
+        self._moments: dict[int, list[tuple[Formula, Array]]] = {}
+
+    @cached_property
+    def _pointwise(self) -> list[tuple[Formula, Array]]:
+        if not self._arrays:
+            return []
+        rows = np.stack([x.value.ravel()[self._at[i]] for i, x in self._arrays.items()])
+        probes = exact(rows, next(iter(self._arrays.values())).precision)
+        return [(one, one.apply(probes).value) for one in formulas.POINTWISE]
+
+    def of(self, argument: int, y: Bounded) -> Iterator[tuple[Formula, tuple[Formula, ...]]]:
+        """Yield the functions, and for each what it could be instead."""
+        x = self._arrays[argument]
+        if x.size == y.size:
+            some = y.value.ravel()[self._at[argument]]
+            for formula, made in self._pointwise[1:]:
+                if _near(made[self._column[argument]], some):
+                    yield formula, tuple(one for one in formulas.POINTWISE if one is not formula)
+            along = list(formulas.along(x.ndim))
+            for formula in along:
+                if formula.number and _near(formula.number(x.value).ravel(), y.value.ravel()):
+                    yield formula, tuple(one for one in along if one is not formula)
+        elif y.size < x.size:
+            if argument not in self._moments:
+                self._moments[argument] = [
+                    (one, one.number(x.value)) for one in formulas.moments(x.ndim) if one.number
+                ]
+            known = self._moments[argument]
+            for formula, made in known:
+                if made.size == y.size and _near(made.ravel(), y.value.ravel()):
+                    others = tuple(one for one, of in known if one is not formula and of.size == y.size)
+                    yield formula, others
+
+
+_FEW = 3
+"""A moment needs so many distinct entries: nothing in it is fitted, and each entry is made of many."""
+
+_PROBES = 16
+"""Entries by which a function is refused."""
+
+
+def _near(x: Array, y: Array) -> bool:
+    """Whether numbers agree in half their digits: a first look."""
+    scale = float(np.abs(y).max(initial=0.0))
+    with np.errstate(invalid="ignore"):
+        return bool((np.abs(x - y) <= scale * math.sqrt(np.finfo(np.float64).eps)).all())
 
 
 def _arguments(bench: Bench, side: Side, event: int, own: set[int]) -> list[int]:
@@ -112,27 +176,8 @@ def _arguments(bench: Bench, side: Side, event: int, own: set[int]) -> list[int]
     return found
 
 
-_ABOVE = 12
+_ABOVE = 16
 """How many arrays above one are looked at."""
-
-
-def _told_by(side: Side, event: int, of: int, x: Bounded, y: Bounded) -> Iterator[_Known]:
-    if x.size == y.size:
-        same_shape = [*formulas.POINTWISE[1:], *(formulas.along(x.ndim) if x.ndim else ())]
-        for formula in same_shape:
-            if _is(formula, x, y):
-                others = [one for one in same_shape if one is not formula]
-                if formula in formulas.POINTWISE:
-                    others = [formulas.POINTWISE[0], *others]
-                yield _Known(side, event, of, formula, tuple(others))
-                return
-    elif y.size < x.size:
-        moments = list(formulas.moments(x.ndim))
-        for formula in moments:
-            if _is(formula, x, y):
-                others = tuple(one for one in moments if one is not formula)
-                yield _Known(side, event, of, formula, others)
-                return
 
 
 def _is(formula: Formula, x: Bounded, y: Bounded) -> bool:
@@ -143,12 +188,8 @@ def _is(formula: Formula, x: Bounded, y: Bounded) -> bool:
     error = found.error + y.error
     distance = judged(found.value, y.value, error)
     informative = np.unique(np.abs(y.value)[(np.abs(y.value) > error)])
-    enough = min(ENOUGH, y.size) if y.size < x.size else ENOUGH
-    return (
-        distance.verdict == "agree"
-        and len(informative) >= enough
-        and bool(np.isfinite(error).all())
-    )
+    enough = min(_FEW, y.size) if y.size < x.size else ENOUGH
+    return distance.verdict == "agree" and len(informative) >= enough and bool(np.isfinite(error).all())
 
 
 def _fitting(formula: Formula, x: Bounded, shape: tuple[int, ...]) -> Bounded | None:

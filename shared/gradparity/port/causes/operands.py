@@ -1,0 +1,113 @@
+"""Another array in the place of one: the wrong variable goes into an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...tracing.alignment import Side
+from ...tracing.recording import Event, Ref, with_values
+from ..counterfactual import Call, Change
+from ..result import Cause
+from .bench import MOVES_ONLY, SIDES, Bench, Found
+
+_MOST = 60
+
+
+@dataclass(frozen=True)
+class _Try:
+    """Another array that goes into a call.
+
+    Attributes:
+        event: the call.
+        wrong, right: what goes in, and what is tried in its place.
+    """
+
+    side: Side
+    event: int
+    wrong: int
+    right: int
+    change: Change
+
+
+def find(bench: Bench) -> Found | None:
+    """Return the operation into which another array goes than on the other side."""
+    for side in SIDES:
+        found = []
+        for one in _tries(bench, side):
+            if bench.agrees(one.change):
+                found.append(one)
+        if found:
+            return _told(bench, found)
+    return None
+
+
+def _told(bench: Bench, found: list[_Try]) -> Found | None:
+    one = found[0]
+    recording = bench.recording(one.side)
+
+    def root(event: int) -> int:
+        while recording.events[event].operation in MOVES_ONLY and recording.events[event].inputs:
+            event = recording.events[event].inputs[0]
+        return event
+
+    if len({(root(other.wrong), root(other.right)) for other in found}) > 1:
+        return None
+    wrong, right = _said(recording.events[root(one.wrong)]), _said(recording.events[root(one.right)])
+    original, port = (right, wrong) if one.side == "b" else (wrong, right)
+    other: Side = "a" if one.side == "b" else "b"
+    cause = Cause(
+        "another array goes in",
+        original,
+        port,
+        f"with {right} the two agree",
+        bench.at(one.side, [one.event, one.right], [bench.trial.result(other)]),
+    )
+    return Found(cause, (one.change,))
+
+
+def _said(event: Event) -> str:
+    if event.name:
+        return event.name
+    return f"the array of {event.source}" if event.source else f"the result of {event.operation}"
+
+
+def _tries(bench: Bench, side: Side) -> Iterator[_Try]:
+    recording, values = bench.recording(side), bench.values(side)
+    known = _within_reach(bench, side)
+    number = 0
+    for event in reversed(bench.inner(side)):
+        if event.index != event.call or event.operation in MOVES_ONLY:
+            continue
+        for wrong in event.inputs:
+            shape = recording.events[wrong].value.shape
+            for right in known:
+                new = recording.events[right]
+                fits = new.value.shape == shape and new.value.dtype == recording.events[wrong].value.dtype
+                if right == wrong or right >= event.index or not fits or new.value.size < 2:
+                    continue
+                if wrong not in values or number >= _MOST:
+                    continue
+                number += 1
+                yield _Try(side, event.index, wrong, right, _with(event, side, wrong, right))
+
+
+def _with(event: Event, side: Side, wrong: int, right: int) -> Change:
+    def taken(index: int) -> Ref:
+        return Ref(right if index == wrong else index)
+
+    call = Call(with_values(event.arguments, taken), with_values(dict(event.attributes), taken))
+    return Change(side, {event.index: call})
+
+
+def _within_reach(bench: Bench, side: Side) -> list[int]:
+    """Return what could go in: the region's arrays, and those that go into the other side's."""
+    found = set(bench.values(side))
+    alignment = bench.comparison.alignment
+    other: Side = "a" if side == "b" else "b"
+    of = alignment.of_a if other == "a" else alignment.of_b
+    for event in bench.values(other):
+        quantity = of.get(event)
+        if quantity is not None:
+            found.update(quantity.b[:1] if side == "b" else quantity.a[:1])
+    return sorted(found, reverse=True)

@@ -1,0 +1,433 @@
+"""Why two regions differ: planted mistakes are named, right programs and unknown differences are not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from jax import lax
+
+from gradparity.port import causes
+from gradparity.tracing import jax_recorder
+from gradparity.tracing.recording import INPUT, PARAMETER, Recording
+from gradparity.tracing.regions import Comparison, compare
+from gradparity.tracing.torch_recorder import TorchRecorder
+
+Program = Callable[[Any], Any]
+
+DRAW = np.random.default_rng(5)
+
+
+def drawn(*shape: int) -> np.ndarray:
+    return DRAW.standard_normal(shape)
+
+
+ARRAYS: dict[str, np.ndarray] = {
+    "x": drawn(3, 4, 8),
+    "z": drawn(3, 4, 8),
+    "image": drawn(2, 4, 8, 8),
+    "weight": drawn(8, 8),
+    "bias": drawn(8),
+    "gain": drawn(8) + 2,
+    "kernel": drawn(4, 4, 3, 3),
+    "scale": drawn(4) + 2,
+    "shift": drawn(4),
+    "mean": drawn(4),
+    "var": np.abs(drawn(4)) + 0.5,
+    "wide": drawn(3, 4, 32),
+    "h": drawn(3, 8),
+    "c": drawn(3, 8),
+    "gates": drawn(3, 32),
+    "target": drawn(3, 4, 8),
+}
+INPUTS = {"x", "z", "image", "wide", "h", "c", "gates", "target"}
+
+
+@pytest.fixture(autouse=True)
+def _in_float64() -> Iterator[None]:
+    with jax.enable_x64(True):
+        yield
+
+
+class Names(dict[str, Any]):
+    """The arrays of a program: `p.x`."""
+
+    __getattr__ = dict.__getitem__
+
+
+def in_torch(program: Program, backward: bool = False) -> Recording:
+    tensors = Names({name: torch.tensor(value) for name, value in ARRAYS.items()})
+    recorder = TorchRecorder()
+    for name, tensor in tensors.items():
+        recorder.given(INPUT if name in INPUTS else PARAMETER, name, tensor)
+        tensor.requires_grad_(backward)
+    with recorder:
+        found = {"output": program(tensors)}
+        if backward:
+            (found["output"] ** 2).sum().backward()
+            found |= {
+                f"gradient {n}": t.grad for n, t in tensors.items() if t.grad is not None
+            }
+    return recorder.finished(found)
+
+
+def in_jax(program: Program) -> Recording:
+    arguments = [
+        jax_recorder.Argument(INPUT if name in INPUTS else PARAMETER, value, name)
+        for name, value in ARRAYS.items()
+    ]
+    return jax_recorder.record(
+        lambda *values: program(Names(zip(ARRAYS, values, strict=True))), arguments
+    )
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An original in PyTorch and its port."""
+
+    original: Program
+    port: Program
+    framework: str = "torch"
+    backward: bool = False
+
+    def compared(self) -> Comparison:
+        if self.framework == "jax":
+            return compare(in_torch(self.original), in_jax(self.port))
+        return compare(
+            in_torch(self.original, self.backward), in_torch(self.port, self.backward)
+        )
+
+
+def torches(original: Program, port: Program, backward: bool = False) -> Pair:
+    return Pair(original, port, "torch", backward)
+
+
+def across(original: Program, port: Program) -> Pair:
+    return Pair(original, port, "jax")
+
+
+# --- Layers, written out --------------------------------------------------------------------------
+
+
+def layer_norm(p: Any, eps: float = 1e-5, ddof: int = 0, centred: bool = True) -> Any:
+    m = p.x.mean(-1, keepdims=True)
+    v = jnp.var(p.x, -1, keepdims=True, ddof=ddof) if centred else (p.x**2).mean(-1, keepdims=True)
+    return (p.x - m if centred else p.x) / jnp.sqrt(v + eps) * p.gain + p.bias
+
+
+def torch_norm(p: Any) -> Any:
+    return F.layer_norm(p.x, (8,), p.gain, p.bias)
+
+
+def rms(p: Any, eps: float = 1e-6, gain: float = 0.0, xp: Any = torch) -> Any:
+    return p.x * xp.sqrt((p.x * p.x).mean(-1, keepdims=True) + eps) ** -1 * (gain + p.gain)
+
+
+def batch_norm(p: Any, train: bool = False, eps: float = 1e-5) -> Any:
+    return F.batch_norm(p.image, p["mean"], p["var"], p.scale, p.shift, train, 0.1, eps)
+
+
+def jax_batch_norm(p: Any, train: bool = False, eps: float = 1e-5) -> Any:
+    def c(t: Any) -> Any:
+        return t.reshape(1, 4, 1, 1)
+
+    m, v = c(p["mean"]), c(p["var"])
+    if train:
+        m = p.image.mean((0, 2, 3), keepdims=True)
+        v = ((p.image - m) ** 2).mean((0, 2, 3), keepdims=True)
+    return (p.image - m) * lax.rsqrt(v + eps) * c(p.scale) + c(p.shift)
+
+
+def attention(
+    p: Any, scale: float = 1 / 2, low: float = -math.inf, step: int = 0, axis: int = -1
+) -> Any:
+    q, k, v = (heads(t) for t in (p.x, p.z, p.x * p.gain))
+    s = q @ k.transpose(-1, -2) * scale
+    mask = torch.ones(4, 4, dtype=torch.bool).tril(step)
+    a = s.masked_fill(~mask, low).softmax(axis)
+    return (a @ v).transpose(1, 2).reshape(3, 4, 8)
+
+
+def heads(t: Any) -> Any:
+    return t.reshape(3, 4, 2, 4).transpose(1, 2)
+
+
+def jax_attention(
+    p: Any, scale: float = 1 / 2, low: float = -math.inf, step: int = 0, how: str = ""
+) -> Any:
+    def split(t: Any) -> Any:
+        if how == "interleaved":
+            return t.reshape(3, 4, 4, 2).transpose(0, 3, 1, 2)
+        return t.reshape(3, 4, 2, 4).transpose(0, 2, 1, 3)
+
+    q, k, v = (split(t) for t in (p.x, p.z, p.x * p.gain))
+    s = jnp.einsum("bhqd,bhkd->bhqk", q, k) * scale
+    mask = jnp.tril(jnp.ones((4, 4), bool), step)
+    if how == "inverted":
+        mask = ~mask
+    if how != "no mask":
+        s = jnp.where(mask, s, low)
+    a = jax.nn.softmax(s, -2 if how == "axis" else -1)
+    return jnp.einsum("bhqk,bhkd->bqhd", a, v).reshape(3, 4, 8)
+
+
+def lstm(p: Any, order: str = "ifgo", xp: Any = torch, bias: float = 0.0) -> Any:
+    sigmoid = torch.sigmoid if xp is torch else jax.nn.sigmoid
+    parts = p.gates.chunk(4, -1) if xp is torch else jnp.split(p.gates, 4, -1)
+    named = dict(zip(order, parts, strict=True))
+    f = sigmoid(named["f"] + bias) if bias else sigmoid(named["f"])
+    c = f * p.c + sigmoid(named["i"]) * xp.tanh(named["g"])
+    return sigmoid(named["o"]) * xp.tanh(c)
+
+
+def rope(p: Any, interleaved: bool = False, step: int = 0, base: float = 10000.0) -> Any:
+    at = torch.arange(4, dtype=torch.float64) + step
+    angles = at[:, None] * base ** (-torch.arange(0, 8, 2, dtype=torch.float64) / 8)
+    s, c = angles.sin(), angles.cos()
+    if interleaved:
+        one, two = p.x[..., ::2], p.x[..., 1::2]
+        return torch.stack([one * c - two * s, two * c + one * s], -1).flatten(-2)
+    one, two = p.x[..., :4], p.x[..., 4:]
+    return torch.cat([one * c - two * s, two * c + one * s], -1)
+
+
+def conv(p: Any, **arguments: Any) -> Any:
+    return F.conv2d(p.image, p.kernel, p.shift, **arguments)
+
+
+def jax_conv(p: Any, padding: Any = ((1, 1), (1, 1)), stride: int = 1, flip: bool = False) -> Any:
+    kernel = p.kernel[:, :, ::-1, ::-1] if flip else p.kernel
+    found = lax.conv_general_dilated(p.image, kernel, (stride, stride), padding)
+    return found + p.shift[:, None, None]
+
+
+MISTAKES: dict[str, tuple[str, Pair]] = {
+    # numbers
+    "LayerNorm's ε": ("LayerNorm's ε", across(torch_norm, lambda p: layer_norm(p, 1e-6))),
+    "LayerNorm's ε, none": ("LayerNorm's ε", across(torch_norm, lambda p: layer_norm(p, 1e-12))),
+    "GroupNorm's ε": (
+        "GroupNorm's ε",
+        torches(lambda p: F.group_norm(p.image, 2), lambda p: F.group_norm(p.image, 2, eps=1e-6)),
+    ),
+    "RMSNorm's ε": (
+        "RMSNorm's ε",
+        across(lambda p: rms(p), lambda p: rms(p, 1e-5, xp=jnp)),
+    ),
+    "BatchNorm's ε": ("BatchNorm's ε", across(batch_norm, lambda p: jax_batch_norm(p, eps=1e-3))),
+    "BatchNorm's ε in training": (
+        "BatchNorm's ε",
+        across(lambda p: batch_norm(p, True), lambda p: jax_batch_norm(p, True, 1e-3)),
+    ),
+    "slope": (
+        "leaky ReLU's slope",
+        across(lambda p: F.leaky_relu(p.x), lambda p: jax.nn.leaky_relu(p.x, 0.2)),
+    ),
+    "slope, torch": (
+        "leaky ReLU's slope",
+        torches(lambda p: F.leaky_relu(p.x), lambda p: F.leaky_relu(p.x, 0.2)),
+    ),
+    "scores scaled by the width": (
+        "the scale of what goes into the softmax",
+        across(attention, lambda p: jax_attention(p, 1 / math.sqrt(8))),
+    ),
+    "masked by -10": (
+        "the value of masked entries",
+        across(attention, lambda p: jax_attention(p, low=-10.0)),
+    ),
+    "masked by -1e9 over a row that -inf leaves": (
+        "the value of masked entries",
+        torches(lambda p: attention(p, low=-8.0), lambda p: attention(p, low=-4.0)),
+    ),
+    "a scale": (
+        "a constant factor",
+        across(lambda p: torch.tanh(p.x) * 0.18215, lambda p: jnp.tanh(p.x) * 0.13025),
+    ),
+    "an exponent": (
+        "an exponent",
+        across(lambda p: torch.tanh(p.x).abs() ** 1.5, lambda p: jnp.abs(jnp.tanh(p.x)) ** 2.5),
+    ),
+    "a clip": (
+        "a limit",
+        torches(lambda p: torch.tanh(p.x).clamp(-0.5, 0.5), lambda p: torch.tanh(p.x).clamp(-0.5, 0.6)),
+    ),
+    # arguments
+    "GELU, torch": (
+        "GELU",
+        torches(lambda p: F.gelu(p.x), lambda p: F.gelu(p.x, approximate="tanh"), True),
+    ),
+    "softmax's axis": ("the softmax's axis", torches(attention, lambda p: attention(p, axis=-2))),
+    "the convolution's padding": (
+        "the convolution's padding",
+        across(
+            lambda p: conv(p, stride=2, padding=1),
+            lambda p: jax_conv(p, ((0, 1), (0, 1)) if 0 else ((0, 2), (0, 2)), 2),
+        ),
+    ),
+    "the convolution's SAME padding": (
+        "the convolution's padding",
+        across(lambda p: conv(p, stride=2, padding=1), lambda p: jax_conv(p, "SAME", 2)),
+    ),
+    "counted padding": (
+        "whether the average pooling counts the padding",
+        torches(
+            lambda p: F.avg_pool2d(p.image, 2, padding=1),
+            lambda p: F.avg_pool2d(p.image, 2, padding=1, count_include_pad=False),
+        ),
+    ),
+    "align corners": (
+        "`align_corners` of upsample_bilinear2d",
+        torches(
+            lambda p: F.interpolate(p.image, scale_factor=2, mode="bilinear"),
+            lambda p: F.interpolate(p.image, scale_factor=2, mode="bilinear", align_corners=True),
+        ),
+    ),
+    # variants
+    "GELU": ("GELU", across(lambda p: F.gelu(p.x), lambda p: jax.nn.gelu(p.x))),
+    "quick GELU": (
+        "GELU",
+        torches(lambda p: p.x * torch.sigmoid(1.702 * p.x), lambda p: F.gelu(p.x)),
+    ),
+    "SiLU for GELU": ("the activation", across(lambda p: F.gelu(p.x), lambda p: jax.nn.silu(p.x))),
+    "ELU for ReLU": ("the activation", across(lambda p: F.relu(p.x), lambda p: jax.nn.elu(p.x))),
+    "tanh for sigmoid": ("the activation", across(lambda p: torch.sigmoid(p.x), lambda p: jnp.tanh(p.x))),
+    "hard swish for SiLU": (
+        "the activation",
+        across(lambda p: F.silu(p.x), lambda p: jax.nn.hard_swish(p.x)),
+    ),
+    "softplus for ReLU": (
+        "the activation",
+        across(lambda p: F.relu(p.x @ p.weight), lambda p: jax.nn.softplus(p.x @ p.weight)),
+    ),
+    "an unbiased variance": ("the variance", across(torch_norm, lambda p: layer_norm(p, ddof=1))),
+    "softmax's axis, JAX": (
+        "the softmax",
+        across(attention, lambda p: jax_attention(p, how="axis")),
+    ),
+    # masks
+    "a mask off by one": ("the causal mask", across(attention, lambda p: jax_attention(p, step=1))),
+    "no causal mask": ("the causal mask", across(attention, lambda p: jax_attention(p, how="no mask"))),
+    "a mask inverted": (
+        "the causal mask",
+        across(
+            lambda p: attention(p, low=-5.0), lambda p: jax_attention(p, low=-5.0, how="inverted")
+        ),
+    ),
+    # order
+    "heads interleaved": (
+        "an axis is split in another order",
+        across(attention, lambda p: jax_attention(p, how="interleaved")),
+    ),
+    "positions off by one": (
+        "positions off by one",
+        torches(
+            lambda p: (torch.tanh(p.x)).exp(), lambda p: torch.tanh(p.x).roll(1, 1).exp()
+        ),
+    ),
+    "reversed": (
+        "an axis is reversed",
+        across(lambda p: torch.tanh(p.x).cumsum(1), lambda p: jnp.tanh(p.x)[:, ::-1].cumsum(1)),
+    ),
+    "NHWC flattened": (
+        "axes are exchanged",
+        across(
+            lambda p: torch.tanh(p.image).flatten(1) @ torch.ones(256, 3, dtype=torch.float64).cumsum(0).sin(),
+            lambda p: jnp.tanh(p.image).transpose(0, 2, 3, 1).reshape(2, -1)
+            @ jnp.sin(jnp.cumsum(jnp.ones((256, 3)), 0)),
+        ),
+    ),
+    "the kernel flipped": (
+        "an axis is reversed",
+        across(lambda p: conv(p, padding=1), lambda p: jax_conv(p, flip=True)),
+    ),
+    "gates in another order": (
+        "parts of an array in another order",
+        across(lstm, lambda p: lstm(p, "figo", jnp)),
+    ),
+    "gates of the output": (
+        "parts of an array in another order",
+        across(lstm, lambda p: lstm(p, "ifog", jnp)),
+    ),
+    # terms and factors
+    "a missing bias": (
+        "the term bias",
+        across(lambda p: torch.tanh(p.x @ p.weight + p.bias), lambda p: jnp.tanh(p.x @ p.weight)),
+    ),
+    "a missing residual": (
+        "the term x",
+        across(
+            lambda p: torch.tanh(p.x + torch.relu(p.x @ p.weight)),
+            lambda p: jnp.tanh(jax.nn.relu(p.x @ p.weight)),
+        ),
+    ),
+    "a doubled residual": (
+        "the term x",
+        across(
+            lambda p: p.x + torch.tanh(p.x @ p.weight),
+            lambda p: p.x + p.x + jnp.tanh(p.x @ p.weight),
+        ),
+    ),
+    "subtracted": (
+        "the term bias",
+        across(
+            lambda p: torch.tanh(p.x @ p.weight + p.bias),
+            lambda p: jnp.tanh(p.x @ p.weight - p.bias),
+        ),
+    ),
+    "a gain of 1 + w": ("a term", across(lambda p: rms(p, gain=1.0), lambda p: rms(p, xp=jnp))),
+    "a missing √d": (
+        "a factor",
+        across(
+            lambda p: torch.tanh(p.x @ p.weight * math.sqrt(8)), lambda p: jnp.tanh(p.x @ p.weight)
+        ),
+    ),
+    "a missing gain": (
+        "the factor gain",
+        across(
+            lambda p: torch.tanh(torch.sin(p.x) * p.gain), lambda p: jnp.tanh(jnp.sin(p.x))
+        ),
+    ),
+    "a sum for a mean": (
+        "a factor",
+        across(
+            lambda p: ((torch.tanh(p.x) - p.target) ** 2).mean(),
+            lambda p: ((jnp.tanh(p.x) - p.target) ** 2).sum(),
+        ),
+    ),
+    # operands
+    "another array": (
+        "another array goes in",
+        across(
+            lambda p: torch.tanh(p.x) + torch.sin(p.z) * torch.tanh(p.z),
+            lambda p: jnp.tanh(p.x) + jnp.sin(p.z) * jnp.tanh(p.x),
+        ),
+    ),
+    "forget bias": ("a constant that is added", across(lstm, lambda p: lstm(p, xp=jnp, bias=1.0))),
+    "rotary base": ("a constant", torches(rope, lambda p: rope(p, base=500.0))),
+    "rotary, positions off by one": ("positions off by one", torches(rope, lambda p: rope(p, step=1))),
+    "no gradient": (
+        "a gradient that does not flow back",
+        torches(
+            lambda p: torch.tanh(p.x) + torch.sin(p.x @ p.weight),
+            lambda p: torch.tanh(p.x) + torch.sin(p.x.detach() @ p.weight),
+            True,
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_named(mistake: str) -> None:
+    name, pair = MISTAKES[mistake]
+    comparison = pair.compared()
+    assert comparison.divergences
+    found = causes.find(comparison, comparison.divergences[0])
+    assert found is not None
+    assert found.cause.name == name
