@@ -12,7 +12,7 @@ from itertools import cycle
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradparity.port.result import Result
@@ -245,7 +245,7 @@ def test_without_the_files_the_lines_that_take_part_are_there(tmp_path: Path, na
         assert name == "abstain"
         return
     for side in ("original", "port"):
-        heading, *entries = filter(None, found.columns[side])  # type: ignore[index]
+        heading, *entries = filter(None, found.columns[side])
         assert isinstance(heading, Heading)
         assert heading.missing
         numbers = [one.number for one in entries if isinstance(one, Source)]
@@ -261,7 +261,7 @@ def test_a_file_that_has_changed_is_not_shown_for_what_ran(tmp_path: Path) -> No
     Programs(tmp_path).write()
     (tmp_path / "port.py").write_text("# a new line\n" + PORT)
     found = shown(results(tmp_path)["epsilon"])
-    original, port = (found.columns[side][0] for side in ("original", "port"))  # type: ignore[index]
+    original, port = (found.columns[side][0] for side in ("original", "port"))
     assert isinstance(original, Heading)
     assert isinstance(port, Heading)
     assert (original.missing, port.missing) == (False, True)
@@ -296,6 +296,7 @@ def _harmless(html: str) -> bool:
     return all(c.isprintable() or c in ("\n", TOGETHER) for c in html)
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     st.sampled_from(NAMES),
     st.lists(HOSTILE | st.sampled_from(MARKUP), min_size=1, max_size=5),

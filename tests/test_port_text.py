@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -191,6 +191,7 @@ HOSTILE = st.one_of(
 _words = st.builds("{}{}".format, st.just("a") | st.just("日"), st.integers(0, 86).map("b".__mul__))
 
 
+@settings(deadline=None)
 @given(st.lists(_words, min_size=1, max_size=6).map(" ".join))
 def test_only_a_long_word_makes_a_long_line(text: str) -> None:
     found = Result("pair.py", ("torch", "jax"), (Mode("", "abstain", ()),), notes=(text,))
@@ -201,6 +202,7 @@ def test_only_a_long_word_makes_a_long_line(text: str) -> None:
         assert cell_len(line) <= WIDTH or len(line.split()) == 1
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(list(FOUND)),
     st.lists(HOSTILE, min_size=1, max_size=5),

@@ -280,7 +280,7 @@ def _text(file: str, places: Iterable[Place]) -> list[str] | None:
 
 def _shown(text: Sequence[str], parts: set[int]) -> set[int]:
     """Return the lines to show: functions that take part, whole if they are short, and where they stand."""
-    shown = set()
+    shown: set[int] = set()
     definitions = list(_definitions("\n".join(text)))
     for part in parts:
         around = [lines for lines in definitions if part in lines]
