@@ -329,7 +329,7 @@ def transformers(size: Size, *mistakes: str) -> tuple[Recording, Recording]:
 
 def convolutionals(*mistakes: str) -> tuple[Recording, Recording]:
     torch.manual_seed(0)
-    x = np.random.default_rng(1).standard_normal((3, 2, 8, 8))
+    x = np.random.default_rng(1).standard_normal((3, 2, 10, 10))
     one, weights = original(perturbed(Convolutional()), x)
     return one, ported(convolutional_port(Mistakes(mistakes)), weights, x)
 

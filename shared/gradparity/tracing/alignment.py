@@ -5,6 +5,7 @@ An alignment only finds: what is equal is decided by a bound, in `regions`. So i
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -90,11 +91,13 @@ class Alignment:
 
     Attributes:
         quantities: with arrays in both recordings; those of leaves come by value, or else by name.
+        placed: the events of b whose numbers are not its own, but those of a.
     """
 
     a: Recording
     b: Recording
     quantities: Sequence[Quantity]
+    placed: frozenset[int] = frozenset()
 
     @cached_property
     def parts(self) -> Sequence[Part]:
@@ -114,8 +117,10 @@ class Alignment:
     def origins(self, side: Side, quantity: Quantity) -> tuple[int, ...]:
         """Return a quantity's events that are no copy, view or transpose of another one of them."""
         recording, events = (self.a, quantity.a) if side == "a" else (self.b, quantity.b)
-        own = set(events)
-        return tuple(e for e in events if own.isdisjoint(recording.events[e].inputs))
+        own, placed = set(events), self.placed if side == "b" else ()
+        return tuple(
+            e for e in events if e in placed or own.isdisjoint(recording.events[e].inputs)
+        )
 
     @cached_property
     def pairs(self) -> Sequence[Pair]:
@@ -169,10 +174,15 @@ def _growth(recording: Recording) -> float:
     return float(np.sqrt(max(int(depth.max(initial=1)) * longest, 1)))
 
 
-def align(a: Recording, b: Recording) -> Alignment:
+def align(a: Recording, b: Recording, placed: frozenset[int] = frozenset()) -> Alignment:
     """Pair the arrays of two recordings by their numbers.
 
     An array on which no output depends has no partner: what a program computes and does not use explains nothing.
+
+    Args:
+        a: a recording.
+        b: another.
+        placed: the events of b to which numbers of a were given.
     """
     allowed = tolerances(a, b)
     prints = [*_fingerprints("a", a, _used(a)), *_fingerprints("b", b, _used(b))]
@@ -183,7 +193,7 @@ def align(a: Recording, b: Recording) -> Alignment:
     quantities += _across(a, b, single, quantities, allowed["float32"])
     quantities += _leaves(a, b, quantities)
     quantities.sort(key=lambda quantity: quantity.a[0])
-    return Alignment(a, b, quantities)
+    return Alignment(a, b, quantities, placed)
 
 
 def _used(recording: Recording) -> list[int]:
@@ -196,13 +206,33 @@ def _used(recording: Recording) -> list[int]:
     ]
 
 
-def shared(
-    a: Recording, b: Recording, of_a: Iterable[int], of_b: Iterable[int], tolerance: float
-) -> frozenset[int]:
-    """Return those of some events of a that hold the numbers of one of some events of b."""
-    prints = [*_fingerprints("a", a, of_a), *_fingerprints("b", b, of_b)]
-    groups = _grouped(prints, tolerance)
-    return frozenset(i for group in groups if group.events("b") for i in group.events("a"))
+class Index:
+    """Finds those of some events of a recording that hold the numbers of an array."""
+
+    def __init__(self, recording: Recording, events: Iterable[int], tolerance: float) -> None:
+        self._tolerance = tolerance
+        self._by_size: dict[int, list[tuple[float, int, _Numbers]]] = {}
+        for index in events:
+            event = recording.events[index]
+            if is_evidence(event):
+                numbers = _numbers(event)
+                one = numbers.sums[0], index, numbers
+                self._by_size.setdefault(event.value.size, []).append(one)
+        for same_size in self._by_size.values():
+            same_size.sort(key=lambda one: one[:2])
+
+    def holding(self, event: Event) -> Iterator[int]:
+        """Yield the events that hold its numbers."""
+        same_size = self._by_size.get(event.value.size)
+        if not same_size or not is_evidence(event):
+            return
+        numbers = _numbers(event)
+        total, apart = numbers.sums[0], 4 * self._tolerance * numbers.sums[0]
+        for found, index, theirs in same_size[bisect_left(same_size, (total - apart,)) :]:
+            if found > total + apart:
+                return
+            if theirs.apart(numbers, self._tolerance) is not None:
+                yield index
 
 
 # --- Fingerprints ---------------------------------------------------------------------------------

@@ -1,0 +1,142 @@
+"""Which differences among the cotangents follow from one in the forward pass.
+
+If a forward region differs, its derivative differs, too, and so do cotangents in the backward pass. Such a difference is
+no mistake of its own: the backward pass is still the derivative of the forward pass. So the second's forward pass is
+differentiated, each stretch of it from the first's cotangents, and compared with what its backward pass makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+
+from ..alignment import Alignment, Index, Pair
+from ..bounded import Bounded, cotangents, exact
+from ..recording import CONSTANT, Recorder, Recording
+from ..rules import NoRuleError, as_recorded, evaluate
+from .recorded import Replay, is_given, results_of
+from .results import Array, Region
+from .structure import Structure
+
+_STOPS = frozenset({"aten.detach", "stop_gradient"})
+"""Operations through which no cotangent goes, if the first program has them: there, it is meant so."""
+
+
+class Derivative:
+    """Tells which of the second recording's cotangents are the derivative of its own forward pass.
+
+    Args:
+        alignment: with the first's arrays in the place of those that differ.
+        structure: of the second recording.
+        forward: the regions of the forward pass that disagree.
+    """
+
+    def __init__(
+        self, alignment: Alignment, structure: Structure, forward: Sequence[Region]
+    ) -> None:
+        self._b, self._structure, self._forward = alignment.b, structure, forward
+        ours = differentiated(alignment.a, {}, _STOPS)
+        given = {
+            pair.b: pair.layout.apply(ours[pair.a])
+            for pair in self._pairs(alignment)
+            if pair.a in ours
+        }
+        theirs = differentiated(alignment.b, given) if given else {}
+        recorder = Recorder(alignment.b.framework)
+        for value in theirs.values():
+            recorder.leaf(CONSTANT, "", value)
+        self._cotangents, self._of = recorder.finished({}), list(theirs)
+        tolerance = alignment.tolerances["float64"]
+        common = Index(alignment.a, range(len(alignment.a.events)), tolerance)
+        differing = [e.index for e in self._cotangents.events if not any(common.holding(e))]
+        self._index = Index(self._cotangents, differing, tolerance)
+
+    def _pairs(self, alignment: Alignment) -> list[Pair]:
+        """Return the arrays that each side computes once: their cotangents have to be the same."""
+        pairs = [region.pair for region in self._forward]
+        placed = {pair.b for pair in pairs}
+        for quantity in alignment.quantities:
+            made = alignment.origins("a", quantity), alignment.origins("b", quantity)
+            if (len(made[0]), len(made[1])) == (1, 1) and made[1][0] not in placed:
+                pairs.append(alignment.pair(made[0][0], made[1][0]))
+        return pairs
+
+    def followed(self, differing: Sequence[Region], kept: frozenset[int]) -> dict[int, Region]:
+        """Return what regions of the backward pass follow from, by their event of the second.
+
+        Each is put back to what the second makes of the first's arrays, from the last one on, together with those
+        behind it that follow, too. One follows if a cotangent comes out that is the derivative of the forward pass.
+
+        Args:
+            differing: regions of the backward pass that disagree.
+            kept: the events of the second that have the first's arrays.
+        """
+        found: dict[int, Region] = {}
+        for region in sorted(differing, key=lambda r: -r.pair.b):
+            v = region.pair.b
+            replay = Replay(self._b, {}, kept=kept - found.keys() - {v}, again=[v])
+            made = (which for event in replay for which in self._index.holding(event))
+            which = next(made, None)
+            if which is not None:
+                found[v] = self._cause(self._of[which])
+        return found
+
+    def _cause(self, event: int) -> Region:
+        """Return the first region that differs behind an event of the forward pass, or else around it."""
+        inside = [r for r in self._forward if event in r.events_b]
+        behind = [r for r in self._forward if self._structure.depends(r.pair.b, event)]
+        return min(inside or behind or self._forward, key=lambda r: r.pair.b)
+
+
+def differentiated(
+    recording: Recording, given: Mapping[int, Array], stops: Collection[str] = ()
+) -> dict[int, Array]:
+    """Differentiate the loss with respect to every array on the way to it.
+
+    Args:
+        recording: a program whose output `loss` is a number; if there is none, nothing is found.
+        given: cotangents, by event, that the events above are computed from, instead of those found.
+        stops: operations through which no cotangent goes.
+
+    Returns:
+        What was found, by event; NaN where it is not known, for want of a rule.
+    """
+    loss = recording.outputs.get("loss")
+    if loss is None or recording.events[loss].value.size != 1:
+        return {}
+    found: dict[int, Array] = {loss: np.ones(recording.events[loss].value.shape)}
+    calls = {recording.events[i].call for i in recording.needed_for([loss])}
+    for call in sorted(calls, reverse=True):
+        event = recording.events[call]
+        seeds = {i: given.get(i, found[i]) for i in results_of(call, recording) if i in found}
+        if seeds and not is_given(event) and event.operation not in stops:
+            for i, value in _pulled_back(recording, call, seeds).items():
+                found[i] = found[i] + value if i in found else value
+    return found
+
+
+def _pulled_back(recording: Recording, call: int, seeds: Mapping[int, Array]) -> dict[int, Array]:
+    """Return the cotangents of a call's operands, from those of its results."""
+    events = recording.events
+    operands = {
+        i: as_recorded(events[i].value)
+        for i in events[call].inputs
+        if events[i].value.dtype.kind == "f"
+    }
+
+    def operand(index: int) -> Bounded:
+        return operands[index] if index in operands else as_recorded(events[index].value)
+
+    found = {i: np.zeros(one.shape) for i, one in operands.items()}
+    try:
+        results = evaluate(recording, call, operand)
+        for index, seed in seeds.items():
+            result = results[index - call]
+            if result.floating:
+                pulled = cotangents(result, exact(seed, result.precision), list(operands.values()))
+                for i, one in zip(operands, pulled, strict=True):
+                    found[i] = found[i] + one.value
+    except (NoRuleError, NotImplementedError, IndexError):
+        return {i: np.full(one.shape, np.nan) for i, one in operands.items()}
+    return found

@@ -1,0 +1,265 @@
+"""Where two recordings part: which array of the second stands in the place of one of the first, with other numbers.
+
+That two arrays are in each other's place is never read off names or lines: the first's numbers are put in the second's
+place, and the second is computed again from there. If what it then makes is what the first makes, this is the place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import count
+
+from .. import layouts
+from ..alignment import Alignment, Index, Pair, Side, is_evidence
+from ..layouts import Layout
+from .judge import Judge
+from .recorded import Replay
+from .results import Array
+from .structure import Structure, dead, evidence
+
+Events = tuple[frozenset[int], frozenset[int]]
+"""Events of both sides."""
+
+_START = 4
+"""How many arrays, places and events the first round of a search covers; each round covers twice as many."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """An array of the second recording in whose place one of the first may be.
+
+    Attributes:
+        b: its event.
+        layout: makes its numbers of the first's.
+    """
+
+    b: int
+    layout: Layout
+
+
+class _Probe:
+    """An array of the first in the place of one of the second: computed on, event by event, until the two meet."""
+
+    def __init__(self, replay: Replay) -> None:
+        self._left = iter(replay)
+        self.steps = 0
+        self.ended = False
+
+    def meets(self, index: Index, behind: frozenset[int], most: int | None = None) -> bool:
+        """Compute on, up to `most` events in all; whether one is then what the first recording has behind its own."""
+        while most is None or self.steps < most:
+            event = next(self._left, None)
+            if event is None:
+                self.ended = True
+                return False
+            self.steps += 1
+            if any(i in behind for i in index.holding(event)):
+                return True
+        return False
+
+
+class Search:
+    """Looks for the places where the two recordings part, as far as they are known to agree.
+
+    Args:
+        alignment: what they have in common.
+        structures: of both recordings.
+        part: the events among which it looks.
+        doubtful: events that have a partner which is not trusted.
+        kept: events of the second that have been given the first's numbers already.
+        ends: pairs of results of the two programs: these are in each other's place.
+    """
+
+    def __init__(
+        self,
+        alignment: Alignment,
+        structures: tuple[Structure, Structure],
+        part: Events,
+        doubtful: Events,
+        kept: Collection[int],
+        ends: Collection[tuple[int, int]],
+    ) -> None:
+        self._alignment, self._part, self._kept, self._ends = alignment, part, kept, ends
+        self._a, self._b = structures
+        self._judge = Judge(alignment)
+        self._dead = (
+            dead(alignment.a, alignment.of_a.keys() - doubtful[0], part[0]),
+            dead(alignment.b, alignment.of_b.keys() - doubtful[1], part[1]),
+        )
+        self._left_a = evidence(alignment.a, self._dead[0])
+        self._left_b = evidence(alignment.b, self._dead[1])
+        self._index = Index(alignment.a, self._left_a, alignment.tolerances["float64"])
+        self._index_b = Index(alignment.b, self._left_b, alignment.tolerances["float64"])
+        self._known: dict[int, list[Place]] = {}
+        self._behind: dict[int, frozenset[int]] = {}
+        self._work = len(alignment.b.events)
+
+    def earliest(self) -> list[Pair]:
+        """Return the earliest arrays that take each other's place, in order; several if only together they do."""
+        found = self._met() or self._end()
+        return [] if found is None else self._earlier(*found)
+
+    # --- The first two that meet ---
+
+    def _met(self) -> tuple[int, Place] | None:
+        """Try arrays of the first in places of the second, the earliest and likeliest first, each a little further.
+
+        The search ends with as many events computed as the second recording has.
+        """
+        probes: dict[tuple[int, int], _Probe] = {}
+        open_ends = self._open(0)
+        sources = sorted({*self._left_a, *open_ends})
+        for round_ in count():
+            size = _START << round_
+            unended = len(sources) > size
+            for u in sources[:size]:
+                places = self._places(u)
+                unended |= len(places) > size
+                for place in places[:size]:
+                    if (u, place.b) not in probes:
+                        probes[u, place.b] = _Probe(self._replay({place.b: self._value(u, place)}))
+                    probe = probes[u, place.b]
+                    before = probe.steps
+                    if not probe.ended and probe.meets(self._index, self._behind_of(u), size):
+                        return u, place
+                    self._work -= probe.steps - before
+                    unended |= not probe.ended
+            if not unended or self._work < 0:
+                return None
+
+    def _end(self) -> tuple[int, Place] | None:
+        """Return the first two results of the programs that have no partner."""
+        for u, v in sorted(self._ends):
+            if u in self._dead[0] and v not in self._kept:
+                near = layouts.nearest(
+                    self._alignment.a.events[u].value, self._alignment.b.events[v].value
+                )
+                if near is not None:
+                    return u, Place(v, near[0])
+        return None
+
+    def _places(self, u: int) -> list[Place]:
+        """Return the places in the second that one of the first may take, the likeliest first.
+
+        They have the same size. The more of the nearest known arrays above they have in common, the likelier; then, the
+        nearer their numbers are. An array that has a partner is one if nothing that has one is made of it.
+        """
+        if u not in self._known:
+            x, above = self._alignment.a.events[u].value, self._above_a(u)
+            likely: list[tuple[float, float, int, Layout]] = []
+            candidates = self._left_b if u in self._alignment.of_a else None
+            if candidates is None:
+                candidates = [*self._left_b, *(v for v in self._open(1) if self._stands_in(u, v))]
+            for v in candidates:
+                y = self._alignment.b.events[v].value
+                if v in self._kept or x.size != y.size:
+                    continue
+                near = layouts.nearest(x, y)
+                if near is not None:
+                    theirs = self._above_b(v)
+                    common = len(above & theirs) / max(len(above | theirs), 1)
+                    likely.append((-common, near[1], v, near[0]))
+            likely.sort(key=lambda one: one[:3])
+            self._known[u] = [Place(v, layout) for _, _, v, layout in likely]
+        return self._known[u]
+
+    def _above_a(self, u: int) -> frozenset[int]:
+        quantity = self._alignment.of_a.get(u)
+        return frozenset([id(quantity)]) if quantity else self._judge.above("a", u)
+
+    def _above_b(self, v: int) -> frozenset[int]:
+        quantity = self._alignment.of_b.get(v)
+        trusted = quantity is not None and v not in self._dead[1]
+        return frozenset([id(quantity)]) if trusted else self._judge.above("b", v)
+
+    def _stands_in(self, u: int, v: int) -> bool:
+        """Whether an array that has a partner may be used where one of the first, made of that partner, belongs."""
+        return id(self._alignment.of_b[v]) in self._above_a(u)
+
+    def _open(self, side: int) -> list[int]:
+        """Return the arrays that have a partner, and of which nothing is made that has one."""
+        recording = (self._alignment.a, self._alignment.b)[side]
+        gone, part = self._dead[side], self._part[side]
+        found = []
+        for quantity in self._alignment.quantities:
+            mates = set((quantity.a, quantity.b)[side])
+            made = min(mates)
+            behind = {i for mate in mates for i in recording.users[mate]} & part - mates
+            if behind and behind <= gone and made in part and is_evidence(recording.events[made]):
+                found.append(made)
+        return found
+
+    # --- The earliest ---
+
+    def _earlier(self, u: int, place: Place) -> list[Pair]:
+        """Return the earliest arrays between the known ones and these that take each other's place."""
+        within = self._b.above(place.b)
+        for one in self._between(u):
+            behind = self._behind_of(one)
+            for other in self._places(one):
+                if other.b in within and other.b != place.b:
+                    replay = self._replay({other.b: self._value(one, other)}, within)
+                    if _Probe(replay).meets(self._index, behind):
+                        return self._earlier(one, other)
+        together = self._together(u, place, within)
+        if together:
+            return together
+        return [Pair(u, place.b, "float64", place.layout)]
+
+    def _between(self, u: int) -> list[int]:
+        above = self._a.above(u)
+        return [i for i in self._left_a if i in above and i != u]
+
+    def _together(self, u: int, place: Place, within: frozenset[int]) -> list[Pair]:
+        """Return arrays that have to be put in their places at once: queries and keys, both turned wrongly.
+
+        For each choice of known arrays above, the last that is made of these alone.
+        """
+        if u in self._alignment.of_a:
+            return []
+        whole = self._above_a(u)
+        last_a = self._last("a", self._between(u))
+        last_b = self._last("b", [v for v in self._left_b if v in within and v != place.b])
+        pairs = []
+        for above in last_a.keys() & last_b.keys():
+            one = last_a[above]
+            found = next((p for p in self._places(one) if p.b == last_b[above]), None)
+            if above < whole and found is not None:
+                pairs.append((one, found))
+        values = {other.b: self._value(one, other) for one, other in pairs}
+        if len(values) < 2:
+            return []
+        replay = self._replay(values, within)
+        behind = frozenset.intersection(*(self._behind_of(one) for one, _ in pairs))
+        if not _Probe(replay).meets(self._index, behind):
+            return []
+        return sorted(
+            (Pair(one, other.b, "float64", other.layout) for one, other in pairs),
+            key=lambda pair: pair.b,
+        )
+
+    def _last(self, side: Side, events: Iterable[int]) -> Mapping[frozenset[int], int]:
+        """Return, for each choice of nearest known arrays above, the last that has these: where it is made."""
+        above, index = self._judge.above, self._index if side == "a" else self._index_b
+        recording = self._alignment.a if side == "a" else self._alignment.b
+        last = {above(side, i): i for i in events}
+        return {a: min(index.holding(recording.events[i]), default=i) for a, i in last.items()}
+
+    # --- Both ---
+
+    def _value(self, u: int, place: Place) -> Array:
+        return place.layout.apply(self._alignment.a.events[u].value)
+
+    def _replay(self, values: Mapping[int, Array], within: frozenset[int] | None = None) -> Replay:
+        part = self._part[1] if within is None else within
+        return Replay(self._alignment.b, values, part, self._kept)
+
+    def _behind_of(self, u: int) -> frozenset[int]:
+        """Return the arrays without a partner that are made of one, but for copies of it."""
+        if u not in self._behind:
+            same = set(self._index.holding(self._alignment.a.events[u]))
+            self._behind[u] = frozenset(
+                i for i in self._left_a if i not in same and self._a.depends(i, u)
+            )
+        return self._behind[u]
