@@ -206,9 +206,11 @@ def cast(x: Bounded, precision: Precision) -> Bounded:
     """Convert to a floating-point format."""
     value, error, before = x.value.astype(np.float64), x.error, x.precision
     if not x.floating or precision.eps > before.eps:
-        # What is known exactly, and stands in the format, stays exact.
-        scaled = np.frexp(value)[0] / precision.u
-        there = (error == 0) & ((scaled == np.rint(scaled)) | ~np.isfinite(value))
+        # What is known exactly, and stands in the format, stays exact: a number with few digits, which neither
+        # overflows nor is flushed to zero.
+        scaled, size = np.frexp(value)[0] / precision.u, np.abs(value)
+        within = (size <= precision.largest) & ((size >= precision.eta) | (size == 0))
+        there = (error == 0) & (((scaled == np.rint(scaled)) & within) | ~np.isfinite(value))
         error = rounded(precision, value, error, precision.u, ~there)
     parents = ((x, lambda g: cast(g, before)),) if x.floating else ()
     return Bounded(value, error, precision, parents)

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ...reference.precision import Precision
 from .. import bounded
 from ..bounded import Bounded, exact, log, log1p, softplus, sqrt, total, where
 from .torch_movement import gather
+from .torch_pointwise import by_way_of_float32
 
 Optional = Bounded | None
 
@@ -83,8 +83,7 @@ def binary_cross_entropy_backward(
     g: Bounded, x: Bounded, target: Bounded, weight: Optional = None, reduction: int = _MEAN
 ) -> Bounded:
     """Compute the cotangent of the probabilities."""
-    smallest = bounded.constant(1e-12, Precision.of(np.float32))  # in ATen, even in float64
-    found = g * (x - target) / bounded.maximum((1 - x) * x, smallest)
+    found = g * (x - target) / bounded.maximum((1 - x) * x, by_way_of_float32(1e-12, x))
     found = found if weight is None else found * weight
     return _spread(found, reduction, x.size)
 

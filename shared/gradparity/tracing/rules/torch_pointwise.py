@@ -201,6 +201,11 @@ def log_sigmoid_backward(g: Bounded, x: Bounded, buffer: Bounded) -> Bounded:
     return g * sigmoid(-x)
 
 
+def by_way_of_float32(number: float, like: Bounded) -> Bounded:
+    """Return a number in the format of `like` that ATen has in float32, even where it computes in float64."""
+    return bounded.cast(bounded.constant(number, _FLOAT32), like.precision)
+
+
 def hardsigmoid(x: Bounded) -> Bounded:
     """Compute min(max(x + 3, 0), 6) / 6."""
     return clip(x + 3, 0.0, 6.0) / 6
@@ -208,8 +213,7 @@ def hardsigmoid(x: Bounded) -> Bounded:
 
 def hardsigmoid_backward(g: Bounded, x: Bounded) -> Bounded:
     """Compute the cotangent through it."""
-    # Even in float64 ATen has the sixth in float32.
-    return where((x > -3) & (x < 3), g * bounded.constant(1 / 6, _FLOAT32), 0.0)
+    return where((x > -3) & (x < 3), g * by_way_of_float32(1 / 6, g), 0.0)
 
 
 def hardswish(x: Bounded) -> Bounded:
