@@ -13,12 +13,21 @@ from typing import Any
 import numpy as np
 
 from ..tracing.alignment import CONDITION
+from ..tracing.alignment import Side as Letter
 from ..tracing.recording import Recording
 from .causes.literals import Slot, changed, slots
+from .closed_forms import forms
 from .counterfactual import Change
 from .islands import SHORTER, rounded
 from .places import places
-from .result import Island
+from .result import Island, Side
+
+_TEXT = (
+    "a number is in a shorter format here than float64; it was given the digits that it had before"
+)
+
+_SIMPLE_BITS = 12
+"""Binary digits of 0.5, 0.375 and their like; other numbers need all that there are."""
 
 _NEAR = CONDITION * float(np.finfo(np.float64).eps)
 """How far apart, relative to their size, two numbers may be that are the same one in float64."""
@@ -30,7 +39,7 @@ class Digits:
 
     Attributes:
         changes: put them in.
-        islands: where the port has them in float32 only.
+        islands: where a program has them in a shorter format.
     """
 
     changes: tuple[Change, ...]
@@ -38,24 +47,30 @@ class Digits:
 
 
 def digits(a: Recording, b: Recording) -> Digits:
-    """Return what gives both programs the same digits of their numbers, the original's where it has them."""
-    own = sorted({abs(slot.value) for slot in _fractions("a", a)})
+    """Return what gives both programs the same digits of their numbers, the original's where it has them.
+
+    A number in a shorter format of which the other program has nothing, as √½ of a GELU that is one operation there,
+    becomes the simplest one that is rounded to it.
+    """
+    own = sorted({_lengthened(abs(slot.value)) for slot in _fractions("a", a)})
     # One program may have several versions of a number, too: the smallest stands for all.
     known = np.array([x for n, x in enumerate(own) if n == 0 or not _is_near(x, own[n - 1])])
-    changes, short = [], []
-    for side, recording in (("a", a), ("b", b)):
+    changes: list[Change] = []
+    islands: list[Island] = []
+    sides: tuple[tuple[Letter, Side, Recording], ...] = (("a", "original", a), ("b", "port", b))
+    for side, name, recording in sides:
         pairs = [(slot, _nearest(slot.value, known)) for slot in _fractions(side, recording)]
         new = {slot: value for slot, value in pairs if value != slot.value}
         if new:
             changes.append(changed(recording, new))
-            short += [s for s, value in new.items() if not _is_near(s.value, value)]
-    where = places("port", b, [_user(b, slot.event) for slot in short if slot.side == "b"])
-    text = "a number is in float32 here that the original has in float64; it was given the original's digits"
-    islands = (Island("port", where, "float32", None, text),) if where else ()
-    return Digits(tuple(changes), islands)
+        short = [_user(recording, s.event) for s, v in new.items() if not _is_near(s.value, v)]
+        if short:
+            where = places(name, recording, short)
+            islands.append(Island(name, where, "float32", None, _TEXT))
+    return Digits(tuple(changes), tuple(islands))
 
 
-def _fractions(side: Any, recording: Recording) -> Iterator[Slot]:
+def _fractions(side: Letter, recording: Recording) -> Iterator[Slot]:
     """Yield the numbers in calls and the leaves that are one number, integers and what is not finite left out."""
     needed = sorted(recording.needed_for(list(recording.outputs.values())))
     for slot in slots(side, recording, needed):
@@ -65,13 +80,28 @@ def _fractions(side: Any, recording: Recording) -> Iterator[Slot]:
 
 
 def _nearest(x: float, known: Any) -> float:
-    """Return the known number that x is, up to rounding; x itself if there is none."""
-    if not known.size:
+    """Return the known number that x is, up to rounding; if there is none, x as it was before it was rounded."""
+    size = abs(x)
+    at = int(np.searchsorted(known, size))
+    near = min(known[max(at - 1, 0) : at + 1], key=lambda one: abs(one - size), default=size)
+    same = _is_near(size, near) or _is_rounded(size, near)
+    return float(np.copysign(near if same else _lengthened(size), x))
+
+
+def _lengthened(x: float) -> float:
+    """Return the simplest number that is rounded to x in a shorter format; x itself if it has no such digits."""
+    if not _is_rounded(x, x) or _is_simple(x):
         return x
-    at = int(np.searchsorted(known, abs(x)))
-    near = min(known[max(at - 1, 0) : at + 1], key=lambda one: abs(one - abs(x)))
-    same = _is_near(x, near) or abs(x) in {float(rounded(near, name)) for name in SHORTER}
-    return float(np.copysign(near, x)) if same else x
+    return next((one for one in forms(x) if _is_rounded(x, one)), x)
+
+
+def _is_rounded(x: float, y: float) -> bool:
+    return any(x == float(rounded(y, name)) for name in SHORTER)
+
+
+def _is_simple(x: float) -> bool:
+    """Whether a number has so few binary digits that it was not rounded."""
+    return float(np.frexp(x)[0] * 2**_SIMPLE_BITS).is_integer()
 
 
 def _is_near(x: float, y: float) -> bool:

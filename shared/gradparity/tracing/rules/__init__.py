@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ...reference.precision import Precision
 from ..bounded import Bounded, cast, exact
-from ..recording import Event, Recording, with_values
+from ..recording import LEAVES, Event, Recording, with_values
 
 Rule = Callable[..., Any]
 
@@ -100,7 +100,9 @@ def evaluated(
         return values[index]
 
     for index in events:
-        if index not in values:
+        if recording.events[index].operation in LEAVES:
+            value(index)
+        elif index not in values:
             call = recording.events[index].call
             for n, result in enumerate(evaluate(recording, call, value)):
                 values.setdefault(call + n, result)
