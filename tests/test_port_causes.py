@@ -57,6 +57,9 @@ def _in_float64() -> Iterator[None]:
         yield
 
 
+LOWER = torch.ones(4, 8, dtype=torch.bool).tril()
+
+
 class Names(dict[str, Any]):
     """The arrays of a program: `p.x`."""
 
@@ -127,8 +130,9 @@ def torch_norm(p: Any) -> Any:
     return F.layer_norm(p.x, (8,), p.gain, p.bias)
 
 
-def rms(p: Any, eps: float = 1e-6, gain: float = 0.0, xp: Any = torch) -> Any:
-    return p.x * xp.sqrt((p.x * p.x).mean(-1, keepdims=True) + eps) ** -1 * (gain + p.gain)
+def rms(p: Any, eps: float = 1e-6, more: bool = False, xp: Any = torch) -> Any:
+    gain = 1 + p.gain if more else p.gain
+    return p.x / xp.sqrt((p.x * p.x).mean(-1, keepdims=True) + eps) * gain
 
 
 def batch_norm(p: Any, train: bool = False, eps: float = 1e-5) -> Any:
@@ -268,7 +272,7 @@ MISTAKES: dict[str, tuple[str, Pair]] = {
         "the convolution's padding",
         across(
             lambda p: conv(p, stride=2, padding=1),
-            lambda p: jax_conv(p, ((0, 1), (0, 1)) if 0 else ((0, 2), (0, 2)), 2),
+            lambda p: jax_conv(p, ((0, 2), (0, 2)), 2),
         ),
     ),
     "the convolution's SAME padding": (
@@ -316,8 +320,9 @@ MISTAKES: dict[str, tuple[str, Pair]] = {
     "no causal mask": ("the causal mask", across(attention, lambda p: jax_attention(p, how="no mask"))),
     "a mask inverted": (
         "the causal mask",
-        across(
-            lambda p: attention(p, low=-5.0), lambda p: jax_attention(p, low=-5.0, how="inverted")
+        torches(
+            lambda p: torch.tanh(p.x.masked_fill(~LOWER, 0.5)),
+            lambda p: torch.tanh(p.x.masked_fill(LOWER, 0.5)),
         ),
     ),
     # order
@@ -328,7 +333,7 @@ MISTAKES: dict[str, tuple[str, Pair]] = {
     "positions off by one": (
         "positions off by one",
         torches(
-            lambda p: (torch.tanh(p.x)).exp(), lambda p: torch.tanh(p.x).roll(1, 1).exp()
+            lambda p: torch.tanh(p.x) + p.z, lambda p: torch.tanh(p.x).roll(1, 1) + p.z
         ),
     ),
     "reversed": (
@@ -352,7 +357,7 @@ MISTAKES: dict[str, tuple[str, Pair]] = {
         across(lstm, lambda p: lstm(p, "figo", jnp)),
     ),
     "gates of the output": (
-        "parts of an array in another order",
+        "another part of an array goes in",
         across(lstm, lambda p: lstm(p, "ifog", jnp)),
     ),
     # terms and factors
@@ -381,7 +386,7 @@ MISTAKES: dict[str, tuple[str, Pair]] = {
             lambda p: jnp.tanh(p.x @ p.weight - p.bias),
         ),
     ),
-    "a gain of 1 + w": ("a term", across(lambda p: rms(p, gain=1.0), lambda p: rms(p, xp=jnp))),
+    "a gain of 1 + w": ("a term", across(lambda p: rms(p, more=True), lambda p: rms(p, xp=jnp))),
     "a missing √d": (
         "a factor",
         across(
@@ -410,8 +415,8 @@ MISTAKES: dict[str, tuple[str, Pair]] = {
         ),
     ),
     "forget bias": ("a constant that is added", across(lstm, lambda p: lstm(p, xp=jnp, bias=1.0))),
-    "rotary base": ("a constant", torches(rope, lambda p: rope(p, base=500.0))),
-    "rotary, positions off by one": ("positions off by one", torches(rope, lambda p: rope(p, step=1))),
+    "rotary base": ("the base of a power", torches(rope, lambda p: rope(p, base=500.0))),
+    "rotary, positions off by one": ("a constant that is added", torches(rope, lambda p: rope(p, step=1))),
     "no gradient": (
         "a gradient that does not flow back",
         torches(

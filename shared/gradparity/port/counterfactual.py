@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..tracing.alignment import CONDITION, Side
 from ..tracing.bounded import Bounded, exact
+from ..tracing.layouts import Layout, reshaped
 from ..tracing.recording import Event, Recording
 from ..tracing.regions import Comparison, Distance, Region, judged
 from ..tracing.rules import NoRuleError, as_recorded, evaluate, evaluated
@@ -158,28 +160,34 @@ class Trial:
         They do not agree for being less certain: where the bound grows by more than the digits that float64 is granted
         to spare, the change has spoilt the numbers (the root of a negative one, a division by 0).
         """
-        layout = self.region.pair.layout
         if x.shape != self.a.events[self.region.pair.a].value.shape or y.shape != (
             self.b.events[self.region.pair.b].value.shape
         ):
             return Distance("disagree", np.inf)
-        error = layout.apply(x.error) + y.error
-        if self._spoilt(x, y, error):
+        if self._spoilt(x, y):
             return Distance("abstain")
-        return judged(layout.apply(x.value), y.value, error)
+        found = [
+            judged(layout.apply(x.value), y.value, layout.apply(x.error) + y.error)
+            for layout in self.layouts
+        ]
+        return min(found, key=lambda one: (one.verdict != "agree", one.share))
 
-    def _spoilt(self, x: Bounded, y: Bounded, error: Array) -> bool:
-        plain_x, plain_y = (
-            self.values("a")[self.region.pair.a],
-            self.values("b")[self.region.pair.b],
-        )
-        plain = self.region.pair.layout.apply(plain_x.error) + plain_y.error
+    @cached_property
+    def layouts(self) -> tuple[Layout, ...]:
+        """The layouts that may make the second's result of the first's.
+
+        Where the numbers differ, a layout is only the nearest one: of arrays of the same shape it may be none, too.
+        """
+        layout = self.region.pair.layout
+        if self.region.by_place and layout.source == layout.target and not layout.identity:
+            return layout, reshaped(layout.source, layout.target)
+        return (layout,)
+
+    def _spoilt(self, x: Bounded, y: Bounded) -> bool:
+        plain_x, plain_y = self.values("a")[self.region.pair.a], self.values("b")[self.region.pair.b]
         before = np.isnan(plain_x.value).sum() + np.isnan(plain_y.value).sum()
-        unknown = np.isnan(x.value).sum() + np.isnan(y.value).sum()
-        finite = plain[np.isfinite(plain)]
-        size = float(np.abs(plain_y.value[np.isfinite(plain_y.value)]).max(initial=0.0))
-        most = CONDITION * max(float(finite.max(initial=0.0)), plain_y.precision.eps * size)
-        return bool(unknown > before or (error > most).sum() > (~np.isfinite(plain)).sum())
+        after = np.isnan(x.value).sum() + np.isnan(y.value).sum()
+        return bool(after > before or _is_blurred(x, plain_x) or _is_blurred(y, plain_y))
 
     def agrees(self, change: Change | None = None) -> bool:
         """Whether both sides compute the same, with the change."""
@@ -222,6 +230,14 @@ def corrected(recording: Recording, changes: Iterable[Change], side: Side) -> Re
     for event, value in values.items():
         events[event] = replace(events[event], value=np.asarray(value))
     return replace(recording, events=tuple(events))
+
+
+def _is_blurred(x: Bounded, before: Bounded) -> bool:
+    """Whether more entries than before have a bound that is far above the largest there was."""
+    finite = np.isfinite(before.error)
+    size = float(np.abs(before.value[np.isfinite(before.value)]).max(initial=0.0))
+    most = CONDITION * max(float(before.error[finite].max(initial=0.0)), before.precision.eps * size)
+    return bool((x.error > most).sum() > (~finite).sum())
 
 
 def _called(event: Event, call: Call) -> Event:

@@ -14,13 +14,14 @@ _SEARCHES = (
     arguments.same_operation,
     numbers.plain,
     variants.find,
-    arguments.find,
     masks.find,
+    arguments.find,
     orders.find,
     orders.parts,
+    numbers.left_out,
     relations.find,
     operands.find,
-    numbers.made_up,
+    numbers.of_sizes,
 )
 """From what stands in the text to what is fitted."""
 

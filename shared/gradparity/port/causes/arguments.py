@@ -8,12 +8,12 @@ from itertools import islice
 from typing import Any
 
 from ...tracing.alignment import Side
-from ...tracing.recording import Event
+from ...tracing.recording import Event, refs
 from ..counterfactual import Change
 from ..result import Cause
-from . import roles
+from . import roles, signatures
 from .bench import MOVES_ONLY, SIDES, Bench, Found
-from .literals import Path
+from .signatures import Path
 
 _KINDS = {
     "approximate": {"none": "by erf", "tanh": "by tanh"},
@@ -66,7 +66,7 @@ def same_operation(bench: Bench) -> Found | None:
     tries = []
     for one in bench.inner("b"):
         for other in bench.inner("a"):
-            if one.index == one.call and roles.operation(one) == roles.operation(other):
+            if one.index == one.call and signatures.operation(one) == signatures.operation(other):
                 tries += list(_differing(one, other))
     return _first(bench, tries)
 
@@ -110,12 +110,12 @@ def _first(bench: Bench, tries: Sequence[_Try]) -> Found | None:
 
 def _name(bench: Bench, one: _Try) -> str:
     event = bench.recording(one.side).events[one.event]
-    known = roles.KNOWN.get((roles.short(event), one.name))
+    known = roles.KNOWN.get((signatures.short(event), one.name))
     if known:
         return known
-    if roles.operation(event) in MOVES_ONLY:
-        return f"`{one.name}` of {roles.short(event)}"
-    return f"`{one.name}` of {roles.short(event)}"
+    if signatures.operation(event) in MOVES_ONLY:
+        return f"`{one.name}` of {signatures.short(event)}"
+    return f"`{one.name}` of {signatures.short(event)}"
 
 
 def _shown(one: _Try) -> tuple[str, str]:
@@ -142,18 +142,18 @@ def _whole(event: Event) -> Iterator[tuple[Path, Any]]:
         *((("arguments", i), one) for i, one in enumerate(event.arguments)),
         *((("attributes", key), one) for key, one in event.attributes.items()),
     ]:
-        if not any(True for _ in roles.references(value)):
+        if not any(True for _ in refs(value)):
             yield path, value
 
 
 def _named(event: Event) -> Iterator[tuple[str, Any]]:
     seen = set()
     for path, value in _whole(event):
-        name = roles.argument(event, path)
+        name = signatures.argument(event, path)
         if name:
             seen.add(name)
             yield name, value
-    for name, value in roles.defaults(event).items():
+    for name, value in signatures.defaults(event).items():
         if name not in seen:
             yield name, value
 
@@ -247,20 +247,20 @@ def _near(old: Any) -> Iterator[Any]:
 
 def _change(bench: Bench, one: _Try) -> Change:
     events = bench.recording(one.side).events
-    return Change(one.side, {one.event: roles.called(events[one.event], one.name, one.new)})
+    return Change(one.side, {one.event: signatures.called(events[one.event], one.name, one.new)})
 
 
 def _everywhere(bench: Bench, one: _Try) -> Change:
     """Return the change at every call that the same line makes so, backward as well."""
     events = bench.recording(one.side).events
     own = events[one.event]
-    family = roles.short(own).removesuffix("_backward").removesuffix("_backward_data")
+    family = signatures.short(own).removesuffix("_backward").removesuffix("_backward_data")
     calls = dict(_change(bench, one).calls)
     for event in events:
         if event.index != event.call or event.source != own.source or event.source is None:
             continue
-        if roles.short(event).startswith(family) and _plain(dict(_named(event)).get(one.name)) == (
+        if signatures.short(event).startswith(family) and _plain(dict(_named(event)).get(one.name)) == (
             _plain(one.old)
         ):
-            calls[event.index] = roles.called(event, one.name, one.new)
+            calls[event.index] = signatures.called(event, one.name, one.new)
     return Change(one.side, calls)

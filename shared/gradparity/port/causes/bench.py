@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 
@@ -24,7 +26,7 @@ SIDES: tuple[Side, Side] = ("b", "a")
 ENOUGH = 8
 """A fitted number, or a formula by which an array is known, needs as many entries that say something."""
 
-_MOST_RUNS = 800
+_MOST_RUNS = 1200
 """How many operations are evaluated in each search: with all of them about two seconds' worth, of small arrays."""
 
 MOVES_ONLY = frozenset(
@@ -154,15 +156,18 @@ class Bench:
 
         The region's results are the last.
         """
-        pair, layout = self.region.pair, self.region.pair.layout
+        pair = self.region.pair
         x, y = self.values("a")[pair.a], self.values("b")[pair.b]
-        laid_out = Bounded(layout.apply(x.value), layout.apply(x.error), x.precision)
+        results = [
+            Spot(pair.a, pair.b, Bounded(layout.apply(x.value), layout.apply(x.error), x.precision), y)
+            for layout in self.trial.layouts
+        ]
         found = []
         with contextlib.suppress(ExhaustedError):
             for spot in self._inner_spots():
                 if self.agrees_with("b", {spot.b: spot.x}):
                     found.append(spot)
-        return [*found, Spot(pair.a, pair.b, laid_out, y)]
+        return [*found, *results]
 
     def _inner_spots(self) -> Iterator[Spot]:
         """Yield pairs of inner arrays of the same shape whose numbers differ."""
@@ -192,11 +197,22 @@ class Bench:
     @cached_property
     def sizes(self) -> tuple[int, ...]:
         """The sizes of axes in both regions, the largest last."""
-        found: set[int] = set()
-        for side in SIDES:
-            for value in self.values(side).values():
-                found.update(value.shape)
+        return tuple(sorted({n for shape in self._shapes for n in shape} - {0, 1}))
+
+    @cached_property
+    def counts(self) -> tuple[int, ...]:
+        """The sizes of axes, and of several axes of an array together, the largest last."""
+        found = {
+            math.prod(axes)
+            for shape in self._shapes
+            for number in range(1, len(shape) + 1)
+            for axes in combinations(shape, number)
+        }
         return tuple(sorted(found - {0, 1}))
+
+    @cached_property
+    def _shapes(self) -> set[tuple[int, ...]]:
+        return {value.shape for side in SIDES for value in self.values(side).values()}
 
 
 _FITTING = 6

@@ -11,9 +11,11 @@ import numpy as np
 from ...tracing.alignment import Side
 from ...tracing.recording import CONSTANT, Event, Recording, Ref
 from ..counterfactual import Call, Change
+from . import signatures
+from .signatures import Path
 
-Path = tuple[Any, ...]
-"""Where in a call: `("arguments", 1)`, `("attributes", "padding", 0, 1)`; empty for a leaf that is one number."""
+DEFAULT = "default"
+"""In front of the name of an argument that a call is not given."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,11 @@ def of(event: Event) -> Iterator[tuple[Path, Any]]:
     """Yield where the literals of a call stand, and what they are."""
     yield from _within(("arguments",), event.arguments)
     yield from _within(("attributes",), dict(event.attributes))
+    names = signatures.names(event)
+    for name, value in signatures.defaults(event).items():
+        given = name in event.attributes or name in names[: len(event.arguments)]
+        if not given and isinstance(value, bool | int | float | str):
+            yield (DEFAULT, name), value
 
 
 def _within(path: Path, argument: Any) -> Iterator[tuple[Path, Any]]:
@@ -83,6 +90,9 @@ def changed(recording: Recording, new: Mapping[Slot, Any]) -> Change:
             values[slot.event] = np.full(event.value.shape, value, event.value.dtype)
             continue
         call = calls.get(slot.event, Call(event.arguments, event.attributes))
+        if slot.path[0] == DEFAULT:
+            calls[slot.event] = signatures.called(event, slot.path[1], value)
+            continue
         both = {"arguments": call.arguments, "attributes": dict(call.attributes)}
         both = _put(both, slot.path, value)
         calls[slot.event] = Call(both["arguments"], both["attributes"])

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...tracing.alignment import Side
 from ...tracing.bounded import Array, Bounded
+from ...tracing.recording import INPUT, PARAMETER, Recording
 from ..counterfactual import Change
 from ..result import Cause
 from .bench import MOVES_ONLY, SIDES, Bench, Found
@@ -50,7 +51,7 @@ def _told(bench: Bench, one: _Try, other: Side) -> Found:
     old = describe(bench.values(one.side)[one.event].value)
     right = describe(one.value)
     original, port = (right, old) if one.side == "b" else (old, right)
-    name = {"inverted": "a mask is inverted", "nothing masked": "a mask"}.get(one.words, "a mask")
+    name = "a mask"
     if "causal" in right or "causal" in old:
         name = "the causal mask"
     events: dict[Side, list[int]] = {"a": [], "b": []}
@@ -66,14 +67,26 @@ def _told(bench: Bench, one: _Try, other: Side) -> Found:
 
 def _masks(bench: Bench, side: Side) -> list[tuple[int, Bounded]]:
     """Return the arrays of truth values in a region, and those that are added in their place."""
-    events = bench.recording(side).events
+    recording = bench.recording(side)
+    events, of_data = recording.events, _of_data(recording)
     return [
         (event, value)
         for event, value in sorted(bench.values(side).items())
         if value.size > 1
+        and event not in of_data
         and events[event].operation not in MOVES_ONLY
         and (value.value.dtype == bool or _is_added(value.value))
     ]
+
+
+def _of_data(recording: Recording) -> set[int]:
+    """Return the arrays that depend on numbers: where these are positive is no mask, but a function of them."""
+    found: set[int] = set()
+    for event in recording.events:
+        given = event.operation in {INPUT, PARAMETER} and event.value.dtype.kind == "f"
+        if given or not found.isdisjoint(event.inputs):
+            found.add(event.index)
+    return found
 
 
 def _is_added(value: Array) -> bool:

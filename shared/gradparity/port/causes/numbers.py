@@ -10,7 +10,7 @@ from ...tracing.alignment import Side
 from ...tracing.recording import LEAVES, Recording
 from ..counterfactual import Change
 from ..result import Cause
-from . import literals, roles
+from . import literals, roles, signatures
 from .bench import SIDES, Bench, Found
 from .literals import Slot
 
@@ -97,9 +97,9 @@ def _is_number(recording: Recording, slot: Slot) -> bool:
     event = recording.events[slot.event]
     if isinstance(slot.value, float) or event.operation in LEAVES:
         return True
-    if slot.path[0] == "attributes":
+    if slot.path[0] != "arguments":
         return slot.path[1:] == ("y",) and event.operation == "integer_pow"
-    return roles.short(event) in _POINTWISE and len(slot.path) == 2 and roles.has_array(event)
+    return signatures.short(event) in _POINTWISE and len(slot.path) == 2 and roles.has_array(event)
 
 
 def plain(bench: Bench) -> Found | None:
@@ -108,10 +108,16 @@ def plain(bench: Bench) -> Found | None:
     return _first(bench, _standing(both))
 
 
-def made_up(bench: Bench) -> Found | None:
-    """Return the number that is another in no text of the other side: left out, or made of a size."""
+def left_out(bench: Bench) -> Found | None:
+    """Return the number that the other side has not at all: with 0 or 1 in its place the two agree."""
     both = {side: of(bench, side) for side in SIDES}
-    return _first(bench, _made(both, bench.sizes))
+    return _first(bench, (_without(_lacking(both)[side]) for side in SIDES))
+
+
+def of_sizes(bench: Bench) -> Found | None:
+    """Return the number in whose place one made of the size of an axis belongs."""
+    both = {side: of(bench, side) for side in SIDES}
+    return _first(bench, (_from_sizes(_lacking(both)[side], bench.sizes) for side in SIDES))
 
 
 def _first(bench: Bench, tiers: Iterator[Iterator[_Try]]) -> Found | None:
@@ -138,14 +144,6 @@ def _standing(both: dict[Side, list[Slot]]) -> Iterator[Iterator[_Try]]:
         yield _together(both[side], lacking[_other(side)] or both[_other(side)])
     for side in SIDES:
         yield _swaps(both[side], both[_other(side)], derived=True)
-
-
-def _made(both: dict[Side, list[Slot]], sizes: Sequence[int]) -> Iterator[Iterator[_Try]]:
-    lacking = _lacking(both)
-    for side in SIDES:
-        yield _without(lacking[side])
-    for side in SIDES:
-        yield _from_sizes(lacking[side], sizes)
 
 
 def _other(side: Side) -> Side:
@@ -271,11 +269,9 @@ def _name(bench: Bench, one: _Try) -> str:
         is_direct = _equal(one.source.value, one.values[0])
         known = (
             one.source.path
-            and (
-                roles.short(recording.events[one.source.event]),
-                roles.argument(recording.events[one.source.event], one.source.path),
-            )
-            in roles.KNOWN
+            and (signatures.short(recording.events[one.source.event]), signatures.argument(
+                recording.events[one.source.event], one.source.path
+            )) in roles.KNOWN
         )
         if known or (name in roles.VAGUE and is_direct and other not in roles.VAGUE):
             return other

@@ -9,6 +9,7 @@ from ...tracing.alignment import Side
 from ...tracing.recording import Event, Ref, with_values
 from ..counterfactual import Call, Change
 from ..result import Cause
+from . import orders
 from .bench import MOVES_ONLY, SIDES, Bench, Found
 
 _MOST = 60
@@ -53,11 +54,15 @@ def _told(bench: Bench, found: list[_Try]) -> Found | None:
 
     if len({(root(other.wrong), root(other.right)) for other in found}) > 1:
         return None
+    whole = {orders.part_of(bench, one.side, event) for event in (one.wrong, one.right)}
+    name = "another array goes in"
+    if len(whole) == 1 and None not in whole:
+        name = "another part of an array goes in"
     wrong, right = _said(recording.events[root(one.wrong)]), _said(recording.events[root(one.right)])
     original, port = (right, wrong) if one.side == "b" else (wrong, right)
     other: Side = "a" if one.side == "b" else "b"
     cause = Cause(
-        "another array goes in",
+        name,
         original,
         port,
         f"with {right} the two agree",

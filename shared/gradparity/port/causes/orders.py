@@ -12,7 +12,7 @@ from ...tracing.alignment import Side
 from ...tracing.bounded import Bounded
 from ..counterfactual import Change
 from ..result import Cause
-from . import relations, roles
+from . import relations, signatures
 from .bench import ENOUGH, MOVES_ONLY, SIDES, Bench, Found, Spot
 
 _MOST_CHOICES = 24
@@ -80,9 +80,8 @@ def _choices(bench: Bench) -> list[list[Spot]]:
         if y is None or j == bench.region.pair.b or relations.distinct(y) < ENOUGH:
             continue
         fitting: list[Spot] = []
-        for i in bench.trial.events("a"):
-            x = of_a.get(i)
-            if x is None or x.shape != y.shape or not _reordered(x, y):
+        for i, x in sorted(of_a.items()):
+            if i == bench.region.pair.a or x.shape != y.shape or not _reordered(x, y):
                 continue
             if not any(np.array_equal(x.value, one.x.value) for one in fitting):
                 fitting.append(Spot(i, j, x, y))
@@ -135,7 +134,7 @@ def _groups(bench: Bench, side: Side) -> Iterator[list[int]]:
     roots: dict[tuple[int, tuple[int, ...]], list[int]] = {}
     for event in sorted(values):
         one = events[event]
-        if roles.short(one) in _SPLITS and one.inputs and values[event].floating:
+        if signatures.short(one) in _SPLITS and one.inputs and values[event].floating:
             roots.setdefault((one.inputs[0], values[event].shape), []).append(event)
     for group in roots.values():
         if 2 <= len(group) <= 4:
@@ -156,11 +155,10 @@ _SPLITS = frozenset(
 
 
 def _told_parts(bench: Bench, side: Side, group: Sequence[int], order: Sequence[int]) -> Found:
-    events = bench.recording(side).events
     number = {event: n for n, event in enumerate(group)}
     right = ", ".join(str(number[event]) for event in order)
     own = ", ".join(str(n) for n in range(len(group)))
-    are_parts = all(roles.short(events[e]) in _SPLITS for e in group)
+    are_parts = len({part_of(bench, side, event) for event in group} | {None}) == 2
     name = "parts of an array in another order" if are_parts else "arrays are exchanged"
     original, port = (right, own) if side == "b" else (own, right)
     values = bench.values(side)
@@ -177,5 +175,22 @@ def _told_parts(bench: Bench, side: Side, group: Sequence[int], order: Sequence[
         f"taken in the order {right} the two agree",
         bench.at(side, list(put), [bench.trial.result(other)]),
     )
-    changes = (Change(side, values=put),) if are_parts else ()
-    return Found(cause, changes)
+    inner = set(bench.trial.events(side))
+    return Found(cause, (Change(side, values=put),) if inner.issuperset(put) else ())
+
+
+def part_of(bench: Bench, side: Side, event: int) -> int | None:
+    """Return the array of which one is a part, or a function of a part; None if it is of none."""
+    events = bench.recording(side).events
+    for _ in range(_FAR):
+        one = events[event]
+        if signatures.short(one) in _SPLITS and one.inputs:
+            return one.inputs[0]
+        if len(one.inputs) != 1:
+            return None
+        event = one.inputs[0]
+    return None
+
+
+_FAR = 8
+"""Through how many operations a part of an array is followed."""

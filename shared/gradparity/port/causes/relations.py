@@ -111,7 +111,7 @@ def _with_a_factor(bench: Bench, spot: Spot) -> Found | None:
         return None
     fitted = float(x.value[at] / y.value[at])
     words = None
-    for value, told in explained(fitted, bench.sizes):
+    for value, told in explained(bench.sizes, bench.counts):
         if math.isclose(value, fitted, rel_tol=_DIGITS) and _is_times(x, y, value):
             fitted, words = value, told
             break
@@ -145,20 +145,17 @@ def _is_times(x: Bounded, y: Bounded, factor: float) -> bool:
     return judged(x.value, scaled, error).verdict == "agree"
 
 
-def explained(value: float, sizes: Sequence[int]) -> Iterator[tuple[float, str]]:
-    """Yield numbers that a program has for a reason, near to which a factor may lie, and their words."""
-    for number in (1.0, 2.0, 3.0, 4.0):
-        for sign, minus in ((1, ""), (-1, "-")):
-            yield sign * number, f"{minus}{number:.0f}"
-            yield sign / number, f"{minus}1/{number:.0f}"
-            yield sign * math.sqrt(number), f"{minus}√{number:.0f}"
-            yield sign / math.sqrt(number), f"{minus}1/√{number:.0f}"
-    products = {*sizes, *(m * n for m in sizes for n in sizes)}
-    for n in sorted(products):
-        yield float(n), f"{n}"
-        yield 1 / n, f"1/{n}"
-        yield math.sqrt(n), f"√{n}"
-        yield 1 / math.sqrt(n), f"1/√{n}"
+def explained(sizes: Sequence[int], counts: Sequence[int]) -> Iterator[tuple[float, str]]:
+    """Yield the numbers that a program has for a reason, and their words.
+
+    Args:
+        sizes: of the axes.
+        counts: of the entries along some of them.
+    """
+    for n in (1, 2, 3, 4):
+        yield from _powers(n)
+    for n in counts:
+        yield from _powers(n)
         yield n / (n - 1), f"{n}/{n - 1}"
         yield (n - 1) / n, f"{n - 1}/{n}"
         yield math.sqrt(n / (n - 1)), f"√({n}/{n - 1})"
@@ -170,12 +167,21 @@ def explained(value: float, sizes: Sequence[int]) -> Iterator[tuple[float, str]]
                 yield math.sqrt(m / n), f"√({m}/{n})"
 
 
+def _powers(n: int) -> Iterator[tuple[float, str]]:
+    for sign, minus in ((1, ""), (-1, "-")):
+        yield sign * float(n), f"{minus}{n}"
+        yield sign / n, f"{minus}1/{n}"
+        yield sign * math.sqrt(n), f"{minus}√{n}"
+        yield sign / math.sqrt(n), f"{minus}1/√{n}"
+
+
 # --- A term, or an array as a factor --------------------------------------------------------------
 
 
 def _with_a_term(bench: Bench, spot: Spot) -> Found | None:
     missing = spot.x.value - spot.y.value
-    error = spot.x.error + spot.y.error
+    own_rounding = 2 * spot.y.precision.eps * (np.abs(spot.x.value) + np.abs(spot.y.value))
+    error = spot.x.error + spot.y.error + own_rounding
     for side, event, term in _terms(bench, spot):
         for times in _TIMES:
             scaled = times * term.value

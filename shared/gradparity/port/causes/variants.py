@@ -58,15 +58,14 @@ def find(bench: Bench) -> Found | None:
     return None
 
 
-def _told(bench: Bench, found: Sequence[tuple[_Known, Formula]]) -> Found | None:
-    known, right = found[0]
-    if len({str(formula) for _, formula in found}) > 1:
-        same = [one for _, one in found if one.family == known.formula.family]
-        if len({str(one) for one in same}) != 1:
-            return None
-        right = same[0]
+def _told(bench: Bench, found: Sequence[tuple[_Known, Formula]]) -> Found:
+    """Name the function. Those with which the regions agree are equal for these numbers: the nearest is taken."""
+    known = found[0][0]
     wrong = known.formula
-    if right.family == wrong.family:
+    right = next((one for _, one in found if one.family == wrong.family), found[0][1])
+    if right.family == "leaky ReLU" == wrong.family:
+        name, own, other = "leaky ReLU's slope", wrong.name.split()[-1], right.name.split()[-1]
+    elif right.family == wrong.family:
         name, own, other = right.family, wrong.name, right.name
     else:
         name, own, other = _what(wrong, right), str(wrong), str(right)
@@ -74,8 +73,9 @@ def _told(bench: Bench, found: Sequence[tuple[_Known, Formula]]) -> Found | None
     where = {known.side: [known.event]}
     rest: Side = "a" if known.side == "b" else "b"
     where[rest] = [bench.trial.result(rest)]
-    remedy = f"with {other if right.family != wrong.family else str(right)} the two agree"
-    cause = Cause(name, original, port, remedy, bench.places(where["a"], where["b"]))
+    cause = Cause(
+        name, original, port, f"with {right} the two agree", bench.places(where["a"], where["b"])
+    )
     y = right.apply(bench.values(known.side)[known.of])
     value = y.value.reshape(bench.values(known.side)[known.event].shape)
     return Found(cause, (Change(known.side, values={known.event: value}),))
@@ -129,7 +129,7 @@ class _Guesses:
     def of(self, argument: int, y: Bounded) -> Iterator[tuple[Formula, tuple[Formula, ...]]]:
         """Yield the functions, and for each what it could be instead."""
         x = self._arrays[argument]
-        if x.size == y.size:
+        if x.size == y.size and not _near(x.value.ravel(), y.value.ravel()):
             some = y.value.ravel()[self._at[argument]]
             for formula, made in self._pointwise[1:]:
                 if _near(made[self._column[argument]], some):
@@ -138,7 +138,7 @@ class _Guesses:
             for formula in along:
                 if formula.number and _near(formula.number(x.value).ravel(), y.value.ravel()):
                     yield formula, tuple(one for one in along if one is not formula)
-        elif y.size < x.size:
+        if y.size < x.size:
             if argument not in self._moments:
                 self._moments[argument] = [
                     (one, one.number(x.value)) for one in formulas.moments(x.ndim) if one.number
