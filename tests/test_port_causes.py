@@ -386,9 +386,9 @@ MISTAKES: dict[str, tuple[str, Pair]] = {
             lambda p: jnp.tanh(p.x @ p.weight - p.bias),
         ),
     ),
-    "a gain of 1 + w": ("a term", across(lambda p: rms(p, more=True), lambda p: rms(p, xp=jnp))),
+    "a gain of 1 + w": ("a constant that is added", across(lambda p: rms(p, more=True), lambda p: rms(p, xp=jnp))),
     "a missing √d": (
-        "a factor",
+        "a constant factor",
         across(
             lambda p: torch.tanh(p.x @ p.weight * math.sqrt(8)), lambda p: jnp.tanh(p.x @ p.weight)
         ),
@@ -404,6 +404,12 @@ MISTAKES: dict[str, tuple[str, Pair]] = {
         across(
             lambda p: ((torch.tanh(p.x) - p.target) ** 2).mean(),
             lambda p: ((jnp.tanh(p.x) - p.target) ** 2).sum(),
+        ),
+    ),
+    "a factor in no text": (
+        "a factor",
+        across(
+            lambda p: torch.tanh((p.x @ p.weight).mean(1)), lambda p: jnp.tanh((p.x @ p.weight).sum(1))
         ),
     ),
     # operands
@@ -436,3 +442,160 @@ def test_a_mistake_is_named(mistake: str) -> None:
     found = causes.find(comparison, comparison.divergences[0])
     assert found is not None
     assert found.cause.name == name
+
+
+def softmax_by_hand(t: Any, axis: int = -1) -> Any:
+    e = jnp.exp(t - t.max(axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+RIGHT: dict[str, Pair] = {
+    "LayerNorm by hand": across(torch_norm, layer_norm),
+    "LayerNorm with rsqrt": across(
+        torch_norm,
+        lambda p: (p.x - p.x.mean(-1, keepdims=True))
+        * lax.rsqrt(p.x.var(-1, keepdims=True) + 1e-5)
+        * p.gain
+        + p.bias,
+    ),
+    "LayerNorm by E[x²] - E[x]²": across(
+        torch_norm,
+        lambda p: (p.x - p.x.mean(-1, keepdims=True))
+        / jnp.sqrt((p.x**2).mean(-1, keepdims=True) - p.x.mean(-1, keepdims=True) ** 2 + 1e-5)
+        * p.gain
+        + p.bias,
+    ),
+    "BatchNorm folded": across(
+        batch_norm,
+        lambda p: p.image * (p.scale / jnp.sqrt(p["var"] + 1e-5)).reshape(1, 4, 1, 1)
+        + (p.shift - p["mean"] * p.scale / jnp.sqrt(p["var"] + 1e-5)).reshape(1, 4, 1, 1),
+    ),
+    "BatchNorm in training": across(lambda p: batch_norm(p, True), lambda p: jax_batch_norm(p, True)),
+    "attention by einsum": across(attention, jax_attention),
+    "the scale in q": across(
+        lambda p: (p.x @ p.z.transpose(1, 2) / math.sqrt(8)).softmax(-1),
+        lambda p: softmax_by_hand((p.x / math.sqrt(8)) @ p.z.transpose(0, 2, 1)),
+    ),
+    "a softmax by hand": across(lambda p: p.x.softmax(-1), lambda p: softmax_by_hand(p.x)),
+    "a log-softmax": across(
+        lambda p: p.x.log_softmax(-1),
+        lambda p: p.x - jax.nn.logsumexp(p.x, -1, keepdims=True),
+    ),
+    "GELU by erf": across(lambda p: F.gelu(p.x), lambda p: jax.nn.gelu(p.x, approximate=False)),
+    "GELU by tanh": across(lambda p: F.gelu(p.x, approximate="tanh"), lambda p: jax.nn.gelu(p.x)),
+    "SiLU": across(lambda p: F.silu(p.x), lambda p: p.x / (1 + jnp.exp(-p.x))),
+    "sigmoid by tanh": across(lambda p: torch.sigmoid(p.x), lambda p: 0.5 * (jnp.tanh(p.x / 2) + 1)),
+    "ReLU by a maximum": across(lambda p: F.relu(p.x), lambda p: jnp.maximum(p.x, 0)),
+    "leaky ReLU": across(
+        lambda p: F.leaky_relu(p.x, 0.2), lambda p: jnp.where(p.x > 0, p.x, 0.2 * p.x)
+    ),
+    "ELU": across(lambda p: F.elu(p.x), lambda p: jax.nn.elu(p.x)),
+    "softplus": across(lambda p: F.softplus(p.x), lambda p: jnp.log1p(jnp.exp(p.x))),
+    "a linear layer": across(
+        lambda p: F.linear(p.x, p.weight, p.bias), lambda p: jnp.einsum("bld,od->blo", p.x, p.weight) + p.bias
+    ),
+    "a convolution, channels last": across(
+        lambda p: conv(p, padding=1),
+        lambda p: lax.conv_general_dilated(
+            p.image.transpose(0, 2, 3, 1),
+            p.kernel.transpose(2, 3, 1, 0),
+            (1, 1),
+            "SAME",
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+        + p.shift,
+    ),
+    "an LSTM's cell": across(lstm, lambda p: lstm(p, xp=jnp)),
+    "rotary by rotating halves": torches(
+        rope,
+        lambda p: p.x * turn(torch.cos) + torch.cat([-p.x[..., 4:], p.x[..., :4]], -1) * turn(torch.sin),
+    ),
+    "an average pooling": across(
+        lambda p: F.avg_pool2d(p.image, 2), lambda p: p.image.reshape(2, 4, 4, 2, 4, 2).mean((3, 5))
+    ),
+    "a squared error": across(
+        lambda p: F.mse_loss(p.x, p.target), lambda p: jnp.square(p.x - p.target).sum() / 96
+    ),
+    "RMSNorm": across(rms, lambda p: rms(p, xp=jnp)),
+}
+
+
+def turn(function: Any) -> torch.Tensor:
+    at = torch.arange(4, dtype=torch.float64)[:, None]
+    angles = at * 10000.0 ** (-torch.arange(0, 8, 2, dtype=torch.float64) / 8)
+    return torch.cat([function(angles)] * 2, -1)
+
+
+@pytest.mark.parametrize("form", RIGHT)
+def test_a_right_program_in_another_form_has_nothing_to_name(form: str) -> None:
+    comparison = RIGHT[form].compared()
+    assert not comparison.divergences
+    assert any(output.verdict == "agree" for output in comparison.outputs)
+
+
+NOISE = drawn(3, 4, 8)
+
+UNKNOWN: dict[str, Pair] = {
+    "another function": across(
+        lambda p: torch.tanh(p.x) + p.z, lambda p: jnp.sin(p.x) * jnp.exp(-(p.x**2)) + p.z
+    ),
+    "another polynomial": across(
+        lambda p: p.x**3 - p.x, lambda p: p.x**3 - p.x + 0.1 * p.x**2 * p.z
+    ),
+    "noise": torches(
+        lambda p: torch.tanh(p.x), lambda p: torch.tanh(p.x) + 1e-3 * torch.tensor(NOISE) ** 2 * p.z
+    ),
+    "an entry": torches(
+        lambda p: torch.tanh(p.x) * p.z,
+        lambda p: torch.tanh(p.x).index_fill(1, torch.tensor([2]), 0.3) * p.z,
+    ),
+    "two mistakes in a line": across(
+        lambda p: F.gelu(p.x) * 0.3 + p.z,
+        lambda p: jax.nn.gelu(p.x) * 0.2 - jnp.sin(p.z),
+    ),
+    "a norm of another kind": across(
+        torch_norm,
+        lambda p: (p.x - jnp.median(p.x, -1, keepdims=True))
+        / (1e-3 + jnp.abs(p.x).mean(-1, keepdims=True))
+        * p.gain
+        + p.bias,
+    ),
+    "attention with a sigmoid": across(
+        lambda p: (p.x @ p.z.transpose(1, 2)).softmax(-1) @ p.z,
+        lambda p: jax.nn.sigmoid(p.x @ p.z.transpose(0, 2, 1) + p.gain[0]) ** 2 @ p.z,
+    ),
+    "a nonlinear scale": across(
+        lambda p: torch.tanh(p.x), lambda p: jnp.tanh(p.x * (1 + 0.1 * p.z**2))
+    ),
+    "entries of its own for each": torches(
+        lambda p: torch.tanh(p.x), lambda p: torch.tanh(p.x) * torch.tensor(np.exp(0.1 * NOISE))
+    ),
+    "a kernel of its own": across(
+        lambda p: conv(p, padding=1), lambda p: jax_conv(dict_with(p, "kernel", p.kernel**2))
+    ),
+    "cells of another kind": across(
+        lstm, lambda p: jnp.tanh(p.gates[:, :8] ** 2 + p.c * jax.nn.sigmoid(p.gates[:, 8:16]))
+    ),
+    "a recurrence": torches(
+        lambda p: p.x.cumsum(1), lambda p: torch.stack([p.x[:, 0], *recurrent(p)], 1)
+    ),
+}
+
+
+def dict_with(p: Any, name: str, value: Any) -> Names:
+    return Names({**p, name: value})
+
+
+def recurrent(p: Any) -> list[torch.Tensor]:
+    found = [p.x[:, 0]]
+    for k in range(1, 4):
+        found.append(found[-1] * torch.sigmoid(p.z[:, k]) + p.x[:, k] ** 2)
+    return found[1:]
+
+
+@pytest.mark.parametrize("difference", UNKNOWN)
+def test_what_is_not_known_is_not_named(difference: str) -> None:
+    comparison = UNKNOWN[difference].compared()
+    assert comparison.divergences
+    for region in comparison.divergences:
+        assert causes.find(comparison, region) is None

@@ -240,6 +240,8 @@ def _told(bench: Bench, found: Sequence[_Try]) -> Found | None:
     events: dict[Side, list[int]] = {
         side: [_at(bench, slot) for slot in slots if slot.side == side] for side in SIDES
     }
+    for side in SIDES:
+        events[side] = events[side] or [bench.trial.result(side)]
     remedy = f"with {original if one.side == 'b' else port} the two agree"
     if not (original and port):
         remedy = "without it the two agree" if 0.0 in one.values or 1.0 in one.values else remedy

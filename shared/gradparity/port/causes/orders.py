@@ -85,7 +85,7 @@ def _choices(bench: Bench) -> list[list[Spot]]:
                 continue
             if not any(np.array_equal(x.value, one.x.value) for one in fitting):
                 fitting.append(Spot(i, j, x, y))
-        if fitting and events[j].operation in MOVES_ONLY:
+        if fitting:
             found[j] = fitting
             behind.add(j)
     return list(found.values())

@@ -118,7 +118,7 @@ def _with_a_factor(bench: Bench, spot: Spot) -> Found | None:
     enough = distinct(y) >= ENOUGH or (words is not None and y.size == 1)
     if fitted == 1 or not enough or (words is None and not _is_times(x, y, fitted)):
         return None
-    original = words or f"{fitted:.6g}"
+    original = words or repr(fitted)
     name = "a factor" if fitted != -1 else "the sign"
     cause = Cause(
         name,
