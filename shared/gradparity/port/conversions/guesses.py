@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from .moves import (
     TRANSFORMS,
-    Move,
-    along,
+    Order,
     filled,
     moves,
+    orders,
     plain,
     slices,
     transformed,
@@ -38,12 +38,12 @@ class Guess:
     Attributes:
         values: by the port's leaf.
         sources: the original's leaf that each is made of, where it is one.
-        move: what is done to each of them, if it is the same.
+        order: in which the entries of an axis of each are put, if it is the same.
     """
 
     values: Mapping[int, Array]
     sources: Mapping[int, int] = field(default_factory=dict)
-    move: Move | None = None
+    order: Order | None = None
 
 
 class Guesses:
@@ -82,18 +82,25 @@ class Guesses:
 
     def then(self) -> Iterator[Guess]:
         """Yield the port's own numbers in another order, and what is further."""
-        yield from self._moved_together()
-        for leaf in self._port:
-            if self._numbers.says("b", leaf):
-                for move in moves(self._current[leaf].shape):
-                    yield Guess({leaf: move.apply(self._current[leaf])}, move=move)
-        for leaf in self._port:
-            yield from self._transformed(leaf)
+        for rank in range(3):
+            yield from self._moved_together(rank)
+            for leaf in self._port:
+                if self._numbers.says("b", leaf):
+                    for move in moves(self._current[leaf].shape):
+                        if move.rank == rank:
+                            yield Guess({leaf: move.apply(self._current[leaf])}, order=move.order)
+            if rank == 0:
+                for leaf in self._port:
+                    yield from self._transformed(leaf)
+                yield from self._moved_original()
+        yield from self._two_at_a_time()
+
+    def _moved_original(self) -> Iterator[Guess]:
         for leaf in self._foreign:
             for guess in self._as_original(leaf, self._lost):
                 for move in moves(guess.values[leaf].shape):
-                    yield Guess({leaf: move.apply(guess.values[leaf])}, guess.sources)
-        yield from self._two_at_a_time()
+                    if move.rank == 0:
+                        yield Guess({leaf: move.apply(guess.values[leaf])}, guess.sources)
 
     def _as_original(self, leaf: int, among: Sequence[int]) -> Iterator[Guess]:
         current = self._current[leaf]
@@ -153,28 +160,33 @@ class Guesses:
                     if not np.array_equal(part, current):
                         yield Guess({leaf: part}, {leaf: source})
 
-    def _moved_together(self) -> Iterator[Guess]:
+    def _moved_together(self, rank: int) -> Iterator[Guess]:
         """Yield the same move along the same axis of several parameters: a weight's and its bias's gates."""
-        sizes = dict.fromkeys(
-            size for leaf in self._port for size in reversed(self._current[leaf].shape)
-        )
+        own = [leaf for leaf in self._port if self._numbers.says("b", leaf)]
+        sizes = dict.fromkeys(n for leaf in own for n in reversed(self._current[leaf].shape))
         for size in sizes:
-            axes = {
-                leaf: [n for n, own in enumerate(self._current[leaf].shape) if own == size]
-                for leaf in self._port
-                if self._numbers.says("b", leaf)
-            }
-            having = [leaf for leaf, own in axes.items() if own]
-            if len(having) < 2:
-                continue
-            for number in range(2, min(len(having), _TOGETHER) + 1):
-                some = having[:number]
-                for n, first in enumerate(along(0, size)):
-                    values = {
-                        leaf: _move(axes[leaf][-1], size, n).apply(self._current[leaf])
-                        for leaf in some
-                    }
-                    yield Guess(values, move=first)
+            having = [leaf for leaf in own if size in self._current[leaf].shape]
+            groups = [tuple(having[:n]) for n in range(min(len(having), _TOGETHER), 1, -1)]
+            for order in orders(size):
+                if order.rank == rank:
+                    for group in groups:
+                        yield Guess({leaf: self._ordered(leaf, order) for leaf in group}, order=order)
+
+    def _ordered(self, leaf: int, order: Order) -> Array:
+        """Return a parameter with the entries of its last axis of that length in another order."""
+        current = self._current[leaf]
+        fitting = [axis for axis, size in enumerate(current.shape) if size == len(order.index)]
+        return current.take(order.index, fitting[-1])
+
+    def again(self, done: Sequence[Order]) -> Iterator[Guess]:
+        """Yield what was done to other parameters before, for one more of them, or for several."""
+        for order in done:
+            fitting = [
+                leaf for leaf in self._port if len(order.index) in self._current[leaf].shape
+            ]
+            for n in range(1, _TOGETHER + 1):
+                for some in combinations(fitting[:_TOGETHER], n):
+                    yield Guess({leaf: self._ordered(leaf, order) for leaf in some}, order=order)
 
     def _transformed(self, leaf: int) -> Iterator[Guess]:
         current = self._current[leaf]
@@ -202,12 +214,3 @@ class Guesses:
                             yield Guess(
                                 {**guess.values, y: move.apply(self._current[y])}, guess.sources
                             )
-
-
-_ALONG: dict[tuple[int, int], list[Move]] = {}
-
-
-def _move(axis: int, size: int, n: int) -> Move:
-    if (axis, size) not in _ALONG:
-        _ALONG[axis, size] = list(along(axis, size))
-    return _ALONG[axis, size][n]

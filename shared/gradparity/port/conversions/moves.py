@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations, permutations, product
 from typing import Any
 
@@ -24,23 +25,55 @@ _LONGEST = 1 << 14
 """The longest axis whose entries are interleaved otherwise."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Order:
+    """The entries of an axis in another order.
+
+    Attributes:
+        kind: `blocks` or `interleaved`.
+        index: which entry stands at each place.
+        words: what it does.
+        blocks: which block stands at each place; empty if it is interleaved.
+        rank: 0 for the common ones, 1 and 2 for those of which there are many.
+    """
+
+    kind: str
+    index: NDArray[np.intp]
+    words: str
+    blocks: tuple[int, ...] = ()
+    rank: int = 0
+
+    def on(self, axis: int) -> Move:
+        """Return it as a move along an axis of this length."""
+        return Move(
+            self.kind,
+            lambda value: value.take(self.index, axis),
+            self.words.format(axis=axis),
+            self.rank,
+            axis,
+            self,
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class Move:
     """Numbers of an array in other places, the shape as it was.
 
     Attributes:
         kind: `transposed`, `axes swapped`, `flipped`, `blocks` or `interleaved`.
         apply: does it.
-        axis: along which, if it is one.
-        order: of `blocks`: which block stands at each place.
         words: what it does: `axes 0 and 1 swapped`.
+        rank: as in `Order`.
+        axis: along which, if it is one.
+        order: of its entries.
     """
 
     kind: str
     apply: Callable[[Array], Array]
     words: str
+    rank: int = 0
     axis: int = -1
-    order: tuple[int, ...] = ()
+    order: Order | None = None
 
 
 def plain(value: Array, shape: Shape) -> Iterator[Array]:
@@ -100,15 +133,14 @@ def moves(shape: Shape) -> Iterator[Move]:
     """Yield the moves that keep a shape, the commonest first."""
     yield from _swapped_and_flipped(shape)
     for axis in reversed(range(len(shape))):
-        yield from _orders(axis, shape[axis])
-    for axis in reversed(range(len(shape))):
-        yield from _interleaved(axis, shape[axis])
+        for order in orders(shape[axis]):
+            yield order.on(axis)
 
 
-def along(axis: int, size: int) -> Iterator[Move]:
-    """Yield the moves along one axis."""
-    yield from _orders(axis, size)
-    yield from _interleaved(axis, size)
+@lru_cache(maxsize=64)
+def orders(size: int) -> tuple[Order, ...]:
+    """Return the orders of an axis of this length that occur."""
+    return (*_blocks(size), *_interleaved(size))
 
 
 def _swapped_and_flipped(shape: Shape) -> Iterator[Move]:
@@ -161,48 +193,31 @@ def _swap(axes: tuple[int, ...], flipped: tuple[int, ...]) -> Move:
     )
 
 
-def _orders(axis: int, size: int) -> Iterator[Move]:
+def _blocks(size: int) -> Iterator[Order]:
     for blocks in range(2, _MOST_BLOCKS + 1):
         if size % blocks == 0 and size > blocks:
+            each = np.arange(size).reshape(blocks, -1)
             for order in permutations(range(blocks)):
                 if order != tuple(range(blocks)):
-                    yield Move("blocks", _in_order(axis, order), "", axis, order)
+                    yield Order("blocks", each[list(order)].ravel(), "", order)
 
 
-def _in_order(axis: int, order: tuple[int, ...]) -> Callable[[Array], Array]:
-    def apply(value: Array) -> Array:
-        parts = np.split(value, len(order), axis)
-        return np.concatenate([parts[n] for n in order], axis)
-
-    return apply
-
-
-def _interleaved(axis: int, size: int) -> Iterator[Move]:
+def _interleaved(size: int) -> Iterator[Order]:
     if size > _LONGEST:
         return
     divisors = [n for n in range(2, size) if size % n == 0]
     for n in divisors:
-        yield _regrouped(axis, (n, size // n), (1, 0))
-    for n in divisors:
-        for m in divisors:
-            if size % (n * m) == 0 and n * m < size:
-                for axes in ((1, 0, 2), (0, 2, 1), (2, 1, 0)):
-                    yield _regrouped(axis, (n, m, size // (n * m)), axes)
+        yield _regrouped((n, size // n), (1, 0))
+    for n, m in product(divisors, divisors):
+        if size % (n * m) == 0 and n * m < size:
+            for axes in ((1, 0, 2), (0, 2, 1), (2, 1, 0)):
+                yield _regrouped((n, m, size // (n * m)), axes)
 
 
-def _regrouped(axis: int, groups: Shape, axes: tuple[int, ...]) -> Move:
-    def apply(value: Array) -> Array:
-        split = value.reshape(*value.shape[:axis], *groups, *value.shape[axis + 1 :])
-        order = (
-            *range(axis),
-            *(axis + one for one in axes),
-            *range(axis + len(groups), split.ndim),
-        )
-        return split.transpose(order).reshape(value.shape)
-
-    made = tuple(groups[one] for one in axes)
-    words = f"axis {axis} as {made} from {groups} with the axes in the order {', '.join(map(str, axes))}"
-    return Move("interleaved", apply, words, axis)
+def _regrouped(groups: Shape, axes: tuple[int, ...]) -> Order:
+    index = np.arange(math.prod(groups)).reshape(groups).transpose(axes).ravel()
+    words = f"axis {{axis}}, as {groups}, has its axes in the order {', '.join(map(str, axes))}"
+    return Order("interleaved", index, words, rank=len(groups) - 1)
 
 
 @dataclass(frozen=True)

@@ -186,15 +186,18 @@ class Retrial:
             return "abstain"
         return self._judged(x, Change("b", values=port))
 
-    def same_numbers(self, values: Mapping[int, Array]) -> bool:
-        """Whether the region makes the same numbers, with other values of the port's parameters, in whatever order."""
+    def alike(self, values: Mapping[int, Array]) -> bool | None:
+        """Whether both make the same numbers in whatever order, with other values of the port's parameters.
+
+        None if an operation has no rule.
+        """
         x = self._original
         try:
             y = self._trial.values("b", Change("b", values=values))[self.region.pair.b]
         except NoRuleError:
-            return True
+            return None
         if x is None or x.value.size != y.value.size:
-            return True
+            return None
         apart = np.abs(np.sort(x.value, axis=None) - np.sort(y.value, axis=None))
         return bool((apart <= x.error.max() + y.error.max()).all())
 

@@ -17,7 +17,7 @@ from ...tracing.regions import Comparison, Region
 from ..counterfactual import Change
 from ..result import Conversion
 from .guesses import Guess, Guesses
-from .moves import plain
+from .moves import Order, plain
 from .numbers import Numbers
 from .reach import Reach, Retrial
 from .words import Said, Words, pieces
@@ -27,7 +27,7 @@ Array = NDArray[Any]
 _NEAREST = 12
 """Parameters above a region that are looked at: those of an attention layer with its normalisation."""
 
-_EFFORT = 60_000_000
+_EFFORT = 8_000_000
 """How many numbers are computed for one region's guesses at most, an operation counting for some more."""
 
 _BEHIND = 60
@@ -64,6 +64,7 @@ class _Wrong:
     regions: list[Region] = field(default_factory=list)
     side: Side = "b"
     kind: str = ""
+    order: Order | None = None
 
 
 def find(comparison: Comparison, port: Recording | None = None) -> list[Found]:
@@ -136,9 +137,13 @@ class _Search:
         fixed = self._fixed(region)
         if not fixed:
             return False
-        near = self._near("a", region)
-        if Retrial(self.reach, region, {"a": near, "b": list(fixed)}).verdict(fixed) != "agree":
-            return False
+        trial = Retrial(self.reach, region, {"a": self._near("a", region), "b": list(fixed)})
+        if trial.verdict(fixed) != "agree":
+            # The port's gradients may lawfully lie in another order than the one that was put in their place.
+            before = {leaf: self.numbers.value("b", leaf) for leaf in fixed}
+            forward = region.pair.a in self.comparison.forward
+            if forward or trial.alike(before) is not False or not trial.alike(fixed):
+                return False
         for one in self.wrong:
             if one.side == "b" and not one.values.keys().isdisjoint(fixed):
                 one.regions.append(region)
@@ -170,7 +175,9 @@ class _Search:
                 guesses = Guesses(
                     self.numbers, self._near("a", one), self._near("b", one), self.current
                 )
-                found = self._best(one, guesses.first() if first else guesses.then())
+                done = [order for wrong in self.wrong if (order := wrong.order) is not None]
+                likely = chain(guesses.again(done), guesses.first())
+                found = self._best(one, likely if first else guesses.then())
                 if found is not None:
                     self.wrong.append(found)
                     found.regions.append(region)
@@ -199,24 +206,42 @@ class _Search:
             if effort < 0:
                 return None
             if one.verdict(fixed | dict(guess.values)) == "agree":
+                guess = self._needed(guess, one, fixed)
                 harmed = self._harmed(guess, one.region)
                 tied = harmed and self._is_tied_wrongly(guess)
                 if not harmed or tied:
                     kind = "tied wrongly" if tied else ""
-                    return _Wrong(dict(guess.values), dict(guess.sources), region, kind=kind)
+                    return _Wrong(
+                        dict(guess.values),
+                        dict(guess.sources),
+                        region,
+                        kind=kind,
+                        order=guess.order,
+                    )
         return None
+
+    def _needed(self, guess: Guess, trial: Retrial, fixed: Mapping[int, Array]) -> Guess:
+        """Return a guess without the parameters that make no difference here."""
+        values = dict(guess.values)
+        for leaf in guess.values:
+            left = {i: value for i, value in values.items() if i != leaf}
+            if left and trial.verdict({**fixed, leaf: self.current[leaf], **left}) == "agree":
+                values = left
+        return Guess(values, {i: guess.sources[i] for i in values if i in guess.sources}, guess.order)
 
     def _harmed(self, guess: Guess, region: Region) -> bool:
         """Whether a region elsewhere that agrees would no longer make the same numbers."""
-        for leaf, value in guess.values.items():
-            for user in self.reach.users(leaf):
-                above = {user.pair.b, *(pair.b for pair in user.inputs)}
-                elsewhere = above.isdisjoint(region.events_b)
-                forward = user.pair.a in self.comparison.forward
-                if elsewhere and forward and user.verdict == "agree":
-                    trial = Retrial(self.reach, user, {"a": self._near("a", user), "b": [leaf]})
-                    if not trial.same_numbers({leaf: value}):
-                        return True
+        users = {id(user): user for leaf in guess.values for user in self.reach.users(leaf)}
+        for user in users.values():
+            above = {user.pair.b, *(pair.b for pair in user.inputs)}
+            elsewhere = above.isdisjoint(region.events_b)
+            forward = user.pair.a in self.comparison.forward
+            if elsewhere and forward and user.verdict == "agree":
+                values = self._fixed(user) | dict(guess.values)
+                near = self._near("a", user)
+                trial = Retrial(self.reach, user, {"a": near, "b": list(values)})
+                if trial.alike(values) is False:
+                    return True
         return False
 
     def _is_tied_wrongly(self, guess: Guess) -> bool:
@@ -313,7 +338,7 @@ class _Search:
             first, *parameters = parameters
             group = [first, *(one for one in parameters if self._together(first, one))]
             parameters = [one for one in parameters if one not in group]
-            yield self._one(group)
+            yield self._one(sorted(group, key=lambda one: not one.said.named))
         for wrong in self.wrong:
             if wrong.kind:
                 yield self._special(wrong)

@@ -38,12 +38,14 @@ class Said:
         kind: in a few words.
         text: a sentence.
         order: which blocks of the right value stand in the port's, one after the other; empty if it is no such mistake.
+        named: whether the text has the names of these blocks.
         holds: parameters of the original whose numbers the port's has in their place.
     """
 
     kind: str
     text: str
     order: tuple[int, ...] = ()
+    named: bool = False
     holds: tuple[int, ...] = ()
 
 
@@ -170,7 +172,8 @@ class Words:
         move: Move,
         context: str,
     ) -> Said:
-        parts = len(move.order)
+        blocks = move.order.blocks if move.order else ()
+        parts = len(blocks)
         kind = (
             "gates in another order"
             if context == "gates" and parts > 2
@@ -181,14 +184,16 @@ class Words:
         has, needs = (
             self._named(np.split(value, parts, move.axis), sources) for value in (own, right)
         )
-        if not has or not needs:
+        named = bool(has and needs)
+        if not named:
             needs = tuple(map(str, range(parts)))
-            has = tuple(map(str, move.order))
+            has = tuple(map(str, blocks))
         what = "gates" if kind.startswith("gates") else f"{parts} blocks of axis {move.axis}"
         return Said(
             kind,
             f"{name} has its {what} in the order {', '.join(has)}; what uses it needs {', '.join(needs)}.",
-            move.order,
+            blocks,
+            named,
         )
 
     def _named(self, blocks: Sequence[Array], sources: Sequence[int]) -> tuple[str, ...]:
