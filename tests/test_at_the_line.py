@@ -76,6 +76,27 @@ def load_right(name: str) -> Target:
     return load(str(LINES / f"{name}.py"), str(LINES / f"{name}_adapter.py"))
 
 
+@pytest.mark.parametrize(
+    "name", sorted(path.stem.removesuffix("_adapter") for path in LINES.glob("*_adapter.py"))
+)
+def test_a_right_program_agrees_and_has_no_wrong_line(name: str) -> None:
+    right = load_right(name)
+    with one_quiet_thread():
+        judgement = judge(right, {dtype: vetted(right, dtype) for dtype in ("float64", "float32")})
+        assert judgement.findings
+        assert judgement.right
+        assert wrong_lines(right, judgement) == ()
+
+
+@pytest.mark.parametrize("at", range(len(MISTAKES)))
+def test_a_mistake_is_made_in_one_place_of_a_program(at: int) -> None:
+    name, right, wrong = MISTAKES[at]
+    source = (LINES / f"{name}.py").read_text()
+    assert source.count(right) == 1
+    ast.parse(changed := source.replace(right, wrong))
+    assert ast.dump(ast.parse(changed)) != ast.dump(ast.parse(source))
+
+
 def test_the_report_tells_the_line(tmp_path: Path) -> None:
     name, right, wrong = MISTAKES[0]
     found = lines_of(loaded(tmp_path, name, right, wrong), load_right(name))
@@ -209,7 +230,9 @@ def test_changes_do_not_touch_the_tree() -> None:
     before = ast.dump(function.node)
     scope = scope_of(function, [function])
     for statement in statements(function):
-        for change in changes(statement, scope):
+        tried = list(changes(statement, scope))
+        for change in tried:
             function.compiled(change.edits)
-            assert ast.unparse(edited(statement, change.edits))
+        texts = {ast.unparse(edited(statement, change.edits)) for change in tried}
+        assert texts - {ast.unparse(statement)}
     assert ast.dump(function.node) == before

@@ -433,12 +433,14 @@ ROUNDING = {
 
 def test_the_bounds_are_not_much_larger_than_the_errors() -> None:
     shares: dict[str, float] = defaultdict(float)
+    rounding = set()
     for operation, value, bounded in calls("float32"):
+        rounding |= {operation} if bounded.error.any() else set()
         share = off(value, bounded) / np.where(bounded.error == 0, np.inf, bounded.error)
         shares[operation] = max(shares[operation], share.max(initial=0.0))
     assert {operation for operation in ROUNDING if not 0.01 <= shares[operation] <= 1} == set()
-    # What only moves numbers is exact.
-    assert {operation for operation, share in shares.items() if share} <= ROUNDING
+    # What only moves numbers has no error. A remainder may be computed from a rounded quotient; here it is not.
+    assert rounding <= ROUNDING | {"rem"}
 
 
 def _replayed(recording: Recording) -> Callable[[int], Bounded]:
@@ -578,4 +580,6 @@ def test_every_event_of_a_model_has_a_rule_and_lies_within_its_bound(name: str) 
         ]
         recording = record(jax.value_and_grad(model), arguments, ("loss", "gradient"))
     for operation, value, bounded in evaluated(recording):
+        told = np.isfinite(bounded.error) | np.isnan(value)
+        assert told.all() or operation == "empty2", operation
         assert (off(value, bounded) <= bounded.error).all(), operation

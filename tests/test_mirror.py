@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, get_args, get_type_hints
 
 import pytest
@@ -164,7 +164,7 @@ def test_gradparity_imports_no_implementation() -> None:
     for file in (ROOT / "shared").rglob("*.py"):
         tree = ast.parse(file.read_text())
         assert not [n for n in _imported(ast.walk(tree)) if ".impl_" in f".{n}"], file
-        at_import = _imported(tree.body)
+        at_import = _imported(_run_at_import(tree))
         allowed = (
             {recorders[file.stem]}
             if file.parent.name == "tracing" and file.stem in recorders
@@ -175,6 +175,31 @@ def test_gradparity_imports_no_implementation() -> None:
         # What imports a recorder when it is imported imports its framework.
         brought = {recorders[part] for n in at_import for part in n.split(".") if part in recorders}
         assert brought <= allowed, file
+
+
+def _run_at_import(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what runs when a module is imported, also within `try`, `if` and classes: all but functions' bodies."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield child
+            yield from _run_at_import(child)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import torch",
+        "try:\n    import torch\nexcept ImportError:\n    pass",
+        "try:\n    pass\nexcept ImportError:\n    import torch",
+        "if True:\n    pass\nelse:\n    from torch import nn",
+        "with x:\n    class A:\n        import torch",
+    ],
+)
+def test_an_import_in_a_block_is_one(text: str) -> None:
+    framework, _, _ = _imported(_run_at_import(ast.parse(text)))[0].partition(".")
+    assert framework == "torch"
+    function = "def f():\n" + "".join(f"    {line}\n" for line in text.splitlines())
+    assert not _imported(_run_at_import(ast.parse(function)))
 
 
 def _imported(nodes: Iterable[ast.AST]) -> list[str]:

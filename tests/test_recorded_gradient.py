@@ -98,6 +98,7 @@ def test_at_a_kink_the_bound_covers_the_slopes_of_both_sides(
     found = of_one(function, 0.0, 0.0)
     for slope in slopes:
         assert np.all(np.abs(slope - found.value) <= found.error)
+    assert found.error.max() <= max(slopes) - min(slopes)
     beside = of_one(function, 1.0, 0.5)
     assert beside.value[0] == 1
     assert beside.error[0] < 1e-12
@@ -122,6 +123,7 @@ def test_what_hides_it_is_named(function: Callable[[Any], Any], why: str) -> Non
 def test_what_is_taken_out_of_the_loss_itself_hides_nothing() -> None:
     found = of_one(lambda x: float(np.sum(x * x)), 0.3, 0.7)
     assert np.all(np.abs(found.value - [0.6, 1.4]) <= found.error + 2.0**-52)
+    assert found.error.max() < 1e-12
 
 
 def test_a_leaf_on_which_it_does_not_depend_has_gradient_0() -> None:

@@ -366,9 +366,23 @@ def test_no_function_leaves_its_bound(dtype: Any, seed: int) -> None:
             assert result.value.dtype.kind == np.asarray(one.computed).dtype.kind, form
             if result.floating:
                 ours = abs(result.value.astype(np.longdouble) - one.exactly)
+                assert np.isfinite(result.error).all(), form
                 assert (np.fmax(one.apart, ours) <= result.error).all(), (form, one)
             else:
-                assert ((one.computed == result.value) | (result.error > 0)).all(), form
+                assert not result.error.any(), form
+                assert (one.computed == result.value).all(), form
+
+
+UNREACHED = {
+    "float_power ": "computed in float64 in every format, and here in no finer one",
+    "astype ": "it rounds to the same format in a finer one",
+    "fmod ": "NumPy has an exact one",
+    "remainder ": "NumPy has an exact one",
+    "linalg.norm {'axis': 1, 'ord': 0}": "a sum of ones, exact up to 1 / u of them",
+    "median ": "one sum, that may be exact",
+    "trace ": "two sums, that may be exact",
+}
+"""Forms of which a few draws may show no rounding, and why."""
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -383,9 +397,12 @@ def test_every_bound_is_near_what_happens_and_sees_a_fault(dtype: Any) -> None:
                     continue
                 # One entry is off by a thousandth.
                 assert (2 * e < 1e-3 * abs(one.bounded.value)).any() or not one.computed.any(), form
-                share = np.max(one.apart / np.where(e > 0, e, np.inf), initial=0)
-                largest_share[str(form)] = max(largest_share.get(str(form), 0.0), float(share))
-    assert min(share for share in largest_share.values() if share > 0) > 0.01, largest_share
+                if e.any():
+                    share = np.max(one.apart / np.where(e > 0, e, np.inf))
+                    largest_share[str(form)] = max(largest_share.get(str(form), 0.0), float(share))
+    # What is exact, as what only moves numbers, has no error that nothing reaches.
+    small = {form: share for form, share in largest_share.items() if share <= 0.01}
+    assert {form for form, share in small.items() if share or form not in UNREACHED} == set()
 
 
 def test_what_has_no_rule_is_named() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import subprocess
 import sys
@@ -698,8 +697,8 @@ def judged(
             if often[event.operation, formats] > ENOUGH:
                 continue
         found = evaluate(recording, event.index, lambda i: in_its_format(recording.events[i]))
-        after = itertools.islice(recording.events, event.index, None)
-        made = list(itertools.takewhile(lambda one: one.call == event.index, after))
+        next_ones = recording.events[event.index : event.index + len(found) + 1]
+        made = [one for one in next_ones if one.call == event.index]
         assert len(found) == len(made), event.operation
         for one, result in zip(made, found, strict=True):
             assert one.value.shape == result.shape, event.operation
