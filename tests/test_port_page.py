@@ -132,12 +132,18 @@ def test_a_difference_has_its_numbers_and_its_mark(folder: Path) -> None:
     assert "cause unknown" in words(page(results(folder)["unknown"]))
 
 
+def test_code_in_a_sentence_is_code(tmp_path: Path) -> None:
+    result = results(tmp_path)["not loaded"]
+    html = page(replace(result, notes=("`w < 1e-5` is <b>",)))
+    assert '<li><code>w &lt; <span class="number">1e-5</span></code> is &lt;b&gt;</li>' in html
+
+
 def test_modes_repeat_nothing(folder: Path) -> None:
     text = words(page(results(folder)["modes"]))
     assert text.count("gradient blocks.0.up.bias agree") == 1
     assert "in train mode: updated parameter: 1 of 1 equal" in text
     assert "updated norm.running_var ✗" not in text  # the sign is the style's
-    assert "updated norm.running_var disagree 55 train n in place of n - 1" in text
+    assert "updated norm.running_var disagree train n in place of n - 1" in text
     assert "output agree 0.2 all" in text
 
 

@@ -14,7 +14,17 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from gradparity.cli.terminal import say
-from gradparity.port.result import Cause, Difference, Judged, Mode, Place, Result, Side, Verdict
+from gradparity.port.result import (
+    Cause,
+    Conversion,
+    Difference,
+    Judged,
+    Mode,
+    Place,
+    Result,
+    Side,
+    Verdict,
+)
 from gradparity.port.text import WIDTH, headline, lines
 from gradparity.port.words import PARTS
 
@@ -54,8 +64,8 @@ def section(name: str, title: str) -> str:
         ),
         (
             "not loaded",
-            "disagree: 2 parameters are not loaded; 1 parameter is transposed; q, k and v in another order "
-            "(blocks.0.attention.qkv.weight); and 1 difference",
+            "disagree: 2 parameters are not loaded; blocks.0.attention.out.kernel is transposed; "
+            "q, k, v in another order (blocks.0.attention.qkv.kernel); and 1 difference",
         ),
         ("abstain", "abstain: no rule for aten._fft_r2c"),
         (
@@ -87,8 +97,11 @@ def test_a_headline_without_lines_or_values() -> None:
         "disagree: a missing term (port.py:22)": difference(
             cause=Cause("a missing term", "", "", "with it the two agree")
         ),
-        "disagree: the mask is causal in the port (port.py:22)": difference(
-            cause=Cause("the mask", "", "causal", "without it the two agree")
+        "disagree: axes are exchanged: in the port undone by (0, 2, 1) (port.py:22)": difference(
+            cause=Cause("axes are exchanged", "", "undone by (0, 2, 1)", "so the two agree")
+        ),
+        "disagree: a mask is inverted: causal in the original, none in the port (port.py:22)": difference(
+            cause=Cause("a mask is inverted", "causal", "none", "with causal the two agree")
         ),
     }
     for expected, one in cases.items():
@@ -113,6 +126,21 @@ def test_conversions_come_first() -> None:
     assert text.index("wrong conversions") < text.index("difference, forward pass")
     for one in FOUND["not loaded"].modes[0].conversions:
         assert f"{one.kind}: {one.text}" in section("not loaded", "wrong conversions")
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("in another order", "w is in another order"),
+        ("without a partner", "w is without a partner"),
+        ("axes swapped", "axes swapped (w)"),
+        ("gates in another order", "gates in another order (w)"),
+    ],
+)
+def test_kinds_of_conversions_make_a_sentence(kind: str, expected: str) -> None:
+    wrong = Conversion(kind, (), ("w",), "")
+    mode = Mode("", "disagree", (), conversions=(wrong,))
+    assert headline(Result("pair.py", ("torch", "jax"), (mode,))) == f"disagree: {expected}"
 
 
 def test_a_difference_has_its_lines_numbers_and_cause() -> None:
@@ -147,9 +175,19 @@ def test_what_was_not_judged_is_named_ten_times_and_counted() -> None:
     text = section("abstain", "judged")
     assert "gradients: 1 of 15 equal" in text
     assert "output, loss: no rule for aten._fft_r2c" in text
-    assert "gradient filters.7.weight: not reached" in text
+    assert "filters.7.weight: not reached" in text
+    assert "gradients of filters.0.weight, filters.1.weight" in text
     assert "filters.8" not in text
     assert "and 6 more" in text
+
+
+def test_a_name_that_differs_in_the_port_is_told() -> None:
+    wrong = replace(
+        judged("gradient norm.weight", "abstain", why="no rule"), port="gradient norm.scale"
+    )
+    mode = Mode("", "abstain", (wrong,))
+    told = "\n".join(lines(Result("pair.py", ("torch", "jax"), (mode,))))
+    assert "gradient of norm.weight (norm.scale in the port): no rule" in told
 
 
 def test_modes_repeat_nothing() -> None:

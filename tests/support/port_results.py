@@ -343,7 +343,7 @@ def results(folder: Path) -> dict[str, Result]:
                         "transposed.",
                     ),
                     Conversion(
-                        "q, k and v in another order",
+                        "q, k, v in another order",
                         ("blocks.0.attention.qkv.weight",),
                         ("blocks.0.attention.qkv.kernel",),
                         "blocks.0.attention.qkv.kernel holds k, q, v, which must be q, k, v.",

@@ -194,7 +194,7 @@ def _judged(result: Result) -> Iterator[str]:
         yield from _named(title, found)
     zero = words.uninformative(result)
     if zero:
-        names = ", ".join(together(one.name) for one, _ in zero[:_NAMED])
+        names = _names([one for one, _ in zero[:_NAMED]])
         more = f", and {len(zero) - _NAMED:,} more" if len(zero) > _NAMED else ""
         yield from _wrapped("  ", f"0 as far as rounding goes, which shows nothing: {names}{more}")
 
@@ -206,15 +206,27 @@ def _named(title: str, found: Sequence[tuple[Judged, str]]) -> Iterator[str]:
     yield f"  {title}:"
     shown = found[:_NAMED]
     for (why, where), same in groupby(shown, key=lambda one: (one[0].why, one[1])):
-        names = ", ".join(together(_name(judged)) for judged, _ in same)
-        yield from _wrapped("    ", f"{names}{where}{f': {why}' if why else ''}")
+        yield from _wrapped(
+            "    ", f"{_names([judged for judged, _ in same])}{where}{f': {why}' if why else ''}"
+        )
     if len(found) > _NAMED:
         yield f"    and {len(found) - _NAMED:,} more"
 
 
-def _name(judged: Judged) -> str:
-    other = judged.port not in ("", judged.name)
-    return f"{judged.name} (in the port {judged.port})" if other else judged.name
+def _names(found: Sequence[Judged]) -> str:
+    """Return `output, loss, gradients of norm.weight (norm.scale in the port), norm.bias`."""
+    others = [_name(one, "") for one in found if not one.name.startswith(words.GRADIENT)]
+    gradients = [_name(one, words.GRADIENT) for one in found if one.name.startswith(words.GRADIENT)]
+    if gradients:
+        word = "gradient" if len(gradients) == 1 else "gradients"
+        others.append(f"{word} of {', '.join(gradients)}")
+    return ", ".join(others)
+
+
+def _name(judged: Judged, prefix: str) -> str:
+    own, other = judged.name.removeprefix(prefix), judged.port.removeprefix(prefix)
+    renamed = other not in ("", own)
+    return f"{together(own)} ({together(other)} in the port)" if renamed else together(own)
 
 
 def _listed(title: str, found: Sequence[str]) -> Iterator[str]:

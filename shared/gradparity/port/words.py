@@ -20,10 +20,13 @@ TOGETHER = "\N{NO-BREAK SPACE}"
 
 PARTS = {"forward": "forward pass", "backward": "backward pass", "update": "update"}
 
+_CLAUSE = {"is", "are", "in", "off"}
+"""One of these words is in a name that says by itself what is wrong: `parts of an array in another order`."""
+
 _HELD = 40
 """Columns."""
 
-_GRADIENT, _UPDATED = "gradient ", "updated "
+GRADIENT, _UPDATED = "gradient ", "updated "
 
 _KINDS = {
     "output": "outputs",
@@ -201,13 +204,23 @@ def lines_of(places: Iterable[Place]) -> str:
 
 
 def contrast(cause: Cause) -> str:
-    """Say what differs, as a clause: `LayerNorm's ε is 1e-05 in the original and 1e-06 in the port`."""
+    """Say what differs, as a clause: `LayerNorm's ε is 1e-05 in the original and 1e-06 in the port`.
+
+    A name that is a clause by itself, such as `axes are exchanged`, takes what the sides have behind a colon.
+    """
     sides = [
-        f"{together(value)} in the {side}"
+        (together(value), side)
         for value, side in ((cause.original, "original"), (cause.port, "port"))
         if value
     ]
-    return f"{cause.name} is {listed(sides)}" if sides else cause.name
+    if not sides:
+        return cause.name
+    if len(sides) == 1:
+        return f"{cause.name}: in the {sides[0][1]} {sides[0][0]}"
+    told = [f"{value} in the {side}" for value, side in sides]
+    if _CLAUSE.isdisjoint(cause.name.split()):
+        return f"{cause.name} is {listed(told)}"
+    return f"{cause.name}: {', '.join(told)}"
 
 
 def where_caused(difference: Difference) -> str:
@@ -234,20 +247,19 @@ def moved(island: Island) -> str:
 
 
 def converted(found: Sequence[Conversion]) -> str:
-    """Count wrong conversions, by kind: `2 parameters are not loaded; 1 parameter is transposed`."""
-    counts: dict[str, list[str]] = {}
+    """Count wrong conversions, by kind: `2 parameters are not loaded; out.kernel is transposed`."""
+    names: dict[str, list[str]] = {}
     for one in found:
-        counts.setdefault(one.kind, []).extend(
-            one.port if len(one.port) > len(one.original) else one.original
-        )
-    return "; ".join(_kind(kind, names) for kind, names in counts.items())
+        longer = one.original if len(one.original) > len(one.port) else one.port
+        names.setdefault(one.kind, []).extend(longer)
+    return "; ".join(_kind(kind, those) for kind, those in names.items())
 
 
 def _kind(kind: str, names: Sequence[str]) -> str:
-    many = several(len(names), "parameter")
-    if len(kind.split()) <= 2:  # an adjective: transposed, not loaded
-        return f"{many} {'is' if len(names) == 1 else 'are'} {kind}"
-    return f"{kind} ({together(names[0]) if len(names) == 1 else many})"
+    which = together(names[0]) if len(names) == 1 else several(len(names), "parameter")
+    if kind.partition(" ")[0].endswith(("s", ",")):  # a clause: gates in another order
+        return f"{kind} ({which})"
+    return f"{which} {'is' if len(names) == 1 else 'are'} {kind}"
 
 
 # --- What was judged ------------------------------------------------------------------------------
@@ -256,7 +268,7 @@ def _kind(kind: str, names: Sequence[str]) -> str:
 def kinds(mode: Mode) -> dict[str, list[Judged]]:
     """Sort what was judged: outputs, loss, gradients, updated parameters, and the rest that an update leaves."""
     found: dict[str, list[Judged]] = {kind: [] for kind in _KINDS}
-    names = {one.name.removeprefix(_GRADIENT) for one in mode.judged if _is_gradient(one)}
+    names = {one.name.removeprefix(GRADIENT) for one in mode.judged if _is_gradient(one)}
     for one in mode.judged:
         if one.name == "loss":
             kind = "loss"
@@ -272,7 +284,7 @@ def kinds(mode: Mode) -> dict[str, list[Judged]]:
 
 
 def _is_gradient(one: Judged) -> bool:
-    return one.name.startswith(_GRADIENT)
+    return one.name.startswith(GRADIENT)
 
 
 def counted(kind: str, count: int) -> str:

@@ -52,5 +52,6 @@ def _judged(result: Result) -> list[tuple[Judged, str]]:
 
 
 def _held(text: str) -> Markup:
-    """Return text in which a browser breaks no number: it would behind the hyphen of 1e-05."""
-    return Markup(re.sub(r"[\d.]+e-\d+", r'<span class="number">\g<0></span>', str(escape(text))))
+    """Return text with code between backticks, in which a browser breaks no number: behind the hyphen of 1e-05."""
+    html = re.sub(r"[\d.]+e-\d+", r'<span class="number">\g<0></span>', str(escape(text)))
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", html))
