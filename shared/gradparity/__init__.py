@@ -18,6 +18,7 @@ __all__ = [
     "contract",
     "load_experiment",
     "load_implementation",
+    "port",
 ]
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .check.report import Report
     from .errors import ContractError, InputError
     from .experiments.experiment import load as load_experiment
+    from .porting.api import port
     from .registry import load as load_implementation
     from .testing import assert_parity
 else:
@@ -37,6 +39,7 @@ else:
         "assert_parity": ("testing", "assert_parity"),
         "load_experiment": ("experiments.experiment", "load"),
         "load_implementation": ("registry", "load"),
+        "port": ("porting.api", "port"),
     }
 
     def __getattr__(name):

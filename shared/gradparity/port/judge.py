@@ -216,7 +216,7 @@ def _key(cause: Cause) -> object:
 
 
 def _judged(comparison: Comparison) -> Iterator[Judged]:
-    regions = {region.pair.b: region for region in comparison.regions}
+    shares = _shares(comparison)
     names = {event: name for name, event in comparison.alignment.b.outputs.items()}
     blind = {
         one.name.rpartition(" ")[2]
@@ -224,8 +224,6 @@ def _judged(comparison: Comparison) -> Iterator[Judged]:
         if one.name.startswith("gradient ") and not one.informative
     }
     for one in comparison.outputs:
-        region = regions.get(one.pair[1])
-        share = region.distance.share if region else 0.0
         informative = one.informative and _says_something(comparison.alignment.a, one.pair[0])
         if one.verdict == "abstain" and one.name.startswith("updated "):
             informative = informative and one.name.rpartition(" ")[2] not in blind
@@ -233,10 +231,21 @@ def _judged(comparison: Comparison) -> Iterator[Judged]:
             one.name,
             names[one.pair[1]],
             one.verdict,
-            share,
+            shares.get(one.pair[1], 0.0),
             informative,
             _why(comparison, one) if one.verdict == "abstain" and informative else "",
         )
+
+
+def _shares(comparison: Comparison) -> dict[int, float]:
+    """Return the largest share on the way to each of the port's arrays."""
+    shares: dict[int, float] = {}
+    for region in sorted(comparison.regions, key=lambda one: one.pair.b):
+        above = [shares.get(one.b, 0.0) for one in region.inputs]
+        quantity = comparison.alignment.of_b.get(region.pair.b)
+        for event in quantity.b if quantity else (region.pair.b,):
+            shares[event] = max(region.distance.share, shares.get(event, 0.0), *above)
+    return shares
 
 
 def _says_something(recording: Recording, event: int) -> bool:
