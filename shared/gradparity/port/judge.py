@@ -52,7 +52,7 @@ def _mode(name: str, original: Recorded, port: Recorded, runs: tuple[Run, Run]) 
     digits = numbers.digits(a, b)
     a, b = _corrected((a, b), digits.changes)
     comparison = compare(a, b)
-    wrong = conversions.find(comparison)
+    wrong = conversions.find(comparison, b)
     explained = {id(region) for one in wrong for region in one.regions}
     found_islands: list[Island] = [*islands.narrowed("original", runs[0])]
     found_islands += islands.narrowed("port", runs[1])
