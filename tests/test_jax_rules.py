@@ -15,12 +15,13 @@ import pytest
 from jax import lax
 from jax.ad_checkpoint import checkpoint_name
 
-from gradparity.reference.precision import Precision
 from gradparity.tracing.bounded import Bounded, cotangents, exact, join
 from gradparity.tracing.jax_recorder import Argument, record
 from gradparity.tracing.recording import INPUT, LEAVES, PARAMETER, Recording
 from gradparity.tracing.rules import evaluate
 from gradparity.tracing.rules.jax_rules import RULES
+
+from .support.recordings import as_given
 
 DTYPES = ("float32", "float64")
 SHAPE = (5, 8)
@@ -329,16 +330,11 @@ def recorded(dtype: str) -> Recording:
         return record(program, arguments, ("case", "rough", "indexed"))
 
 
-def leaf(recording: Recording, index: int) -> Bounded:
-    value = recording.events[index].value
-    return exact(value, Precision.of(value.dtype if value.dtype.kind == "f" else np.float64))
-
-
 def evaluated(recording: Recording) -> Iterator[tuple[str, np.ndarray, Bounded]]:
     """Yield of each array that was made: the operation, the value, and what the rule says of it."""
     for event in recording.events:
         if event.call == event.index and event.operation not in LEAVES:
-            results = evaluate(recording, event.index, partial(leaf, recording))
+            results = evaluate(recording, event.index, partial(as_given, recording))
             for index, bounded in enumerate(results, event.index):
                 yield event.operation, recording.events[index].value, bounded
 
@@ -451,7 +447,7 @@ def _replayed(recording: Recording) -> Callable[[int], Bounded]:
         event = recording.events[index]
         if index not in found:
             if event.operation in LEAVES:
-                found[index] = leaf(recording, index)
+                found[index] = as_given(recording, index)
             else:
                 results = evaluate(recording, event.call, value)
                 found.update(enumerate(results, event.call))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,12 @@ from hypothesis import strategies as st
 
 from gradparity.reference.precision import Precision
 from gradparity.tracing.bounded import Bounded, cotangents, exact, total
-from gradparity.tracing.recording import Recorder, Recording, Ref
+from gradparity.tracing.recording import Recorder, Ref
 from gradparity.tracing.rules import NoRuleError, evaluate
 from gradparity.tracing.rules.convolutions import Geometry, convolve
 from gradparity.tracing.rules.numpy_rules import RULES
+
+from .support.recordings import as_given
 
 FINER = {np.float32: np.float64, np.float64: np.longdouble}
 
@@ -340,13 +343,8 @@ def outcomes(form: Form, draw: Draw, dtype: Any) -> list[Outcome]:
     named = {key: referenced(one, recorder) for key, one in form.attributes.items()}
     first, *_ = recorder.call(form.operation, noted, named, values, None)
     recording = recorder.finished({})
-    results = evaluate(recording, first, lambda index: given_value(recording, index))
+    results = evaluate(recording, first, partial(as_given, recording))
     return [Outcome(*one) for one in zip(results, values, finer, strict=True)]
-
-
-def given_value(recording: Recording, index: int) -> Bounded:
-    array = recording.events[index].value
-    return exact(array, Precision.of(array.dtype if array.dtype.kind == "f" else np.float64))
 
 
 def test_every_rule_is_called() -> None:
@@ -412,9 +410,9 @@ def test_what_has_no_rule_is_named() -> None:
     (other,) = recorder.call("add", (Ref(x), Ref(x)), {"where": [True, False]}, [np.eye(2)], None)
     recording = recorder.finished({})
     with pytest.raises(NoRuleError, match=r"^linalg\.inv: no rule$"):
-        evaluate(recording, call, lambda index: given_value(recording, index))
+        evaluate(recording, call, partial(as_given, recording))
     with pytest.raises(NoRuleError, match=r"^add: `where`$"):
-        evaluate(recording, other, lambda index: given_value(recording, index))
+        evaluate(recording, other, partial(as_given, recording))
 
 
 def test_a_mask_in_doubt() -> None:
@@ -434,7 +432,7 @@ def test_a_rule_that_makes_another_shape_abstains() -> None:
     (call,) = recorder.call("sum", (Ref(x),), {}, [np.eye(2)], None)
     recording = recorder.finished({})
     with pytest.raises(NoRuleError, match=r"sum: the rule makes shape \(\)"):
-        evaluate(recording, call, lambda index: given_value(recording, index))
+        evaluate(recording, call, partial(as_given, recording))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -444,7 +442,7 @@ def test_a_conversion_rounds(dtype: Any) -> None:
     value = np.array([0.1, 0.5], dtype)
     (call,) = recorder.call("astype", (Ref(x), dtype), {}, [value], None)
     recording = recorder.finished({})
-    (found,) = evaluate(recording, call, lambda index: given_value(recording, index))
+    (found,) = evaluate(recording, call, partial(as_given, recording))
     assert found.precision == Precision.of(dtype)
     assert (abs(value - found.value) <= found.error).all()
     assert (found.error > 0).tolist() == [dtype == np.float32, False]

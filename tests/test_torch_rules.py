@@ -8,6 +8,7 @@ import sys
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,14 @@ from torch.nn import functional as F  # noqa: N812 -- as everybody names it
 
 from gradparity.reference.precision import Precision
 from gradparity.tracing.bounded import Bounded, exact
-from gradparity.tracing.recording import INPUT, LEAVES, Event, Recording
-from gradparity.tracing.rules import NoRuleError, evaluate, precision_of
+from gradparity.tracing.recording import INPUT, LEAVES, Recording
+from gradparity.tracing.rules import NoRuleError, evaluate
 from gradparity.tracing.rules.torch_rules import RULES
 from gradparity.tracing.torch_recorder import TorchRecorder, to_numpy
 
+from .support.recordings import as_given, format_of
+
 aten = torch.ops.aten
-_DOUBLE = Precision.of(np.float64)
 
 Program = Callable[..., Any]
 
@@ -696,7 +698,7 @@ def judged(
             often[event.operation, formats] += 1
             if often[event.operation, formats] > ENOUGH:
                 continue
-        found = evaluate(recording, event.index, lambda i: in_its_format(recording.events[i]))
+        found = evaluate(recording, event.index, partial(as_given, recording))
         next_ones = recording.events[event.index : event.index + len(found) + 1]
         made = [one for one in next_ones if one.call == event.index]
         assert len(found) == len(made), event.operation
@@ -706,14 +708,6 @@ def judged(
             if result.floating:  # a kernel may return statistics in a finer format
                 assert result.precision.eps >= format_of(one).eps, event.operation
             yield event.operation, one.value, result
-
-
-def format_of(event: Event) -> Precision:
-    return precision_of(event.format or event.value.dtype)
-
-
-def in_its_format(event: Event) -> Bounded:
-    return exact(event.value, format_of(event) if event.value.dtype.kind == "f" else _DOUBLE)
 
 
 UNWRITTEN = {"aten.empty", "aten.empty_like", "aten.new_empty", "aten.new_empty_strided"}
