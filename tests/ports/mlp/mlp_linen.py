@@ -80,6 +80,7 @@ def port_loss(outputs, batch):
 
 
 def optimizers():
-    return lambda parameters: torch.optim.AdamW(parameters, lr=1e-3), optax.adamw(
-        1e-3, weight_decay=1e-2
-    )
+    def original(parameters):
+        return torch.optim.AdamW(parameters, lr=1e-3)
+
+    return original, optax.adamw(1e-3, weight_decay=1e-2)
