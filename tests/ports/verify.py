@@ -22,10 +22,16 @@ def main() -> None:
                 if agrees(found):
                     found = differences(evaluate(file, train=True))
             except Exception as error:
-                print(f"! {mistake.pair}: {mistake.wrong}: {type(error).__name__}: {error}", flush=True)
+                print(
+                    f"! {mistake.pair}: {mistake.wrong}: {type(error).__name__}: {error}",
+                    flush=True,
+                )
                 continue
         shown = ", ".join(f"{k} {v:.0e}" for k, v in found.items() if v > 1e-11)
-        print(f"{'!' if agrees(found) else ' '} {mistake.pair}: {mistake.wrong[:60]!r}: {shown}", flush=True)
+        print(
+            f"{'!' if agrees(found) else ' '} {mistake.pair}: {mistake.wrong[:60]!r}: {shown}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
