@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -28,8 +27,8 @@ Function = Callable[[Any, Any], Any]
 BATCH, LENGTH, WIDTH, HEADS, WORDS = 3, 4, 8, 2, 11
 
 
-def in_torch(model: nn.Module, x: Array) -> Recording:
-    """Record the model and the gradients of a projection of its output."""
+def in_torch(model: nn.Module, x: Array, gradients: bool) -> Recording:
+    """Record the model and, if wanted, the gradients of a projection of its output."""
     given = torch.tensor(x)
     with torch.no_grad():
         output = model(given)
@@ -42,13 +41,21 @@ def in_torch(model: nn.Module, x: Array) -> Recording:
     recorder.given(INPUT, "direction", direction)
     with recorder:
         output = model(given)
+        if not gradients:
+            return recorder.finished({"output": output})
         loss = (output * direction).sum()
         grads = torch.autograd.grad(loss, list(parameters.values()))
     found = {f"gradient {name}": one for name, one in zip(parameters, grads, strict=True)}
     return recorder.finished({"output": output, "loss": loss} | found)
 
 
-def in_jax(function: Function, params: Any, x: Array) -> Recording:
+def in_jax(function: Function, params: Any, x: Array, gradients: bool) -> Recording:
+    if not gradients:
+        given = [
+            jax_recorder.Argument(PARAMETER, params),
+            jax_recorder.Argument(INPUT, x, "x"),
+        ]
+        return jax_recorder.record(function, given)
     shape = jax.eval_shape(function, params, x).shape
     direction = np.random.default_rng(5).standard_normal(shape)
 
@@ -357,3 +364,359 @@ def language(tied: bool = True, tied_port: bool | None = None) -> Pair:
 
     ids = np.random.default_rng(3).integers(0, WORDS, (BATCH, LENGTH))
     return Pair(lambda: Language(tied), ids, language_port, convert)
+
+
+# --- What is planted ------------------------------------------------------------------------------
+
+Change = Callable[[Params], None]
+
+
+def of(params: Params, path: str) -> tuple[Params, str]:
+    *above, name = path.split(".")
+    for one in above:
+        params = params[one]
+    return params, name
+
+
+def edit(function: Callable[[Array], Array], *paths: str) -> Change:
+    def change(params: Params) -> None:
+        for path in paths:
+            parent, name = of(params, path)
+            parent[name] = np.ascontiguousarray(function(parent[name]))
+
+    return change
+
+
+def swap(*pairs: tuple[str, str]) -> Change:
+    def change(params: Params) -> None:
+        for pair in pairs:
+            (one, x), (other, y) = (of(params, path) for path in pair)
+            one[x], other[y] = other[y], one[x]
+
+    return change
+
+
+def both(*changes: Change) -> Change:
+    def change(params: Params) -> None:
+        for one in changes:
+            one(params)
+
+    return change
+
+
+def other(w: Array) -> Array:
+    return 0.3 * np.random.default_rng(w.size).standard_normal(w.shape)
+
+
+def blocks(*order: int) -> Callable[[Array], Array]:
+    def change(w: Array) -> Array:
+        parts = np.split(w, len(order), -1)
+        return np.concatenate([parts[n] for n in order], -1)
+
+    return change
+
+
+def layer_of_second(params: Params) -> None:
+    params["third"] = {**params["second"]}
+
+
+@dataclass(frozen=True)
+class Plant:
+    pair: Callable[[], Pair]
+    change: Change
+    told: dict[str, tuple[str, ...]]
+    """The port's names by the kind that is told."""
+    gradients: bool = False
+
+
+SECOND = ("second.kernel",)
+WRONG: dict[str, Plant] = {
+    "not loaded": Plant(mlp, edit(other, *SECOND), {"not loaded": SECOND}, gradients=True),
+    "bias not loaded": Plant(mlp, edit(np.zeros_like, "second.bias"), {"not loaded": ("second.bias",)}),
+    "scale not loaded": Plant(
+        attention, edit(np.ones_like, "norm.scale"), {"not loaded": ("norm.scale",)}
+    ),
+    "layer not loaded": Plant(
+        mlp,
+        edit(other, *SECOND, "second.bias"),
+        {"not loaded": (*SECOND, "second.bias")},
+    ),
+    "transposed": Plant(mlp, edit(np.transpose, *SECOND), {"transposed": SECOND}, gradients=True),
+    "first transposed": Plant(
+        mlp, edit(np.transpose, "first.kernel"), {"transposed": ("first.kernel",)}
+    ),
+    "half": Plant(
+        mlp, edit(lambda w: np.concatenate([w[:3], other(w[3:])]), *SECOND), {"half-loaded": SECOND}
+    ),
+    "columns": Plant(
+        mlp,
+        edit(lambda w: np.concatenate([w[:, :2], other(w[:, 2:])], 1), *SECOND),
+        {"half-loaded": SECOND},
+    ),
+    "scaled": Plant(mlp, edit(lambda w: 0.5 * w, *SECOND), {"scaled": SECOND}),
+    "rounded": Plant(
+        mlp, edit(lambda w: w.astype(np.float16).astype(w.dtype), *SECOND), {"rounded": SECOND}
+    ),
+    "twice": Plant(
+        mlp, layer_of_second, {"loaded at two places": ("third.bias", "third.kernel")}
+    ),
+    "layers swapped": Plant(
+        mlp, swap(("second.kernel", "third.kernel")), {"swapped": ("second.kernel", "third.kernel")}
+    ),
+    "GRU's gates": Plant(
+        gru,
+        edit(blocks(1, 0, 2), "rnn.w_i", "rnn.w_h", "rnn.b_i", "rnn.b_h"),
+        {"gates in another order": ("rnn.b_h", "rnn.b_i", "rnn.w_h", "rnn.w_i")},
+    ),
+    "LSTM's gates": Plant(
+        lstm,
+        edit(blocks(0, 2, 1, 3), "rnn.w_i", "rnn.w_h", "rnn.b"),
+        {"gates in another order": ("rnn.b", "rnn.w_h", "rnn.w_i")},
+    ),
+    "LSTM not loaded": Plant(lstm, edit(other, "out.kernel"), {"not loaded": ("out.kernel",)}),
+    "fused order": Plant(
+        attention,
+        edit(blocks(1, 0, 2), "qkv.kernel", "qkv.bias"),
+        {"q, k, v in another order": ("qkv.bias", "qkv.kernel")},
+    ),
+    "q and k": Plant(
+        lambda: attention(False),
+        swap(("q.kernel", "k.kernel"), ("q.bias", "k.bias")),
+        {"swapped": ("k.bias", "k.kernel", "q.bias", "q.kernel")},
+    ),
+    "gamma and beta": Plant(
+        attention, swap(("norm.scale", "norm.bias")), {"swapped": ("norm.bias", "norm.scale")}
+    ),
+    "projection transposed": Plant(
+        attention, edit(np.transpose, "proj.kernel"), {"transposed": ("proj.kernel",)}
+    ),
+    "in and out": Plant(
+        images, edit(lambda w: w.swapaxes(2, 3), "conv.kernel"), {"axes swapped": ("conv.kernel",)}
+    ),
+    "rows and columns": Plant(
+        images, edit(lambda w: w.swapaxes(0, 1), "wide.kernel"), {"axes swapped": ("wide.kernel",)}
+    ),
+    "not flipped": Plant(
+        images, edit(lambda w: w[::-1, ::-1], "up.kernel"), {"flipped": ("up.kernel",)}
+    ),
+    "mean and variance": Plant(
+        images, swap(("bn.mean", "bn.var")), {"swapped": ("bn.mean", "bn.var")}
+    ),
+    "deviation": Plant(images, edit(np.sqrt, "bn.var"), {"transformed": ("bn.var",)}),
+    "logarithm": Plant(images, edit(np.log, "bn.var"), {"transformed": ("bn.var",)}),
+    "statistics not loaded": Plant(
+        images,
+        both(edit(np.zeros_like, "bn.mean"), edit(np.ones_like, "bn.var")),
+        {"not loaded": ("bn.mean", "bn.var")},
+    ),
+    "some layers": Plant(
+        language,
+        edit(lambda w: np.concatenate([w[:2], other(w[2:])]), "layers.kernel"),
+        {"half-loaded": ("layers.kernel",)},
+    ),
+    "untied": Plant(
+        lambda: language(True, False), lambda _: None, {"untied": ("head", "words")}, gradients=True
+    ),
+    "head not loaded": Plant(
+        lambda: language(True, False), edit(other, "head"), {"not loaded": ("head",)}
+    ),
+    "tied wrongly": Plant(
+        lambda: language(False, True), lambda _: None, {"tied wrongly": ("words",)}
+    ),
+    "two": Plant(
+        mlp,
+        both(edit(other, "first.kernel"), edit(np.transpose, "third.kernel")),
+        {"not loaded": ("first.kernel",), "transposed": ("third.kernel",)},
+    ),
+    "two of images": Plant(
+        images,
+        both(edit(lambda w: w.swapaxes(2, 3), "conv.kernel"), edit(np.ones_like, "bn.scale")),
+        {"axes swapped": ("conv.kernel",), "not loaded": ("bn.scale",)},
+    ),
+    "two of attention": Plant(
+        attention,
+        both(edit(blocks(1, 0, 2), "qkv.kernel", "qkv.bias"), edit(other, "down")),
+        {"q, k, v in another order": ("qkv.bias", "qkv.kernel"), "not loaded": ("down",)},
+    ),
+}
+
+
+def compared(
+    pair: Pair, change: Change | None = None, gradients: bool = False
+) -> tuple[Comparison, Recording]:
+    torch.manual_seed(0)
+    model = perturbed(pair.make())
+    params = pair.convert(weights(model))
+    if change is not None:
+        change(params)
+    port = in_jax(pair.port, params, pair.inputs, gradients)
+    return compare(in_torch(model, pair.inputs, gradients), port), port
+
+
+def by_kind(found: list[Found]) -> dict[str, tuple[str, ...]]:
+    kinds: dict[str, tuple[str, ...]] = {}
+    for one in found:
+        kind = one.conversion.kind
+        kinds[kind] = tuple(sorted({*kinds.get(kind, ()), *one.conversion.port}))
+    return kinds
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_conversion_is_told_as_what_it_is(name: str) -> None:
+    plant = WRONG[name]
+    comparison, port = compared(plant.pair(), plant.change, plant.gradients)
+    found = find(comparison, port)
+    assert by_kind(found) == plant.told
+    for one in found:
+        assert one.regions
+        assert all(f"`{name}`" in one.conversion.text for name in one.conversion.port)
+    ids = {id(region) for one in found for region in one.regions}
+    forward = [r for r in comparison.divergences if r.pair.a in comparison.forward]
+    assert all(id(region) in ids for region in forward)
+
+
+# --- What is lawful -------------------------------------------------------------------------------
+
+LAWFUL: dict[str, Callable[[], Pair]] = {
+    "transposed weights": mlp,
+    "gates in the port's order, one bias": lstm,
+    "two biases": gru,
+    "fused": attention,
+    "split": lambda: attention(False),
+    "kernels permuted and flipped": images,
+    "stacked and tied": language,
+    "not tied on either side": lambda: language(False),
+}
+
+
+@dataclass(frozen=True)
+class Otherwise:
+    """A parameter that the port has in another form, which its use makes up for."""
+
+    pair: Callable[[], Pair]
+    path: str
+    store: Callable[[Array], Array]
+    use: Callable[[Any], Any]
+
+
+STORED: dict[str, Otherwise] = {
+    "1 + γ": Otherwise(attention, "norm.scale", lambda w: w - 1, lambda w: 1 + w),
+    "deviation": Otherwise(images, "bn.var", np.sqrt, lambda w: w * w),
+    "log variance": Otherwise(images, "bn.var", np.log, jnp.exp),
+    "half": Otherwise(mlp, "second.kernel", lambda w: w / 2, lambda w: 2 * w),
+    "square, as in the original": Otherwise(
+        mlp, "second.kernel", np.transpose, lambda w: w.T
+    ),
+    "flat": Otherwise(mlp, "second.kernel", np.ravel, lambda w: w.reshape(6, 6)),
+    "k, q, v": Otherwise(
+        attention, "qkv.kernel", blocks(1, 0, 2), lambda w: w[:, jnp.r_[8:16, 0:8, 16:24]]
+    ),
+    "per head": Otherwise(
+        attention,
+        "qkv.kernel",
+        lambda w: w.reshape(8, 3, 2, 4).swapaxes(1, 2).reshape(8, 24),
+        lambda w: w.reshape(8, 2, 3, 4).swapaxes(1, 2).reshape(8, 24),
+    ),
+    "flipped": Otherwise(
+        images, "up.kernel", lambda w: w[::-1, ::-1], lambda w: w[::-1, ::-1]
+    ),
+    "OIHW": Otherwise(
+        images, "conv.kernel", lambda w: w.transpose(3, 2, 0, 1), lambda w: w.transpose(2, 3, 1, 0)
+    ),
+}
+
+
+def stored(otherwise: Otherwise) -> Pair:
+    pair = otherwise.pair()
+
+    def convert(w: dict[str, Array]) -> Params:
+        params = pair.convert(w)
+        edit(otherwise.store, otherwise.path)(params)
+        return params
+
+    def port(params: Params, x: Any) -> Any:
+        params = jax.tree.map(lambda one: one, params)
+        parent, name = of(params, otherwise.path)
+        parent[name] = otherwise.use(parent[name])
+        return pair.port(params, x)
+
+    return Pair(pair.make, pair.inputs, port, convert)
+
+
+@pytest.mark.parametrize("name", LAWFUL)
+def test_nothing_is_told_of_a_right_conversion(name: str) -> None:
+    comparison, port = compared(LAWFUL[name](), gradients=name != "two biases")
+    assert not comparison.divergences
+    assert find(comparison, port) == []
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_nothing_is_told_of_what_the_use_makes_up_for(name: str) -> None:
+    comparison, port = compared(stored(STORED[name]))
+    assert [output.verdict for output in comparison.outputs] == ["agree"]
+    assert find(comparison, port) == []
+
+
+def with_other_epsilon(params: Params, x: Any) -> Any:
+    def norm_of(p: Params, x: Any) -> Any:
+        m = x.mean(-1, keepdims=True)
+        s = jnp.sqrt(((x - m) ** 2).mean(-1, keepdims=True) + 1e-3)
+        return (x - m) / s * p["scale"] + p["bias"]
+
+    x = norm_of(params["norm"], x)
+    return dense(params["proj"], jnp.tanh(x))
+
+
+def without_factor(params: Params, x: Any) -> Any:
+    return dense(params["proj"], jnp.tanh(norm(params["norm"], x) * 1.5))
+
+
+class Small(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.proj = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, WIDTH)
+
+    def forward(self, x: torch.Tensor) -> Any:
+        return self.proj(torch.tanh(self.norm(x)))
+
+
+@pytest.mark.parametrize("port", [with_other_epsilon, without_factor])
+def test_another_mistake_is_no_wrong_conversion(port: Function) -> None:
+    pair = Pair(
+        Small,
+        drawn(BATCH, WIDTH),
+        port,
+        lambda w: {
+            "norm": {"scale": w["norm.weight"], "bias": w["norm.bias"]},
+            "proj": linear(w, "proj"),
+        },
+    )
+    comparison, recording = compared(pair)
+    assert comparison.divergences
+    assert find(comparison, recording) == []
+
+
+def test_a_bias_that_the_port_has_not_is_told() -> None:
+    pair = mlp()
+
+    def port(p: Params, x: Any) -> Any:
+        h = jnp.tanh(dense(p["first"], x))
+        return dense(p["third"], jnp.tanh(h @ p["second"]["kernel"]))
+
+    def convert(w: dict[str, Array]) -> Params:
+        params = pair.convert(w)
+        del params["second"]["bias"]
+        return params
+
+    comparison, recording = compared(Pair(pair.make, pair.inputs, port, convert))
+    (found,) = find(comparison, recording)
+    assert (found.conversion.kind, found.conversion.original) == ("missing", ("2.bias",))
+    assert found.change.side == "a"
+
+
+def test_without_the_ports_recording_nothing_is_said_of_what_it_held() -> None:
+    plant = WRONG["not loaded"]
+    comparison, _ = compared(plant.pair(), plant.change)
+    assert [(one.conversion.kind, one.conversion.port) for one in find(comparison)] == [
+        ("other numbers", SECOND)
+    ]

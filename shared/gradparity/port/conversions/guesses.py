@@ -19,6 +19,7 @@ from .moves import (
     plain,
     slices,
     transformed,
+    turns,
 )
 from .numbers import Numbers
 
@@ -53,6 +54,7 @@ class Guesses:
         numbers: all parameters.
         near: the original's and the port's parameters above the region, the nearest first.
         current: the port's parameters as they are, or as they were corrected before.
+        gates: whether a recurrent cell may be near: only this has four blocks.
     """
 
     def __init__(
@@ -61,9 +63,11 @@ class Guesses:
         original: Sequence[int],
         port: Sequence[int],
         current: Mapping[int, Array],
+        gates: bool,
     ) -> None:
         self._numbers = numbers
         self._original, self._port, self._current = original, port, current
+        self._gates = gates
         self._lost = [leaf for leaf in original if numbers.lost(leaf)]
         self._foreign = [leaf for leaf in port if numbers.foreign(leaf)]
         self._kept = [leaf for leaf in original if leaf not in self._lost]
@@ -74,9 +78,13 @@ class Guesses:
             yield from self._as_original(leaf, self._lost)
         if len(self._foreign) > 1:
             yield from self._together(self._foreign)
+        for leaf in self._port[:_TOGETHER]:
+            if self._numbers.says("b", leaf):
+                for move in turns(self._current[leaf].shape):
+                    yield Guess({leaf: move.apply(self._current[leaf])})
+        yield from self._swapped()
         for leaf in self._port:
             yield from self._as_original(leaf, self._original)
-        yield from self._swapped()
         for leaf in self._port:
             yield from self._in_parts(leaf)
 
@@ -87,7 +95,7 @@ class Guesses:
             for leaf in self._port:
                 if self._numbers.says("b", leaf):
                     for move in moves(self._current[leaf].shape):
-                        if move.rank == rank:
+                        if move.order and move.rank == rank and self._likely(move.order):
                             yield Guess({leaf: move.apply(self._current[leaf])}, order=move.order)
             if rank == 0:
                 for leaf in self._port:
@@ -99,7 +107,7 @@ class Guesses:
         for leaf in self._foreign:
             for guess in self._as_original(leaf, self._lost):
                 for move in moves(guess.values[leaf].shape):
-                    if move.rank == 0:
+                    if move.rank == 0 and self._likely(move.order):
                         yield Guess({leaf: move.apply(guess.values[leaf])}, guess.sources)
 
     def _as_original(self, leaf: int, among: Sequence[int]) -> Iterator[Guess]:
@@ -166,11 +174,21 @@ class Guesses:
         sizes = dict.fromkeys(n for leaf in own for n in reversed(self._current[leaf].shape))
         for size in sizes:
             having = [leaf for leaf in own if size in self._current[leaf].shape]
-            groups = [tuple(having[:n]) for n in range(min(len(having), _TOGETHER), 1, -1)]
+            modules: dict[str, list[int]] = {}
+            for leaf in having:
+                modules.setdefault(self._numbers.module("b", leaf), []).append(leaf)
+            groups = dict.fromkeys(
+                tuple(group[:n])
+                for group in (*modules.values(), having)
+                for n in range(min(len(group), _TOGETHER), 1, -1)
+            )
             for order in orders(size):
-                if order.rank == rank:
+                if order.rank == rank and self._likely(order):
                     for group in groups:
                         yield Guess({leaf: self._ordered(leaf, order) for leaf in group}, order=order)
+
+    def _likely(self, order: Order | None) -> bool:
+        return order is None or len(order.blocks) < 4 or self._gates
 
     def _ordered(self, leaf: int, order: Order) -> Array:
         """Return a parameter with the entries of its last axis of that length in another order."""
@@ -192,7 +210,8 @@ class Guesses:
         current = self._current[leaf]
         for source in self._original:
             value = self._numbers.value("a", source)
-            if value.size == current.size:
+            held = source in self._numbers.same(current, "a")
+            if value.size == current.size and (held or source in self._lost):
                 for one in islice(plain(value, current.shape), _EACH):
                     for transform in TRANSFORMS:
                         made = transformed(transform, one)
@@ -211,6 +230,8 @@ class Guesses:
                             )
                     if self._numbers.says("b", y):
                         for move in moves(self._current[y].shape):
+                            if move.rank or not self._likely(move.order):
+                                continue
                             yield Guess(
                                 {**guess.values, y: move.apply(self._current[y])}, guess.sources
                             )

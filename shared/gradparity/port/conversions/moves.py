@@ -131,7 +131,7 @@ def filled(value: Array, part: Array) -> Iterator[Array]:
 
 def moves(shape: Shape) -> Iterator[Move]:
     """Yield the moves that keep a shape, the commonest first."""
-    yield from _swapped_and_flipped(shape)
+    yield from turns(shape)
     for axis in reversed(range(len(shape))):
         for order in orders(shape[axis]):
             yield order.on(axis)
@@ -143,7 +143,8 @@ def orders(size: int) -> tuple[Order, ...]:
     return (*_blocks(size), *_interleaved(size))
 
 
-def _swapped_and_flipped(shape: Shape) -> Iterator[Move]:
+def turns(shape: Shape) -> Iterator[Move]:
+    """Yield the moves that swap axes, or reverse them."""
     order = tuple(range(len(shape)))
     if len(shape) < 2 or len(shape) > _MOST_AXES:
         return

@@ -43,6 +43,10 @@ class Numbers:
         """Return a parameter's name."""
         return self.events[side][leaf].name
 
+    def module(self, side: Side, leaf: int) -> str:
+        """Return what a parameter's name begins with: `rnn` of `rnn.w_i`."""
+        return self.name(side, leaf).rpartition(".")[0]
+
     def says(self, side: Side, leaf: int) -> bool:
         """Whether a parameter's numbers do not coincide by chance."""
         return is_evidence(self.events[side][leaf])

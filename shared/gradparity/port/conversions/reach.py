@@ -15,7 +15,7 @@ from ...tracing.alignment import Pair, Side
 from ...tracing.bounded import Bounded
 from ...tracing.recording import LEAVES, PARAMETER, Recording
 from ...tracing.regions import Comparison, Region
-from ...tracing.rules import NoRuleError
+from ...tracing.rules import NoRuleError, as_recorded
 from ..counterfactual import Change, Trial
 
 Array = NDArray[Any]
@@ -116,6 +116,8 @@ class Reach:
         """Return the region grown on both sides until it starts from these parameters."""
         a = self._grown("a", region, leaves["a"])
         b = self._grown("b", region, leaves["b"])
+        if set(b) == set(region.events_b):
+            return region
         own = set(b)
         given = dict.fromkeys(
             i for event in b for i in self._recordings["b"].events[event].inputs if i not in own
@@ -160,9 +162,12 @@ class Retrial:
     ) -> None:
         self.region = reach.stretched(region, leaves)
         self._trial = Trial(reach.comparison, self.region)
+        self._leaf = self._trial.a.events[region.pair.a]
 
     @cached_property
     def _original(self) -> Bounded | None:
+        if self._leaf.operation in LEAVES:
+            return as_recorded(self._leaf.value)
         try:
             return self._trial.values("a")[self.region.pair.a]
         except NoRuleError:
@@ -208,4 +213,11 @@ class Retrial:
             y = self._trial.values("b", change)[self.region.pair.b]
         except NoRuleError:
             return "abstain"
-        return self._trial.between(x, y).verdict
+        if np.isfinite(x.value).all():
+            if not np.isfinite(y.value).all():
+                return "disagree"
+            if not (np.isfinite(y.error).all() and np.isfinite(x.error).all()):
+                return "abstain"
+        found = self._trial.between(x, y)
+        # Numbers about which the bounds say nothing are no evidence for a value.
+        return "abstain" if 2 * found.uninformative > y.value.size else found.verdict

@@ -18,7 +18,7 @@ from ..counterfactual import Change
 from ..result import Conversion
 from .guesses import Guess, Guesses
 from .moves import Order, plain
-from .numbers import Numbers
+from .numbers import Numbers, key
 from .reach import Reach, Retrial
 from .words import Said, Words, pieces
 
@@ -27,7 +27,7 @@ Array = NDArray[Any]
 _NEAREST = 12
 """Parameters above a region that are looked at: those of an attention layer with its normalisation."""
 
-_EFFORT = 8_000_000
+_EFFORT = 6_000_000
 """How many numbers are computed for one region's guesses at most, an operation counting for some more."""
 
 _BEHIND = 60
@@ -35,6 +35,10 @@ _BEHIND = 60
 
 _FAILURES = 3
 """Regions of the same operations for which all guesses fail before the next of the kind are left alone."""
+
+
+_SOFTMAX = {"softmax", "_softmax", "safe_softmax", "reduce_max", "amax"}
+"""Operations of attention that a recurrent cell has not."""
 
 
 @dataclass(frozen=True)
@@ -91,35 +95,49 @@ class _Search:
         self.failed: dict[tuple[str, ...], int] = {}
         self.leaf_regions = {
             region.pair.b: region
-            for region in comparison.divergences
+            for region in comparison.regions
             if self.b.events[region.pair.b].operation == PARAMETER
-            and self.a.events[region.pair.a].operation == PARAMETER
+            and region.verdict != "agree"
+            and region.pair.b in self.current
         }
 
     def run(self) -> list[Found]:
         for leaf, region in self.leaf_regions.items():
             self._differing(leaf, region)
-        for region in self.comparison.divergences:
-            if region.pair.b in self.leaf_regions or not region.events_b:
+        for region in self._disagreeing():
+            if region.pair.b in self.leaf_regions:
                 continue
             if not self._explained(region) and region.pair.a in self.comparison.forward:
                 self._look(region)
         return [*self._told(), *self._untied()]
 
+    def _disagreeing(self) -> list[Region]:
+        """Return the regions that disagree, and the original's parameters that were put in an array's place."""
+        put = [
+            region
+            for region in self.comparison.regions
+            if region.by_place
+            and region.verdict == "abstain"
+            and self.a.events[region.pair.a].operation == PARAMETER
+            and self.b.events[region.pair.b].operation != PARAMETER
+        ]
+        return sorted([*put, *self.comparison.divergences], key=self._order)
+
     # --- What would be right ---
 
     def _differing(self, leaf: int, region: Region) -> None:
         """Judge a parameter that has a partner with other numbers: by its name, or because it was put in its place."""
-        source = region.pair.a
-        value = self.a.events[source].value
+        value = self.a.events[region.pair.a].value
+        sources = [i for i in self.a.needed_for([region.pair.a]) if i in self.numbers.leaves["a"]]
+        source = sources[0] if len(sources) == 1 else None
         unknown = region.by_place and self.port is None
         for user in self.reach.users(leaf):
-            retrial = Retrial(self.reach, user, {"a": [source], "b": [leaf]})
+            retrial = Retrial(self.reach, user, {"a": sources, "b": [leaf]})
             if not unknown and retrial.verdict({leaf: self.current[leaf]}) != "disagree":
                 continue
-            guesses = Guesses(self.numbers, [source], [leaf], self.current)
+            guesses = Guesses(self.numbers, sources, [leaf], self.current, self._gated(user))
             likely = [
-                Guess({leaf: one}, {leaf: source})
+                Guess({leaf: one}, {} if source is None else {leaf: source})
                 for one in (
                     region.pair.layout.apply(value),
                     *plain(value, self.current[leaf].shape),
@@ -173,7 +191,11 @@ class _Search:
         for first in (True, False):
             for one in regions:
                 guesses = Guesses(
-                    self.numbers, self._near("a", one), self._near("b", one), self.current
+                    self.numbers,
+                    self._near("a", one),
+                    self._near("b", one),
+                    self.current,
+                    self._gated(one),
                 )
                 done = [order for wrong in self.wrong if (order := wrong.order) is not None]
                 likely = chain(guesses.again(done), guesses.first())
@@ -190,38 +212,53 @@ class _Search:
 
     def _best(self, region: Region, guesses: Iterable[Guess]) -> _Wrong | None:
         """Return the first guess with which a region agrees, and which does no harm elsewhere."""
-        near, fixed = self._near("a", region), self._fixed(region)
-        trials: dict[frozenset[int], Retrial | None] = {}
+        fixed = self._fixed(region)
+        trials: dict[frozenset[int], list[Retrial]] = {}
         effort = _EFFORT
         for guess in guesses:
-            key = frozenset(guess.values)
-            if key not in trials:
-                trial = Retrial(self.reach, region, {"a": near, "b": sorted({*key, *fixed})})
-                before = fixed | {leaf: self.current[leaf] for leaf in key}
-                trials[key] = trial if trial.verdict(before) == "disagree" else None
-            one = trials[key]
-            if one is None:
-                continue
-            effort -= one.effort
-            if effort < 0:
-                return None
-            if one.verdict(fixed | dict(guess.values)) == "agree":
-                guess = self._needed(guess, one, fixed)
-                harmed = self._harmed(guess, one.region)
-                tied = harmed and self._is_tied_wrongly(guess)
+            leaves = frozenset(guess.values)
+            if leaves not in trials:
+                before = fixed | {leaf: self.current[leaf] for leaf in leaves}
+                trials[leaves] = [
+                    trial
+                    for trial in self._trials(region, leaves, fixed)
+                    if trial.verdict(before) == "disagree"
+                ]
+            for trial in trials[leaves]:
+                effort -= trial.effort
+                if effort < 0:
+                    return None
+                if trial.verdict(fixed | dict(guess.values)) != "agree":
+                    continue
+                needed = self._needed(guess, trial, fixed)
+                harmed = self._harmed(needed, trial.region)
+                tied = harmed and self._is_tied_wrongly(needed)
                 if not harmed or tied:
-                    kind = "tied wrongly" if tied else ""
                     return _Wrong(
-                        dict(guess.values),
-                        dict(guess.sources),
+                        dict(needed.values),
+                        dict(needed.sources),
                         region,
-                        kind=kind,
-                        order=guess.order,
+                        kind="tied wrongly" if tied else "",
+                        order=needed.order,
                     )
         return None
 
+    def _trials(
+        self, region: Region, leaves: frozenset[int], fixed: Mapping[int, Array]
+    ) -> Iterator[Retrial]:
+        """Yield the region as it is, if it uses these parameters directly, and from all of them on."""
+        direct = {i for event in region.events_b for i in self.b.events[event].inputs}
+        grown = Retrial(
+            self.reach, region, {"a": self._near("a", region), "b": sorted({*leaves, *fixed})}
+        )
+        if leaves <= direct and grown.region is not region:
+            yield Retrial(self.reach, region, {"a": (), "b": ()})
+        yield grown
+
     def _needed(self, guess: Guess, trial: Retrial, fixed: Mapping[int, Array]) -> Guess:
-        """Return a guess without the parameters that make no difference here."""
+        """Return an order without the parameters that make no difference here."""
+        if guess.order is None:
+            return guess
         values = dict(guess.values)
         for leaf in guess.values:
             left = {i: value for i, value in values.items() if i != leaf}
@@ -353,24 +390,22 @@ class _Search:
             own = None if placed and self.port is None else self.numbers.value("b", leaf)
             if own is not None and np.array_equal(own, right):
                 continue
-            context = self._context(wrongs[0].region, leaf)
+            context = self._context(wrongs[0].region)
             said = self.words.describe(leaf, own, right, sources, context)
-            yield _Parameter(leaf, said, tuple(sources), wrongs)
+            yield _Parameter(leaf, own, said, tuple(sources), wrongs)
 
     def _together(self, one: _Parameter, other: _Parameter) -> bool:
         """Whether two parameters are told as one finding: each has the other's numbers, or both the same order."""
-        crossed = set(one.said.holds) & set(other.sources) and set(other.said.holds) & set(
-            one.sources
+        crossed = one.own is not None and other.own is not None and (
+            key(one.own) == key(self.current[other.leaf])
+            and key(other.own) == key(self.current[one.leaf])
         )
-        return bool(crossed) or (
+        return crossed or (
             bool(one.said.order)
             and one.said.order == other.said.order
             and one.said.kind == other.said.kind
-            and self._module(one) == self._module(other)
+            and self.numbers.module("b", one.leaf) == self.numbers.module("b", other.leaf)
         )
-
-    def _module(self, one: _Parameter) -> str:
-        return self.numbers.name("b", one.leaf).rpartition(".")[0]
 
     def _one(self, group: Sequence[_Parameter]) -> Found:
         first = group[0]
@@ -428,17 +463,21 @@ class _Search:
             conversion = Conversion(wrong.kind, (), (self.numbers.name("b", leaf),), text)
         return Found(conversion, regions, unpaired, Change(wrong.side, values=wrong.values))
 
-    def _context(self, region: Region, leaf: int) -> str:
+    def _context(self, region: Region) -> str:
         """Return what uses a parameter: `gates`, `attention`, or nothing known."""
-        stretched = self.reach.stretched(region, {"a": (), "b": [leaf]})
-        here = {
-            self.b.events[i].operation.removeprefix("aten.").strip("_") for i in stretched.events_b
-        }
-        if "tanh" in here and here & {"logistic", "sigmoid"}:
-            return "gates"
+        if self._operations(region) & _SOFTMAX:
+            return "attention"
+        return "gates" if self._gated(region) else ""
+
+    def _gated(self, region: Region) -> bool:
+        here = self._operations(region)
+        return "tanh" in here and bool(here & {"logistic", "sigmoid", "exp"})
+
+    def _operations(self, region: Region) -> set[str]:
+        """Return what the port computes in a region and around it."""
+        around = [self.b.events[i] for i in self.reach.around("b", region).events]
         behind = self.b.events[region.pair.b : region.pair.b + _BEHIND]
-        here |= {event.operation.removeprefix("aten.").strip("_") for event in behind}
-        return "attention" if here & {"exp", "softmax", "safe_softmax"} else ""
+        return {one.operation.removeprefix("aten.").strip("_") for one in (*around, *behind)}
 
 
 @dataclass(frozen=True)
@@ -446,6 +485,7 @@ class _Parameter:
     """A parameter of the port, and what is wrong with it."""
 
     leaf: int
+    own: Array | None
     said: Said
     sources: tuple[int, ...]
     wrongs: Sequence[_Wrong]
