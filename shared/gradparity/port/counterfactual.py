@@ -184,7 +184,10 @@ class Trial:
         return (layout,)
 
     def _spoilt(self, x: Bounded, y: Bounded) -> bool:
-        plain_x, plain_y = self.values("a")[self.region.pair.a], self.values("b")[self.region.pair.b]
+        plain_x, plain_y = (
+            self.values("a")[self.region.pair.a],
+            self.values("b")[self.region.pair.b],
+        )
         before = np.isnan(plain_x.value).sum() + np.isnan(plain_y.value).sum()
         after = np.isnan(x.value).sum() + np.isnan(y.value).sum()
         return bool(after > before or _is_blurred(x, plain_x) or _is_blurred(y, plain_y))
@@ -236,7 +239,9 @@ def _is_blurred(x: Bounded, before: Bounded) -> bool:
     """Whether more entries than before have a bound that is far above the largest there was."""
     finite = np.isfinite(before.error)
     size = float(np.abs(before.value[np.isfinite(before.value)]).max(initial=0.0))
-    most = CONDITION * max(float(before.error[finite].max(initial=0.0)), before.precision.eps * size)
+    most = CONDITION * max(
+        float(before.error[finite].max(initial=0.0)), before.precision.eps * size
+    )
     return bool((x.error > most).sum() > (~finite).sum())
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..tracing.alignment import Side as Letter
-from ..tracing.recording import PARAMETER, Recording
+from ..tracing.alignment import is_evidence
+from ..tracing.recording import CONSTANT, PARAMETER, Event, Recording
 from ..tracing.regions import Comparison, Output, Region, compare
 from . import causes, conversions, islands, numbers
 from .counterfactual import Change, Trial, corrected
@@ -26,7 +28,9 @@ def judge(name: str, original: Recorded, port: Recorded) -> Result:
     pairs = [(mode, original.runs[mode], port.runs[mode]) for mode in both]
     if not pairs:
         pairs = [("", _evaluating(original), _evaluating(port))]
-    modes = [_mode(mode, original, port, (a, b)) for mode, a, b in pairs]
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", RuntimeWarning)  # of a trial that makes no sense
+        modes = [_mode(mode, original, port, (a, b)) for mode, a, b in pairs]
     return Result(name, (original.framework, port.framework), modes, tuple(_notes(original, port)))
 
 
@@ -46,7 +50,7 @@ def _notes(original: Recorded, port: Recorded) -> Iterator[str]:
 
 
 def _mode(name: str, original: Recorded, port: Recorded, runs: tuple[Run, Run]) -> Mode:
-    a, b = runs[0].recording, runs[1].recording
+    a, b = runs[0].recording, _adopted(runs[0].recording, runs[1].recording)
     tables = list(islands.tables(a, b))
     a, b = _corrected((a, b), [one.change for one in tables])
     digits = numbers.digits(a, b)
@@ -91,6 +95,25 @@ def _mode(name: str, original: Recorded, port: Recorded, runs: tuple[Run, Run]) 
         precision(original, port, runs, comparison),
         tuple(notes),
     )
+
+
+def _adopted(a: Recording, b: Recording) -> Recording:
+    """Return the port's recording in which arrays from outside that are the original's parameters are parameters, too.
+
+    A port may keep running statistics, or frozen weights, beside its parameters.
+    """
+    known = {_sorted(event) for event in a.events if event.operation == PARAMETER}
+    events = [
+        replace(event, operation=PARAMETER, name=event.name or f"array {event.index}")
+        if event.operation == CONSTANT and is_evidence(event) and _sorted(event) in known
+        else event
+        for event in b.events
+    ]
+    return replace(b, events=tuple(events))
+
+
+def _sorted(event: Event) -> bytes:
+    return np.sort(event.value.astype(np.float64), axis=None).tobytes()
 
 
 def _corrected(

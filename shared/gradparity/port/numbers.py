@@ -52,9 +52,11 @@ def digits(a: Recording, b: Recording) -> Digits:
     A number in a shorter format of which the other program has nothing, as √½ of a GELU that is one operation there,
     becomes the simplest one that is rounded to it.
     """
-    own = sorted({_lengthened(abs(slot.value)) for slot in _fractions("a", a)})
-    # One program may have several versions of a number, too: the smallest stands for all.
-    known = np.array([x for n, x in enumerate(own) if n == 0 or not _is_near(x, own[n - 1])])
+    # What a program computes in its recording stands as it is; of a number's other versions, the smallest for all.
+    known = np.array(sorted(_computed(a) | _computed(b)))
+    for x in sorted({_lengthened(abs(slot.value)) for slot in _fractions("a", a)}):
+        if _nearest(x, known) == x:
+            known = np.sort(np.append(known, x))
     changes: list[Change] = []
     islands: list[Island] = []
     sides: tuple[tuple[Letter, Side, Recording], ...] = (("a", "original", a), ("b", "port", b))
@@ -77,6 +79,17 @@ def _fractions(side: Letter, recording: Recording) -> Iterator[Slot]:
         is_finite = isinstance(slot.value, float) and np.isfinite(slot.value)
         if is_finite and not slot.value.is_integer():
             yield slot
+
+
+def _computed(recording: Recording) -> set[float]:
+    """Return the numbers that a program computes of others, in its recording."""
+    values = (
+        abs(float(event.value))
+        for event in recording.events
+        if event.inputs and not event.value.ndim and event.value.dtype.kind == "f"
+        if event.index not in recording.from_inputs
+    )
+    return {x for x in values if np.isfinite(x) and not x.is_integer()}
 
 
 def _nearest(x: float, known: Any) -> float:

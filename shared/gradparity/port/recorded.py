@@ -77,11 +77,7 @@ def record(pair: Pair, side: Side) -> Recorded:
         if pair.perturb:
             original.perturb(np.random.default_rng(_SEED))
         weights = _digest(original.parameters())
-        own = (
-            original
-            if side == "original"
-            else model(called("port(original)", pair.port, original.given()))
-        )
+        own, native = (original, original) if side == "original" else _ports(pair, original)
         task = Task(
             pair.batch(np.random.default_rng(_SEED)),
             None,
@@ -92,12 +88,30 @@ def record(pair: Pair, side: Side) -> Recorded:
         modes: tuple[Mode | None, ...] = ("eval", "train") if own.modes() else (None,)
         runs: dict[str, Run] = {}
         for mode in modes:
-            runs[mode or ""] = _run(side, original, own, replace(task, mode=mode))
+            runs[mode or ""] = _run(side, original, own, native, replace(task, mode=mode))
     settings, defaults = tuple(_settings()), _defaults(own)
-    return Recorded(own.framework, own.formats, weights, settings, defaults, runs)
+    return Recorded(own.framework, native.formats, weights, settings, defaults, runs)
 
 
-def _run(side: Side, original: Model, own: Model, task: Task) -> Run:
+def _ports(pair: Pair, original: Model) -> tuple[Model, Model]:
+    """Return the port of the original in float64, and of the original as it is.
+
+    What a port computes of weights before it is called, or keeps beside them, is then in float64 as well: the sum of
+    two biases, a table, an array in a closure. Where a port refuses one of the two, the other one stands for both.
+    """
+    found: list[Model] = []
+    errors: list[InputError] = []
+    for double in (True, False):
+        try:
+            found.append(model(called("port(original)", pair.port, original.given(double))))
+        except InputError as error:
+            errors.append(error)
+    if not found:
+        raise errors[-1]
+    return found[0], found[-1]
+
+
+def _run(side: Side, original: Model, own: Model, native: Model, task: Task) -> Run:
     """Run and record a side in one mode."""
     first = replace(task, mode=task.mode if original.modes() else None)
     expected = called("the original", original.run, first)
@@ -110,10 +124,10 @@ def _run(side: Side, original: Model, own: Model, task: Task) -> Run:
     recording = called(f"the {side}", own.record, task)
     outputs = {names.get(name, name): event for name, event in recording.outputs.items()}
     try:
-        native = called(f"the {side}", own.run, replace(task, native=True))
+        short = called(f"the {side}", native.run, replace(task, native=True))
     except InputError:  # a program that runs in float64 alone
-        native = {}
-    return Run(replace(recording, outputs=outputs), _by(found, names), _by(native, names))
+        short = {}
+    return Run(replace(recording, outputs=outputs), _by(found, names), _by(short, names))
 
 
 def _seed() -> None:

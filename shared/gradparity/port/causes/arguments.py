@@ -259,8 +259,8 @@ def _everywhere(bench: Bench, one: _Try) -> Change:
     for event in events:
         if event.index != event.call or event.source != own.source or event.source is None:
             continue
-        if signatures.short(event).startswith(family) and _plain(dict(_named(event)).get(one.name)) == (
-            _plain(one.old)
-        ):
+        if signatures.short(event).startswith(family) and _plain(
+            dict(_named(event)).get(one.name)
+        ) == (_plain(one.old)):
             calls[event.index] = signatures.called(event, one.name, one.new)
     return Change(one.side, calls)

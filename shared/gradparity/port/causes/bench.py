@@ -159,7 +159,12 @@ class Bench:
         pair = self.region.pair
         x, y = self.values("a")[pair.a], self.values("b")[pair.b]
         results = [
-            Spot(pair.a, pair.b, Bounded(layout.apply(x.value), layout.apply(x.error), x.precision), y)
+            Spot(
+                pair.a,
+                pair.b,
+                Bounded(layout.apply(x.value), layout.apply(x.error), x.precision),
+                y,
+            )
             for layout in self.trial.layouts
         ]
         found = []

@@ -115,7 +115,9 @@ def _log_softmax(x: Bounded, axis: int) -> Bounded:
 def along(ndim: int) -> Iterator[Formula]:
     """Yield the functions that keep the shape of an array of so many axes."""
     for i in range(ndim):
-        yield Formula("the softmax", f"over axis {i}", partial(_softmax, axis=i), partial(_shares, axis=i))
+        yield Formula(
+            "the softmax", f"over axis {i}", partial(_softmax, axis=i), partial(_shares, axis=i)
+        )
         yield Formula(
             "the log-softmax",
             f"over axis {i}",
@@ -123,7 +125,10 @@ def along(ndim: int) -> Iterator[Formula]:
             lambda x, i=i: np.log(_shares(x, i)),
         )
         yield Formula(
-            "the cumulative sum", f"along axis {i}", partial(b.cumulative, axis=i), partial(np.cumsum, axis=i)
+            "the cumulative sum",
+            f"along axis {i}",
+            partial(b.cumulative, axis=i),
+            partial(np.cumsum, axis=i),
         )
         yield Formula(
             "the cumulative sum",
@@ -165,9 +170,13 @@ def _over(axes: tuple[int, ...]) -> Iterator[Formula]:
     def variance(x: Bounded, less: int) -> Bounded:
         return squares(x) / max(count(x) - less, 1)
 
-    yield Formula("the mean", words, lambda x: total(x, over, True) / count(x), partial(np.mean, **kept))
+    yield Formula(
+        "the mean", words, lambda x: total(x, over, True) / count(x), partial(np.mean, **kept)
+    )
     yield Formula("the sum", words, lambda x: total(x, over, True), partial(np.sum, **kept))
-    yield Formula("the largest entry", words, lambda x: b.largest(x, over, True), partial(np.max, **kept))
+    yield Formula(
+        "the largest entry", words, lambda x: b.largest(x, over, True), partial(np.max, **kept)
+    )
     for less, kind in enumerate(("biased", "unbiased")):
         yield Formula(
             "the variance",
@@ -188,7 +197,10 @@ def _over(axes: tuple[int, ...]) -> Iterator[Formula]:
         lambda x: np.mean(x * x, **kept),
     )
     yield Formula(
-        "the sum of squares", words, lambda x: total(x * x, over, True), lambda x: np.sum(x * x, **kept)
+        "the sum of squares",
+        words,
+        lambda x: total(x * x, over, True),
+        lambda x: np.sum(x * x, **kept),
     )
     yield Formula(
         "the norm",

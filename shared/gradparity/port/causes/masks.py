@@ -97,9 +97,7 @@ def _is_added(value: Array) -> bool:
     return len(numbers) == 2 and numbers[1] == 0 and numbers[0] < -1
 
 
-def _others(
-    bench: Bench, side: Side, event: int, mask: Bounded, other: Side
-) -> Iterator[_Try]:
+def _others(bench: Bench, side: Side, event: int, mask: Bounded, other: Side) -> Iterator[_Try]:
     value = mask.value
     low = value.min() if value.dtype != bool else None
 

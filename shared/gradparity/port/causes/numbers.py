@@ -271,9 +271,11 @@ def _name(bench: Bench, one: _Try) -> str:
         is_direct = _equal(one.source.value, one.values[0])
         known = (
             one.source.path
-            and (signatures.short(recording.events[one.source.event]), signatures.argument(
-                recording.events[one.source.event], one.source.path
-            )) in roles.KNOWN
+            and (
+                signatures.short(recording.events[one.source.event]),
+                signatures.argument(recording.events[one.source.event], one.source.path),
+            )
+            in roles.KNOWN
         )
         if known or (name in roles.VAGUE and is_direct and other not in roles.VAGUE):
             return other

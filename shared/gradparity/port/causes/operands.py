@@ -58,7 +58,10 @@ def _told(bench: Bench, found: list[_Try]) -> Found | None:
     name = "another array goes in"
     if len(whole) == 1 and None not in whole:
         name = "another part of an array goes in"
-    wrong, right = _said(recording.events[root(one.wrong)]), _said(recording.events[root(one.right)])
+    wrong, right = (
+        _said(recording.events[root(one.wrong)]),
+        _said(recording.events[root(one.right)]),
+    )
     original, port = (right, wrong) if one.side == "b" else (wrong, right)
     other: Side = "a" if one.side == "b" else "b"
     cause = Cause(
@@ -88,7 +91,10 @@ def _tries(bench: Bench, side: Side) -> Iterator[_Try]:
             shape = recording.events[wrong].value.shape
             for right in known:
                 new = recording.events[right]
-                fits = new.value.shape == shape and new.value.dtype == recording.events[wrong].value.dtype
+                fits = (
+                    new.value.shape == shape
+                    and new.value.dtype == recording.events[wrong].value.dtype
+                )
                 if right == wrong or right >= event.index or not fits or new.value.size < 2:
                     continue
                 if wrong not in values or number >= _MOST:

@@ -85,8 +85,13 @@ def named(layout: Layout, spot: Spot) -> tuple[str, str]:
                     return "positions off by one", f"axis {axis} rolled by {-by}"
                 return "the same numbers in another order", f"axis {axis} rolled by {-by}"
     if not layout.explained:
-        return "the same numbers in another order", "in an order that no permutation of axes explains"
-    whole = all(index == range(size) for index, size in zip(layout.index, layout.shape, strict=True))
+        return (
+            "the same numbers in another order",
+            "in an order that no permutation of axes explains",
+        )
+    whole = all(
+        index == range(size) for index, size in zip(layout.index, layout.shape, strict=True)
+    )
     if not whole:
         reversed_ = any(
             index == range(size - 1, -1, -1)
@@ -311,8 +316,6 @@ def _shapes(
             )
     if value.ndim > 1:
         try:
-            yield put(
-                np.broadcast_to(value.value, target), np.broadcast_to(value.error, target)
-            )
+            yield put(np.broadcast_to(value.value, target), np.broadcast_to(value.error, target))
         except ValueError:
             return

@@ -114,7 +114,9 @@ class _Guesses:
 
     def __init__(self, arrays: Mapping[int, Bounded]) -> None:
         self._arrays = arrays
-        self._at = {i: np.linspace(0, x.size - 1, _PROBES).astype(np.intp) for i, x in arrays.items()}
+        self._at = {
+            i: np.linspace(0, x.size - 1, _PROBES).astype(np.intp) for i, x in arrays.items()
+        }
         self._column = {i: n for n, i in enumerate(arrays)}
         self._moments: dict[int, list[tuple[Formula, Array]]] = {}
 
@@ -146,7 +148,9 @@ class _Guesses:
             known = self._moments[argument]
             for formula, made in known:
                 if made.size == y.size and _near(made.ravel(), y.value.ravel()):
-                    others = tuple(one for one, of in known if one is not formula and of.size == y.size)
+                    others = tuple(
+                        one for one, of in known if one is not formula and of.size == y.size
+                    )
                     yield formula, others
 
 
@@ -189,7 +193,11 @@ def _is(formula: Formula, x: Bounded, y: Bounded) -> bool:
     distance = judged(found.value, y.value, error)
     informative = np.unique(np.abs(y.value)[(np.abs(y.value) > error)])
     enough = min(_FEW, y.size) if y.size < x.size else ENOUGH
-    return distance.verdict == "agree" and len(informative) >= enough and bool(np.isfinite(error).all())
+    return (
+        distance.verdict == "agree"
+        and len(informative) >= enough
+        and bool(np.isfinite(error).all())
+    )
 
 
 def _fitting(formula: Formula, x: Bounded, shape: tuple[int, ...]) -> Bounded | None:

@@ -185,7 +185,9 @@ class Guesses:
             for order in orders(size):
                 if order.rank == rank and self._likely(order):
                     for group in groups:
-                        yield Guess({leaf: self._ordered(leaf, order) for leaf in group}, order=order)
+                        yield Guess(
+                            {leaf: self._ordered(leaf, order) for leaf in group}, order=order
+                        )
 
     def _likely(self, order: Order | None) -> bool:
         return order is None or len(order.blocks) < 4 or self._gates
@@ -199,9 +201,7 @@ class Guesses:
     def again(self, done: Sequence[Order]) -> Iterator[Guess]:
         """Yield what was done to other parameters before, for one more of them, or for several."""
         for order in done:
-            fitting = [
-                leaf for leaf in self._port if len(order.index) in self._current[leaf].shape
-            ]
+            fitting = [leaf for leaf in self._port if len(order.index) in self._current[leaf].shape]
             for n in range(1, _TOGETHER + 1):
                 for some in combinations(fitting[:_TOGETHER], n):
                     yield Guess({leaf: self._ordered(leaf, order) for leaf in some}, order=order)

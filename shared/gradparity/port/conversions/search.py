@@ -264,7 +264,9 @@ class _Search:
             left = {i: value for i, value in values.items() if i != leaf}
             if left and trial.verdict({**fixed, leaf: self.current[leaf], **left}) == "agree":
                 values = left
-        return Guess(values, {i: guess.sources[i] for i in values if i in guess.sources}, guess.order)
+        return Guess(
+            values, {i: guess.sources[i] for i in values if i in guess.sources}, guess.order
+        )
 
     def _harmed(self, guess: Guess, region: Region) -> bool:
         """Whether a region elsewhere that agrees would no longer make the same numbers."""
@@ -396,9 +398,13 @@ class _Search:
 
     def _together(self, one: _Parameter, other: _Parameter) -> bool:
         """Whether two parameters are told as one finding: each has the other's numbers, or both the same order."""
-        crossed = one.own is not None and other.own is not None and (
-            key(one.own) == key(self.current[other.leaf])
-            and key(other.own) == key(self.current[one.leaf])
+        crossed = (
+            one.own is not None
+            and other.own is not None
+            and (
+                key(one.own) == key(self.current[other.leaf])
+                and key(other.own) == key(self.current[one.leaf])
+            )
         )
         return crossed or (
             bool(one.said.order)

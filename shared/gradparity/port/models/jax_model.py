@@ -89,9 +89,10 @@ class JaxModel:
         self._params = jax.tree_util.tree_map_with_path(move, self._params)
         self._state = jax.tree_util.tree_map_with_path(move, self._state)
 
-    def given(self) -> Any:
-        """Return the model in its framework's own form."""
-        return self._rebuilt(self._params, self._state)
+    def given(self, double: bool = False) -> Any:
+        """Return the model in its framework's own form; if `double`, in float64."""
+        trees = self._params, self._state
+        return self._rebuilt(*(jax.tree.map(_wide, trees) if double else trees))
 
     def run(self, task: Task) -> dict[str, Array]:
         """Run the function under `jit`; in its own format, with 64 bits disabled and with the gradients."""

@@ -47,6 +47,8 @@ class Task:
             yield from ((f"input {at}", one) for at, one in enumerate(self.inputs))
 
 
+_BITS = 15
+
 GRADIENTS = (1.0, 0.625)
 """Factors on the gradient in an optimizer's updates: two, since after the first its state is no longer what it began
 with; and different ones, since from one and the same gradient a corrected mean is the same after both."""
@@ -73,8 +75,8 @@ class Model(Protocol):
     def perturb(self, rng: np.random.Generator) -> None:
         """Move every parameter and running statistic a little."""
 
-    def given(self) -> Any:
-        """Return the model as the user gave it."""
+    def given(self, double: bool = False) -> Any:
+        """Return the model in the form in which the user gave it; if `double`, a copy in float64."""
 
     def run(self, task: Task) -> dict[str, Array]:
         """Return the outputs by name, unrecorded; if `task.native`, also `gradient NAME` of each parameter."""
@@ -125,9 +127,19 @@ def moved(name: str, array: Array, rng: np.random.Generator) -> Array:
     """Return a parameter or a statistic moved by about a tenth, in its own format; a variance stays positive."""
     noise = rng.standard_normal(array.shape)
     if "var" in name.rpartition(".")[2].lower():
-        return np.asarray(array * np.exp(0.2 * noise), array.dtype)
+        return coarse(np.asarray(array * np.exp(0.2 * noise), array.dtype))
     size = float(np.sqrt(np.mean(np.square(array, dtype=np.float64)))) if array.size else 0.0
-    return np.asarray(array + 0.1 * (size or 0.5) * noise, array.dtype)
+    return coarse(np.asarray(array + 0.1 * (size or 0.5) * noise, array.dtype))
+
+
+def coarse(array: Array) -> Array:
+    """Return an array with entries of a few digits: a fixed point, 2⁻¹⁵ of the largest.
+
+    What a conversion computes of such numbers in float32, as the sum of two biases, is then exact.
+    """
+    largest = float(np.abs(array).max(initial=0.0))
+    unit = 2.0 ** (np.ceil(np.log2(largest)) - _BITS) if largest else 1.0
+    return np.asarray(np.rint(array / unit) * unit, array.dtype)
 
 
 def called_by_name(function: Callable[..., Any], names: Sequence[str]) -> bool:

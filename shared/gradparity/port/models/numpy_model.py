@@ -68,9 +68,9 @@ class NumpyModel:
 
         self._tree = mapped(move, self._tree)
 
-    def given(self) -> Any:
-        """Return the function and its parameters."""
-        return self._function, self._tree
+    def given(self, double: bool = False) -> Any:
+        """Return the function and its parameters; if `double`, in float64."""
+        return self._function, mapped(_wide, self._tree) if double else self._tree
 
     def run(self, task: Task) -> dict[str, Array]:
         """Run the function on copies."""

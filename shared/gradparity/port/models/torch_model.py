@@ -70,8 +70,12 @@ class TorchModel:
                     value = moved(name, tensor.detach().double().numpy(), rng)
                     tensor.copy_(torch.from_numpy(value))
 
-    def given(self) -> Any:
-        """Return the module, or the function and its parameters."""
+    def given(self, double: bool = False) -> Any:
+        """Return the module, or the function and its parameters; if `double`, a copy in float64."""
+        if double:
+            wide = copy.deepcopy(self)
+            wide._widen()
+            return wide.given()
         return (self._function, self._tree) if self._module is None else self._module
 
     def run(self, task: Task) -> dict[str, Array]:
@@ -138,8 +142,14 @@ class TorchModel:
                 "the optimizer of a model in PyTorch is a function of the parameters that returns a "
                 f"torch.optim.Optimizer; it returned {type(made).__name__}"
             )
+        for parameter in parameters.values():
+            parameter.requires_grad_(False)  # it is changed in place
         for group in made.param_groups:
             group["foreach"] = group["fused"] = False  # one parameter after the other can be seen
+            if "differentiable" in group:
+                group["differentiable"] = (
+                    True  # what is computed of the number of steps can be seen
+                )
         for factor in GRADIENTS:
             for name, parameter in parameters.items():
                 gradient = gradients.get(name)

@@ -56,6 +56,13 @@ def _arg(function: Callable[..., Bounded]) -> Rule:
     return rule
 
 
+def psum(*arrays: Bounded, axes: Shape, axis_index_groups: None = None) -> tuple[Bounded, ...]:
+    """Sum over axes, as `vmap` leaves it of a sum over a named one."""
+    if axis_index_groups is not None:
+        raise NotImplementedError("sums over groups")
+    return tuple(total(x, axes) if axes else x for x in arrays)
+
+
 def cumsum(x: Bounded, *, axis: int, reverse: bool) -> Bounded:
     """Sum along an axis, up to each entry."""
     return _flipped(b.cumulative(_flipped(x, axis, reverse), axis), axis, reverse)
@@ -193,6 +200,7 @@ def _over_axes(function: Callable[..., Bounded]) -> Rule:
 
 RULES: dict[str, Rule] = {
     "reduce_sum": _over_axes(total),
+    "psum": psum,
     "reduce_max": _over_axes(b.largest),
     "reduce_min": reduce_min,
     "reduce_prod": _over_axes(b.product),
