@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,10 +14,23 @@ from ..tracing.recording import CONSTANT, PARAMETER, Event, Recording
 from ..tracing.regions import Comparison, Output, Region, compare
 from . import causes, conversions, islands, numbers
 from .counterfactual import Change, Trial, corrected
+from .fused import Fused, fused, is_frozen
 from .places import places
 from .precision import precision
 from .recorded import Recorded, Run
-from .result import Cause, Difference, Island, Judged, Line, Mode, Pass, Result, Side, Verdict
+from .result import (
+    Cause,
+    Difference,
+    Island,
+    Judged,
+    Line,
+    Mode,
+    Pass,
+    Result,
+    Side,
+    Verdict,
+    worst,
+)
 
 _ORDER = ("forward", "backward", "update")
 
@@ -75,14 +88,17 @@ def _mode(name: str, original: Recorded, port: Recorded, runs: tuple[Run, Run]) 
         else:
             differences.append((region, replace(difference, cause=found.cause), found.changes))
     told = _confirmed((a, b), wrong, differences)
-    judged = tuple(_judged(comparison))
-    notes = list(_reasons(comparison, runs, judged))
+    ways = _ways(comparison)
+    parts = list(fused(comparison, {event: way.verdict for event, way in ways.items()}))
+    judged = tuple(_judged(comparison, ways, parts))
+    missing = _missing(comparison, parts)
+    notes = list(_reasons(comparison, runs, missing))
     if told.agrees:
         notes.append("with all of this put right, everything agrees")
     verdict: Verdict = "agree"
     if told.differences or wrong:
         verdict = "disagree"
-    elif _lacks(comparison, judged):
+    elif any(missing.values()) or not _shown(comparison, judged):
         verdict = "abstain"
     return Mode(
         name,
@@ -238,8 +254,9 @@ def _key(cause: Cause) -> object:
 # --- What was judged, and what was not ------------------------------------------------------------
 
 
-def _judged(comparison: Comparison) -> Iterator[Judged]:
-    shares = _shares(comparison)
+def _judged(
+    comparison: Comparison, ways: Mapping[int, _Way], parts: Sequence[Fused]
+) -> Iterator[Judged]:
     names = {event: name for name, event in comparison.alignment.b.outputs.items()}
     blind = {
         one.name.rpartition(" ")[2]
@@ -254,21 +271,60 @@ def _judged(comparison: Comparison) -> Iterator[Judged]:
             one.name,
             names[one.pair[1]],
             one.verdict,
-            shares.get(one.pair[1], 0.0),
+            ways[one.pair[1]].share if one.pair[1] in ways else 0.0,
             informative,
             _why(comparison, one) if one.verdict == "abstain" and informative else "",
         )
+    told = {name for part in parts if part.side == "a" for name in part.others}
+    for part in parts:
+        if part.side == "b" and part.name in told:
+            continue
+        recording = comparison.alignment.a if part.side == "a" else comparison.alignment.b
+        informative = _says_something(recording, recording.outputs[part.name])
+        others = ", ".join(part.others)
+        own, theirs = (part.name, others) if part.side == "a" else (others, part.name)
+        why = "a part of it is not reached" if part.verdict == "abstain" else ""
+        yield Judged(own, theirs, part.verdict, part.share, informative, why)
 
 
-def _shares(comparison: Comparison) -> dict[int, float]:
-    """Return the largest share on the way to each of the port's arrays."""
-    shares: dict[int, float] = {}
+@dataclass(frozen=True)
+class _Way:
+    """What is known of the way from the inputs to an array: the worst verdict, and the largest share."""
+
+    verdict: Verdict
+    share: float
+
+
+def _ways(comparison: Comparison) -> dict[int, _Way]:
+    """Return the way to each of the port's arrays that is reached."""
+    ways: dict[int, _Way] = {}
+    unreached = _Way("abstain", 0.0)
     for region in sorted(comparison.regions, key=lambda one: one.pair.b):
-        above = [shares.get(one.b, 0.0) for one in region.inputs]
+        above = [ways.get(one.b, unreached) for one in region.inputs]
+        way = _Way(
+            worst([region.verdict, *(one.verdict for one in above)]),
+            max([region.distance.share, *(one.share for one in above)]),
+        )
         quantity = comparison.alignment.of_b.get(region.pair.b)
         for event in quantity.b if quantity else (region.pair.b,):
-            shares[event] = max(region.distance.share, shares.get(event, 0.0), *above)
-    return shares
+            ways.setdefault(event, way)
+    return ways
+
+
+def _frozen(comparison: Comparison) -> tuple[str, ...]:
+    """Return the port's gradients of what the original has, and does not train."""
+    alignment = comparison.alignment
+    names = {
+        alignment.b.events[i].name: alignment.a.events[q.a[0]].name
+        for q in alignment.quantities
+        for i in q.b
+    }
+    return tuple(
+        name
+        for name in comparison.missing["b"]
+        if name.startswith("gradient ")
+        and is_frozen(alignment.a, names.get(name.removeprefix("gradient "), ""))
+    )
 
 
 def _says_something(recording: Recording, event: int) -> bool:
@@ -290,22 +346,21 @@ def _why(comparison: Comparison, output: Output) -> str:
     return "it is not reached from the inputs by arrays that both have"
 
 
-def _lacks(comparison: Comparison, judged: Sequence[Judged]) -> bool:
-    """Whether something that the verdict needs was not judged."""
-    missing = any(comparison.missing.values()) or any(_used(comparison))
-    reached = all(one.verdict == "agree" or not one.informative for one in judged)
-    informative = any(one.verdict == "agree" and one.informative for one in judged)
+def _shown(comparison: Comparison, judged: Sequence[Judged]) -> bool:
+    """Whether everything that says something was reached, and something does."""
     own = any(one.distance.verdict == "disagree" for one in comparison.own)
-    return missing or own or not reached or not informative
+    reached = all(one.verdict == "agree" or not one.informative for one in judged)
+    return not own and reached and any(one.informative for one in judged)
 
 
-def _used(comparison: Comparison) -> Iterator[tuple[Side, str]]:
-    """Yield the leaves without a partner on which an output depends."""
-    for side, letter, recording in _sides(comparison):
-        needed = recording.needed_for(list(recording.outputs.values()))
-        for event in comparison.unpaired[letter]:
-            if event in needed:
-                yield side, recording.events[event].name
+def _missing(comparison: Comparison, parts: Sequence[Fused]) -> Mapping[Letter, tuple[str, ...]]:
+    """Return the results of each side that the other has not, in parts or otherwise."""
+    found = {(one.side, one.name) for one in parts}
+    found |= {("b", name) for name in _frozen(comparison)}
+    return {
+        side: tuple(name for name in names if (side, name) not in found)
+        for side, names in comparison.missing.items()
+    }
 
 
 def _sides(comparison: Comparison) -> Iterator[tuple[Side, Letter, Recording]]:
@@ -314,25 +369,25 @@ def _sides(comparison: Comparison) -> Iterator[tuple[Side, Letter, Recording]]:
 
 
 def _reasons(
-    comparison: Comparison, runs: tuple[Run, Run], judged: Sequence[Judged]
+    comparison: Comparison, runs: tuple[Run, Run], missing: Mapping[Letter, Sequence[str]]
 ) -> Iterator[str]:
     """Yield what was not reached, not mapped, or not informative."""
     alignment = comparison.alignment
-    for side, name in _used(comparison):
-        yield f"`{name}` of the {side} has no partner"
-    used = set(_used(comparison))
     for side, letter, recording in _sides(comparison):
-        unpaired = comparison.unpaired[letter]
-        unused = [
-            recording.events[i].name
-            for i in unpaired
-            if (side, recording.events[i].name) not in used
-            and recording.events[i].operation == PARAMETER
-        ]
-        if unused:
-            yield f"not used by the {side} here, and without a partner: {', '.join(unused)}"
-        for name in comparison.missing[letter]:
+        for name in missing[letter]:
             yield f"`{name}` is only in the {side}"
+        needed = recording.needed_for(list(recording.outputs.values()))
+        alone = [recording.events[i] for i in comparison.unpaired[letter]]
+        for used, what in ((True, "used"), (False, "not used")):
+            names = [
+                event.name
+                for event in alone
+                if event.operation == PARAMETER and (event.index in needed) == used
+            ]
+            if names:
+                yield f"without a partner of the same numbers, {what} by the {side}: {', '.join(names)}"
+    for name in _frozen(comparison):
+        yield f"`{name}` is only in the port: the original does not train it"
     for (side, _, _), run in zip(_sides(comparison), runs, strict=True):
         needed = run.recording.needed_for(list(run.recording.outputs.values()))
         for end in run.recording.ends:
