@@ -73,7 +73,7 @@ def tables(a: Recording, b: Recording) -> Iterator[Table]:
         for event in own.events:
             is_leaf = event.operation == CONSTANT and event.index in needed
             if is_leaf and is_evidence(event) and _holds(event, "float32"):
-                value = _in_double(event, other)
+                value = _in_double(event, other, both=letter == "b")
                 if value is not None:
                     yield _table(letter, side, own, event, value)
 
@@ -89,17 +89,20 @@ def _table(letter: Letter, side: Side, own: Recording, event: Event, value: Arra
     return Table(island, Change(letter, values={event.index: value}))
 
 
-def _in_double(table: Event, other: Recording) -> Array | None:
+def _in_double(table: Event, other: Recording, both: bool) -> Array | None:
     """Return the other side's numbers of which a table may be those in float32; None if there are none.
 
-    None, too, if the other side has the very same table: then nothing is to be replaced.
+    None, too, if the other side has the very same table: then nothing is to be replaced. A table of the other side's
+    that is in float32 as well is taken only if `both`: one of the two is replaced.
     """
     found: Array | None = None
     for event in other.events:
         if event.index in other.from_inputs or event.value.size != table.value.size:
             continue
         near = layouts.nearest(event.value, table.value) if is_evidence(event) else None
-        if near is None:
+        if near is None or not (
+            both or event.operation != CONSTANT or not _holds(event, "float32")
+        ):
             continue
         value = near[0].apply(event.value)
         apart = np.abs(value - table.value)
