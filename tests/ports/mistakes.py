@@ -205,13 +205,20 @@ MISTAKES = [
     ),
     *_all(
         "mlp/mlp_equinox",
+        (
+            "var = kept + (var - kept) * n / (n - 1)",
+            "pass",
+            _VARIANCE,
+            "y, state = super().__call__(x, state)",
+        ),
         ("approximate=False", "approximate=True", _GELU),
         ("jax.nn.leaky_relu(y, 0.1)", "jax.nn.leaky_relu(y)", "slope|leaky"),
         (
-            'self.bn1 = eqx.nn.BatchNorm(hidden, "batch", eps=1e-5',
-            'self.bn1 = eqx.nn.BatchNorm(hidden, "batch", eps=1e-6',
+            'self.bn1 = BatchNorm(hidden, "batch", eps=1e-5',
+            'self.bn1 = BatchNorm(hidden, "batch", eps=1e-6',
             _EPSILON,
             "x, state = self.bn1(x, state)",
+            "y, state = super().__call__(x, state)",
         ),
         ("x = x + self.drop(", "x = self.drop(", _RESIDUAL),
         ("jax.nn.log_softmax(self.head(x))", "jax.nn.softmax(self.head(x))", "log|softmax"),
@@ -224,6 +231,7 @@ MISTAKES = [
     ),
     *_all(
         "mlp/mlp_jax",
+        ("0.1 * var * n / (n - 1)", "0.1 * var", _VARIANCE),
         (
             "x = 0.5 * x * (1 + jax.lax.erf(x / jnp.sqrt(2.0)))",
             "x = 0.5 * x * (1 + jax.lax.erf(x))",
@@ -231,7 +239,11 @@ MISTAKES = [
         ),
         ("var = jnp.mean((x - mean) ** 2, axis=0)", "var = jnp.var(x, axis=0, ddof=1)", _VARIANCE),
         ("jnp.sqrt(var + 1e-5)", "(jnp.sqrt(var) + 1e-5)", _EPSILON + "|sqrt|root"),
-        ("y = batch_norm(", "y = jax.lax.stop_gradient(batch_norm)(", _STOPPED),
+        (
+            'y, new["bn2"] = batch_norm(params["bn2"], state["bn2"], y, train)',
+            'y, new["bn2"] = batch_norm(params["bn2"], state["bn2"], jax.lax.stop_gradient(y), train)',
+            _STOPPED,
+        ),
         ("jnp.where(y > 0, y, 0.1 * y)", "jnp.where(y > 0, y, 0.01 * y)", "slope|leaky|0.1"),
         ("axis=1, keepdims=True", "axis=0, keepdims=True", _AXIS),
         (

@@ -134,7 +134,8 @@ class Port:
                 out = _call(model, (), batch, _mode(type(model).__call__, train))
                 return out, nnx.state(model, nnx.BatchStat)
 
-        elif isinstance(built, eqx.Module) and not isinstance(built, tuple):
+        elif isinstance(built, eqx.Module) or isinstance(built[0], eqx.Module):
+            built, *state = built if isinstance(built, tuple) else (built,)
             if not train:
                 built = eqx.nn.inference_mode(built)
             else:
@@ -152,6 +153,9 @@ class Port:
 
             def apply(params: Any, batch: Any) -> Any:
                 model = eqx.combine(params, rest)
+                if state:
+                    out, new = model(*batch.values(), *state)
+                    return out, jax.tree.leaves(eqx.filter(new, eqx.is_inexact_array))
                 return _call(model, (), batch, _mode(type(model).__call__, train)), {}
 
         elif isinstance(built[0], flax.linen.Module):
@@ -183,13 +187,20 @@ class Port:
                 return transformed.apply(params, None, *values), {}
 
         else:
-            function, params = built
+            function, params, *state = built
             self.differentiable = not isinstance(_leaves(params)[0], np.ndarray)
 
             def apply(params: Any, batch: Any) -> Any:
-                return _call(function, (params,), batch, _mode(function, train)), {}
+                found = _call(function, (params, *state), batch, _mode(function, train))
+                return found if state else (found, {})
 
         self.apply, self.params = apply, params
+
+    def forward(self, batch: Any) -> list:
+        """Return the outputs."""
+        if not self.differentiable:
+            return _leaves(self.apply(self.params, batch)[0][0])
+        return _leaves(jax.jit(lambda params: self.apply(params, batch)[0])(self.params))
 
     def evaluate(self, batch: Any, projections: Callable, loss: Callable | None) -> tuple:
         """Return outputs, loss, gradients (flat), buffers; the loss is the projection of the outputs if there is none."""
@@ -201,8 +212,7 @@ class Port:
             if loss is not None:
                 value, d = loss(out, batch)
             gradient = backward(d)
-            assert list(sorted(gradient)) == list(sorted(self.params))
-            flat = [gradient[name] for name in self.params]
+            flat = [gradient.get(name, 0 * value) for name, value in self.params.items()]
             return _leaves(out), value, flat, gradient, buffers
 
         def objective(params: Any) -> Any:
@@ -234,8 +244,8 @@ def flat(params: Any) -> Arrays:
     return [np.asarray(leaf, np.float64) for leaf in jax.tree.leaves(params)]
 
 
-def evaluate(file: Path, train: bool, seed: int = 0) -> Sides:
-    """Evaluate both sides of a pair.
+def evaluate(file: Path, train: bool, *, deep: bool = True, seed: int = 0) -> Sides:
+    """Evaluate both sides of a pair; only the outputs if it is not to be deep.
 
     Raises:
         Whatever the pair raises.
@@ -261,11 +271,13 @@ def evaluate(file: Path, train: bool, seed: int = 0) -> Sides:
         original_loss = getattr(pair, "original_loss", common)
         port_loss = getattr(pair, "port_loss", common)
         port = Port(pair.port(copy.deepcopy(before)), train)
-        others, *_ = port.evaluate(batch, projections, None)
+        others = port.forward(batch)
         outputs = [
             (one.detach().numpy(), np.asarray(two)) for one, two in zip(leaves, others, strict=True)
         ]
         sides = Sides(outputs, {})
+        if not deep:
+            return sides
         value = sum(
             (one * torch.from_numpy(w)).sum()
             for one, w in zip(leaves, projections(leaves), strict=True)
@@ -401,7 +413,9 @@ def differences(sides: Sides) -> dict[str, float]:
         "gradients": max(
             (float(np.abs(a - b).max()) / max(float(np.abs(a).max()), 1e-3 * scale))
             for a, b in sides.slopes.values()
-        ),
+        )
+        if sides.slopes
+        else 0.0,
         "loss": relative(*map(np.array, sides.loss)) if sides.loss else 0.0,
         "buffers": _paired(*sides.buffers),
         "updates": _updated(*sides.updates),

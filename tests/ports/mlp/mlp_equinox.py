@@ -1,4 +1,4 @@
-"""The MLP in Equinox, with the state of its batch normalisation inside."""
+"""The MLP in Equinox, with the state of its batch normalisation beside it."""
 
 import equinox as eqx
 import jax
@@ -7,20 +7,34 @@ from mlp import batch as inputs
 from mlp import original_net as original
 
 
+class BatchNorm(eqx.nn.BatchNorm):
+    """eqx.nn.BatchNorm, with the unbiased running variance of PyTorch."""
+
+    def __call__(self, x, state):
+        kept = self.momentum * state.get(self.batch_state_index)[1]
+        y, state = super().__call__(x, state)
+        if not self.inference:
+            n = jax.lax.psum(1, self.axis_name)
+            mean, var = state.get(self.batch_state_index)
+            var = kept + (var - kept) * n / (n - 1)
+            state = state.set(self.batch_state_index, (mean, var))
+        return y, state
+
+
 class Net(eqx.Module):
     fc1: eqx.nn.Linear
-    bn1: eqx.nn.BatchNorm
+    bn1: BatchNorm
     fc2: eqx.nn.Linear
-    bn2: eqx.nn.BatchNorm
+    bn2: BatchNorm
     drop: eqx.nn.Dropout
     head: eqx.nn.Linear
 
     def __init__(self, features, hidden, key):
         k1, k2, k3 = jax.random.split(key, 3)
         self.fc1 = eqx.nn.Linear(features, hidden, key=k1)
-        self.bn1 = eqx.nn.BatchNorm(hidden, "batch", eps=1e-5, momentum=0.9, mode="batch")
+        self.bn1 = BatchNorm(hidden, "batch", eps=1e-5, momentum=0.9, mode="batch")
         self.fc2 = eqx.nn.Linear(hidden, hidden, key=k2)
-        self.bn2 = eqx.nn.BatchNorm(hidden, "batch", eps=1e-5, momentum=0.9, mode="batch")
+        self.bn2 = BatchNorm(hidden, "batch", eps=1e-5, momentum=0.9, mode="batch")
         self.drop = eqx.nn.Dropout(0.2, inference=True)
         self.head = eqx.nn.Linear(hidden, features, key=k3)
 
@@ -35,15 +49,10 @@ class Net(eqx.Module):
 
 
 class Batched(eqx.Module):
-    """Evaluates a batch; the running statistics stay as they are."""
-
     net: Net
-    state: eqx.nn.State
 
-    def __call__(self, x):
-        in_axes, out_axes = (0, None), (0, None)
-        y, _ = jax.vmap(self.net, in_axes, out_axes, axis_name="batch")(x, self.state)
-        return y
+    def __call__(self, x, state):
+        return jax.vmap(self.net, (0, None), (0, None), axis_name="batch")(x, state)
 
 
 def port(original):
@@ -63,4 +72,4 @@ def port(original):
         )
         statistics = weights[f"{name}.running_mean"], weights[f"{name}.running_var"]
         state = state.set(getattr(net, name).batch_state_index, statistics)
-    return eqx.nn.inference_mode(Batched(net, state))
+    return Batched(net), state

@@ -1,6 +1,4 @@
-"""The MLP in plain JAX; its running statistics are used, and not renewed."""
-
-from functools import partial
+"""The MLP in plain JAX: function, parameters, and the state of its batch normalisation."""
 
 import jax
 import jax.numpy as jnp
@@ -16,18 +14,27 @@ def batch_norm(p, stats, x, train):
     if train:
         mean = jnp.mean(x, axis=0)
         var = jnp.mean((x - mean) ** 2, axis=0)
+        n = x.shape[0]
+        stats = {
+            "mean": 0.9 * stats["mean"] + 0.1 * mean,
+            "var": 0.9 * stats["var"] + 0.1 * var * n / (n - 1),
+        }
     else:
         mean, var = stats["mean"], stats["var"]
-    return p["gamma"] * (x - mean) / jnp.sqrt(var + 1e-5) + p["beta"]
+    return p["gamma"] * (x - mean) / jnp.sqrt(var + 1e-5) + p["beta"], stats
 
 
-def forward(stats, params, x, train=False):
-    x = batch_norm(params["bn1"], stats["bn1"], linear(params["fc1"], x), train)
+def forward(params, state, x, train=False):
+    new = {}
+    x = linear(params["fc1"], x)
+    x, new["bn1"] = batch_norm(params["bn1"], state["bn1"], x, train)
     x = 0.5 * x * (1 + jax.lax.erf(x / jnp.sqrt(2.0)))
-    y = batch_norm(params["bn2"], stats["bn2"], linear(params["fc2"], x), train)
+    y = linear(params["fc2"], x)
+    y, new["bn2"] = batch_norm(params["bn2"], state["bn2"], y, train)
     x = x + jnp.where(y > 0, y, 0.1 * y)
     logits = linear(params["head"], x)
-    return logits - jax.scipy.special.logsumexp(logits, axis=1, keepdims=True)
+    logits = logits - jax.scipy.special.logsumexp(logits, axis=1, keepdims=True)
+    return logits, new
 
 
 def port(original):
@@ -42,4 +49,4 @@ def port(original):
             "var": weights[name + ".running_var"],
         }
     params, stats = jax.tree.map(jnp.asarray, (params, stats))
-    return partial(forward, stats), params
+    return forward, params, stats

@@ -1,6 +1,5 @@
-"""The MLP in NumPy, with its gradient by hand; its running statistics are used, and not renewed."""
+"""The MLP in NumPy, with its gradient by hand; its running statistics are among the parameters, and are not renewed."""
 
-from functools import partial
 from math import pi
 
 import numpy as np
@@ -29,13 +28,13 @@ def bn_backward(d, cache):
     return d_hat / std, d_gamma, d_beta
 
 
-def forward(stats, p, x, train=False):
+def forward(p, x, train=False):
     z1 = x @ p["W1"] + p["b1"]
-    n1, cache1 = bn_forward(z1, p["g1"], p["c1"], stats["mean1"], stats["var1"], train)
+    n1, cache1 = bn_forward(z1, p["g1"], p["c1"], p["mean1"], p["var1"], train)
     cdf = 0.5 * (1 + erf(n1 / np.sqrt(2)))
     a1 = n1 * cdf
     z2 = a1 @ p["W2"] + p["b2"]
-    n2, cache2 = bn_forward(z2, p["g2"], p["c2"], stats["mean2"], stats["var2"], train)
+    n2, cache2 = bn_forward(z2, p["g2"], p["c2"], p["mean2"], p["var2"], train)
     h = a1 + np.where(n2 > 0, n2, 0.1 * n2)
     logits = h @ p["W3"] + p["b3"]
     shifted = logits - logits.max(axis=1, keepdims=True)
@@ -75,14 +74,12 @@ def port(original):
         "c2": w["bn2.bias"],
         "W3": w["head.weight"].T,
         "b3": w["head.bias"],
-    }
-    stats = {
         "mean1": w["bn1.running_mean"],
         "var1": w["bn1.running_var"],
         "mean2": w["bn2.running_mean"],
         "var2": w["bn2.running_var"],
     }
-    return partial(forward, stats), params
+    return forward, params
 
 
 def port_loss(outputs, batch):
@@ -95,15 +92,15 @@ def port_loss(outputs, batch):
 
 def adam(params, grads, state):
     m, v, t = state or (
-        {k: 0 * p for k, p in params.items()},
-        {k: 0 * p for k, p in params.items()},
+        {k: 0 * p for k, p in grads.items()},
+        {k: 0 * p for k, p in grads.items()},
         0,
     )
     t = t + 1
-    m = {k: 0.9 * m[k] + 0.1 * grads[k] for k in params}
-    v = {k: 0.999 * v[k] + 0.001 * grads[k] ** 2 for k in params}
-    new = {}
-    for k in params:
+    m = {k: 0.9 * m[k] + 0.1 * grads[k] for k in grads}
+    v = {k: 0.999 * v[k] + 0.001 * grads[k] ** 2 for k in grads}
+    new = dict(params)
+    for k in grads:
         m_hat = m[k] / (1 - 0.9**t)
         v_hat = v[k] / (1 - 0.999**t)
         new[k] = params[k] - 1e-3 * m_hat / (np.sqrt(v_hat) + 1e-8)
