@@ -460,6 +460,39 @@ MISTAKES = [
         ),
     ),
     *_all(
+        "conv/conv_numpy",
+        (
+            'conv_forward(x, p["stem.w"], 2, (2, 1))',
+            'conv_forward(np.roll(x, 1, axis=3), p["stem.w"], 2, (2, 1))',
+            _PADDING + "|roll|shift",
+        ),
+        (
+            "padded = pad(x, 1, 1, -np.inf)",
+            "padded = pad(x, 1, 1, 0.5)",
+            "0.5|inf|constant|padding",
+            "windows.max(axis=0)",
+        ),
+        (
+            "d_x[:, :, rows, columns] += d * (winner == at)",
+            "d_x[:, :, rows, columns] = d * (winner == at)",
+            "accumulat|+=|term|missing|sum",
+        ),
+        ("d_x[:, :, rows, columns] += d / 9", "d_x[:, :, rows, columns] += d / 3", "factor|9|3"),
+        ("d_u = d_u * (gate + u * gate * (1 - gate))", "d_u = d_u * gate", _TERM),
+        ("d_c = d_c * (c > 0)", "d_c = d_c * (b > 0)", "operand|b|c|belongs|mask"),
+        (
+            "d_a = max_pool_backward(d_pooled + d_skip, pool) * (a > 0)",
+            "d_a = max_pool_backward(d_pooled, pool) * (a > 0)",
+            _TERM + "|residual",
+        ),
+        ("d_x = d_x - hat * (d_hat * hat).mean(axis=2, keepdims=True)", "pass", _TERM),
+        (
+            'd_w[:, :, i, j] = np.einsum("nchw,nohw->co"',
+            'd_w[:, :, 2 - i, 2 - j] = np.einsum("nchw,nohw->co"',
+            "flip|order",
+        ),
+    ),
+    *_all(
         "rnn/gru_linen",
         (
             "w_ir, w_iz, w_in = np.split(w_ih, 3)",

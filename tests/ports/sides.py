@@ -37,6 +37,8 @@ _MODES = {
     "inference": True,
 }
 _DIRECTIONS = 2
+SHORT = {"gpt_nnx"}
+"""Pairs that are equal in float32 only: `jax.nn.dot_product_attention` takes its softmax in float32."""
 _MODELS = {"mlp", "conv", "rnn", "transformer", "gpt"}
 
 
@@ -422,9 +424,10 @@ def differences(sides: Sides) -> dict[str, float]:
     }
 
 
-def agrees(found: dict[str, float]) -> bool:
+def agrees(pair: str, found: dict[str, float]) -> bool:
     """Whether these differences are rounding."""
-    return all(v < (1e-8 if k == "updates" else 1e-11) for k, v in found.items())
+    rounding = 1e-6 if pair in SHORT else 1e-11
+    return all(v < (1e-8 if k == "updates" else rounding) for k, v in found.items())
 
 
 def pairs() -> list[Path]:
@@ -442,7 +445,7 @@ def main() -> None:
         if file.stem.startswith(chosen):
             for train in (False, True):
                 found = differences(evaluate(file, train))
-                mark = " " if agrees(found) else "!"
+                mark = " " if agrees(file.stem, found) else "!"
                 shown = ", ".join(f"{k} {v:.0e}" for k, v in found.items())
                 print(f"{mark} {file.stem:24s}{'train' if train else 'eval':6s}{shown}", flush=True)
 

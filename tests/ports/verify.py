@@ -19,9 +19,9 @@ def main() -> None:
             file = planted([mistake], Path(folder))
             try:
                 found = differences(evaluate(file, train=False, deep=False))
-                if agrees(found):
+                if agrees(mistake.file.stem, found):
                     found = differences(evaluate(file, train=False))
-                if agrees(found):
+                if agrees(mistake.file.stem, found):
                     found = differences(evaluate(file, train=True))
             except Exception as error:
                 print(
@@ -31,7 +31,7 @@ def main() -> None:
                 continue
         shown = ", ".join(f"{k} {v:.0e}" for k, v in found.items() if v > 1e-11)
         print(
-            f"{'!' if agrees(found) else ' '} {mistake.pair}: {mistake.wrong[:60]!r}: {shown}",
+            f"{'!' if agrees(mistake.file.stem, found) else ' '} {mistake.pair}: {mistake.wrong[:60]!r}: {shown}",
             flush=True,
         )
 
