@@ -541,11 +541,10 @@ MISTAKES = [
     *_all(
         "rnn/gru_nnx",
         (
-            "use_bias=True",
-            "use_bias=False",
-            "bias|not loaded|without a partner",
-            "h, _ = self.cell(h, x[:, t])",
-            "tagger.cell.dense_h.bias.value",
+            'tagger.cell.dense_h.bias.value = weights["gru.bias_hh_l0"]',
+            "pass",
+            _NOT_LOADED,
+            "conversion",
         ),
         (
             'tagger.cell.dense_h.bias.value = weights["gru.bias_hh_l0"]',
