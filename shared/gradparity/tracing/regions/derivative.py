@@ -48,9 +48,13 @@ class Derivative:
             recorder.leaf(CONSTANT, "", value)
         self._cotangents, self._of = recorder.finished({}), list(theirs)
         tolerance = alignment.tolerances["float64"]
-        common = Index(alignment.a, range(len(alignment.a.events)), tolerance)
-        differing = [e.index for e in self._cotangents.events if not any(common.holding(e))]
+        differing = [
+            index
+            for index, event in enumerate(self._of)
+            if event not in given or not _same(given[event], theirs[event], tolerance)
+        ]
         self._index = Index(self._cotangents, differing, tolerance)
+        self._unused, self._tolerance = _unused(alignment.b), tolerance
 
     def _pairs(self, alignment: Alignment) -> list[Pair]:
         """Return the arrays that each side computes once: their cotangents have to be the same."""
@@ -73,20 +77,48 @@ class Derivative:
             kept: the events of the second that have the first's arrays.
         """
         found: dict[int, Region] = {}
-        for region in sorted(differing, key=lambda r: -r.pair.b):
-            v = region.pair.b
-            replay = Replay(self._b, {}, kept=kept - found.keys() - {v}, again=[v])
-            made = (which for event in replay for which in self._index.holding(event))
-            which = next(made, None)
-            if which is not None:
-                found[v] = self._cause(self._of[which])
-        return found
+        left = sorted((region.pair.b for region in differing), reverse=True)
+        while True:
+            before = len(found)
+            for v in [v for v in left if v not in found]:
+                replay = Replay(self._b, {}, kept=kept - found.keys() - {v}, again=[v])
+                of = next((of for event in replay for of in self._derivative_of(event)), None)
+                if of is not None:
+                    found[v] = self._cause(of)
+            # One may only come out right with another that stands above it put back, too.
+            if len(found) in {before, len(left)}:
+                return found
+
+    def _derivative_of(self, event: Event) -> Iterator[int]:
+        """Yield the arrays of the forward pass of which this is the cotangent, if it is not the first's."""
+        now = self._b.events[event.index].value
+        if _same(now, event.value, self._tolerance):
+            return
+        for which in self._index.holding(event):
+            yield self._of[which]
+        if event.index in self._unused and not event.value.any():
+            yield self._unused[event.index]
 
     def _cause(self, event: int) -> Region:
         """Return the first region that differs behind an event of the forward pass, or else around it."""
         inside = [r for r in self._forward if event in r.events_b]
         behind = [r for r in self._forward if self._structure.depends(r.pair.b, event)]
-        return min(inside or behind or self._forward, key=lambda r: r.pair.b)
+        return min(behind or inside or self._forward, key=lambda r: r.pair.b)
+
+
+def _same(x: Array, y: Array, tolerance: float) -> bool:
+    return bool((np.abs(x - y) <= tolerance * np.abs(x).max(initial=0.0)).all())
+
+
+def _unused(recording: Recording) -> dict[int, int]:
+    """Return the parameters on which the loss does not depend, by the event that is their gradient."""
+    used = recording.needed_for([recording.outputs["loss"]] if "loss" in recording.outputs else [])
+    return {
+        recording.outputs[name]: event.index
+        for event in recording.events
+        for name in [f"gradient {event.name}"]
+        if event.operation == PARAMETER and event.index not in used and name in recording.outputs
+    }
 
 
 def differentiated(

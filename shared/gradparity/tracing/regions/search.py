@@ -16,7 +16,7 @@ from ..layouts import Layout
 from .judge import Judge
 from .recorded import Replay
 from .results import Array
-from .structure import Structure, dead, evidence
+from .structure import Structure, computed, dead
 
 Events = tuple[frozenset[int], frozenset[int]]
 """Events of both sides."""
@@ -87,8 +87,8 @@ class Search:
             dead(alignment.a, alignment.of_a.keys() - doubtful[0], part[0]),
             dead(alignment.b, alignment.of_b.keys() - doubtful[1], part[1]),
         )
-        self._left_a = evidence(alignment.a, self._dead[0])
-        self._left_b = evidence(alignment.b, self._dead[1])
+        self._left_a = computed(alignment.a, self._dead[0])
+        self._left_b = computed(alignment.b, self._dead[1])
         self._index = Index(alignment.a, self._left_a, alignment.tolerances["float64"])
         self._index_b = Index(alignment.b, self._left_b, alignment.tolerances["float64"])
         self._known: dict[int, list[Place]] = {}

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Set
 from functools import cached_property
 
 from ..alignment import is_evidence
-from ..recording import Recording
+from ..moves import computes
+from ..recording import LEAVES, Recording
 
 
 class Structure:
@@ -60,3 +61,15 @@ def evidence(recording: Recording, events: Iterable[int]) -> list[int]:
     return [
         i for i in sorted(events) if i in recording.from_inputs and is_evidence(recording.events[i])
     ]
+
+
+def computed(recording: Recording, unknown: frozenset[int]) -> list[int]:
+    """Return the evidence among some unknown events that is more than known arrays, moved, in order."""
+    made: set[int] = set()
+    for i in sorted(unknown):
+        event = recording.events[i]
+        if event.operation in LEAVES or computes(event, recording.framework):
+            made.add(i)
+        elif not made.isdisjoint(event.inputs):
+            made.add(i)
+    return evidence(recording, made)
