@@ -13,7 +13,7 @@ setitem sliding_window_view squeeze stack swapaxes take transpose zeros zeros_li
 _ATEN = """
 _reshape_alias _to_copy _unsafe_view alias as_strided cat clone constant_pad_nd copy_ detach empty empty_like
 empty_strided expand fill_ flip full full_like index lift_fresh new_empty new_empty_strided new_zeros ones_like permute
-reshape select slice squeeze stack t transpose unsqueeze view zero_ zeros zeros_like
+reshape select slice split split_with_sizes squeeze stack t transpose unbind unsqueeze view zero_ zeros zeros_like
 """
 
 _JAX = """

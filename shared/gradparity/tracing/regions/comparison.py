@@ -130,12 +130,13 @@ class _Running:
         if forward and backward:
             derivative = Derivative(self.alignment, self._structures[1], forward)
             follows = derivative.followed(backward, self._kept)
-        independent = [r for r in wrong if r.pair.b not in follows]
-        for n, region in enumerate(independent):
-            earlier = [r for r in independent[:n] if r.pair.b not in follows]
-            first = next((r for r in earlier if _shares(region, r)), None)
-            if first is not None:
-                follows[region.pair.b] = first
+        for phase in (forward, backward):
+            independent = [r for r in phase if r.pair.b not in follows]
+            for region in sorted(independent, key=_begin):
+                earlier = sorted(independent, key=_begin)
+                first = next(r for r in earlier if r is region or _shares(region, r))
+                if first is not region:
+                    follows[region.pair.b] = follows.get(first.pair.b, first)
         return [replace(r, follows=follows.get(r.pair.b)) for r in regions]
 
     def _placed(self, pair: Pair, part: Events) -> Region:
@@ -165,11 +166,20 @@ def _only(
     )
 
 
+def _begin(region: Region) -> tuple[int, int]:
+    return region.at_a, region.pair.a
+
+
 def _shares(one: Region, other: Region) -> bool:
-    """Whether two regions are made of the same array that only one side has: one difference, seen at two places."""
-    return not (
-        set(one.only_a).isdisjoint({*other.only_a, other.pair.a})
-        and set(one.only_b).isdisjoint({*other.only_b, other.pair.b})
+    """Whether two regions go through an array that only one side has: one difference, seen at two places."""
+    return any(
+        not set(events).isdisjoint(only)
+        for events, only in (
+            (one.events_a, other.only_a),
+            (other.events_a, one.only_a),
+            (one.events_b, other.only_b),
+            (other.events_b, one.only_b),
+        )
     )
 
 

@@ -81,13 +81,20 @@ class Derivative:
         while True:
             before = len(found)
             for v in [v for v in left if v not in found]:
-                replay = Replay(self._b, {}, kept=kept - found.keys() - {v}, again=[v])
-                of = next((of for event in replay for of in self._derivative_of(event)), None)
-                if of is not None:
-                    found[v] = self._cause(of)
-            # One may only come out right with another that stands above it put back, too.
+                above = [w for w in found if w < v and self._structure.depends(v, w)]
+                for again in ([v], [v, *above])[: 1 + bool(above)]:
+                    of = self._put_back(again, kept - found.keys() - {v})
+                    if of is not None:
+                        found[v] = self._cause(of)
+                        break
+            # One may only come out right together with one above it, or behind it, that follows, too.
             if len(found) in {before, len(left)}:
                 return found
+
+    def _put_back(self, again: Sequence[int], kept: frozenset[int]) -> int | None:
+        """Compute these again; return the array whose cotangent comes out of it, None if there is none."""
+        replay = Replay(self._b, {}, kept=kept, again=again)
+        return next((of for event in replay for of in self._derivative_of(event)), None)
 
     def _derivative_of(self, event: Event) -> Iterator[int]:
         """Yield the arrays of the forward pass of which this is the cotangent, if it is not the first's."""

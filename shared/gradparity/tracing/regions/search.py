@@ -6,13 +6,14 @@ place, and the second is computed again from there. If what it then makes is wha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
 from .. import layouts
 from ..alignment import Alignment, Index, Pair, Side, is_evidence
 from ..layouts import Layout
+from ..recording import LEAVES
 from .judge import Judge
 from .recorded import Replay
 from .results import Array
@@ -32,10 +33,12 @@ class Place:
     Attributes:
         b: its event.
         layout: makes its numbers of the first's.
+        alike: whether both are made of the same known arrays.
     """
 
     b: int
     layout: Layout
+    alike: bool = False
 
 
 class _Probe:
@@ -93,40 +96,61 @@ class Search:
         self._index_b = Index(alignment.b, self._left_b, alignment.tolerances["float64"])
         self._known: dict[int, list[Place]] = {}
         self._behind: dict[int, frozenset[int]] = {}
-        self._work = len(alignment.b.events)
+        self._work = 0
 
     def earliest(self) -> list[Pair]:
         """Return the earliest arrays that take each other's place, in order; several if only together they do."""
-        found = self._met() or self._end()
+        met = (self._met(candidates) for candidates in self._candidates())
+        found = next((one for one in met if one is not None), None) or self._end()
         return [] if found is None else self._earlier(*found)
 
     # --- The first two that meet ---
 
-    def _met(self) -> tuple[int, Place] | None:
+    def _met(self, candidates: Mapping[int, Sequence[Place]]) -> tuple[int, Place] | None:
         """Try arrays of the first in places of the second, the earliest and likeliest first, each a little further.
 
         The search ends with as many events computed as the second recording has.
         """
         probes: dict[tuple[int, int], _Probe] = {}
-        open_ends = self._open(0)
-        sources = sorted({*self._left_a, *open_ends})
-        for round_ in count():
-            size = _START << round_
-            unended = len(sources) > size
-            for u in sources[:size]:
-                places = self._places(u)
-                unended |= len(places) > size
-                for place in places[:size]:
+        self._work = len(self._alignment.b.events)
+        for size in (_START << n for n in count()):
+            unended = len(candidates) > size
+            for u in list(candidates)[:size]:
+                places = candidates[u][:size]
+                unended |= len(candidates[u]) > size
+                for place in places:
                     if (u, place.b) not in probes:
-                        probes[u, place.b] = _Probe(self._replay({place.b: self._value(u, place)}))
-                    probe = probes[u, place.b]
-                    before = probe.steps
-                    if not probe.ended and probe.meets(self._index, self._behind_of(u), size):
-                        return u, place
-                    self._work -= probe.steps - before
-                    unended |= not probe.ended
-            if not unended or self._work < 0:
-                return None
+                        value = {place.b: self._value(u, place)}
+                        probes[u, place.b] = self._probe(value, self._behind_of(u))
+                here = [probes[u, place.b] for place in places]
+                self._run(here, size)
+                if any(probe.met for probe in here):
+                    self._run(here, _FURTHER * size)
+                    return u, max(places, key=lambda place: len(probes[u, place.b].met))
+                unended |= any(not probe.ended for probe in here)
+                if self._work < 0:
+                    return None
+            if not unended:
+                break
+        return None
+
+    def _candidates(self) -> Iterator[Mapping[int, Sequence[Place]]]:
+        """Yield what may be in whose place: of what is made of the same known arrays the last, then all, then any."""
+        last_a, last_b = self._last("a", self._left_a), self._last("b", self._left_b)
+        last = {
+            last_a[above]: [place for place in self._places(last_a[above]) if place.b == v]
+            for above, v in last_b.items()
+            if above in last_a
+        }
+        yield dict(sorted(last.items()))
+        yield {u: [place for place in self._places(u) if place.alike] for u in self._left_a}
+        yield {u: self._places(u) for u in self._left_a}
+
+    def _run(self, probes: Iterable[_Probe], most: int) -> None:
+        for probe in probes:
+            before = probe.steps
+            probe.run(most)
+            self._work -= probe.steps - before
 
     def _end(self) -> tuple[int, Place] | None:
         """Return the first two results of the programs that have no partner."""
@@ -146,23 +170,41 @@ class Search:
         nearer their numbers are. An array that has a partner is one if nothing that has one is made of it.
         """
         if u not in self._known:
-            x, above = self._alignment.a.events[u].value, self._above_a(u)
-            likely: list[tuple[float, float, int, Layout]] = []
-            candidates = self._left_b if u in self._alignment.of_a else None
-            if candidates is None:
-                candidates = [*self._left_b, *(v for v in self._open(1) if self._stands_in(u, v))]
-            for v in candidates:
-                y = self._alignment.b.events[v].value
-                if v in self._kept or x.size != y.size:
-                    continue
-                near = layouts.nearest(x, y)
-                if near is not None:
-                    theirs = self._above_b(v)
-                    common = len(above & theirs) / max(len(above | theirs), 1)
-                    likely.append((-common, near[1], v, near[0]))
+            above = self._above_a(u)
+            likely = []
+            for v, layout, distance in self._of_size(u, self._left_b):
+                theirs = self._above_b(v)
+                common = len(above & theirs) / max(len(above | theirs), 1)
+                place = Place(v, layout, common == 1)
+                likely.append(((1 - common) * distance, distance, v, place))
             likely.sort(key=lambda one: one[:3])
-            self._known[u] = [Place(v, layout) for _, _, v, layout in likely]
+            self._known[u] = [place for *_, place in likely]
         return self._known[u]
+
+    def _of_size(self, u: int, places: Iterable[int]) -> Iterator[tuple[int, Layout, float]]:
+        one = self._alignment.a.events[u]
+        for v in places:
+            other = self._alignment.b.events[v]
+            leaf = one.operation in LEAVES or other.operation in LEAVES
+            named = (one.operation, one.name) == (other.operation, other.name)
+            near = None
+            if v not in self._kept and (named or not leaf):
+                near = layouts.nearest(one.value, other.value)
+            if near is not None:
+                yield v, *near
+
+    def _instead(self, u: int, within: frozenset[int]) -> list[Place]:
+        """Return the places where one side may use an array that both have, and the other what it makes of it.
+
+        Nothing that both have is made of that array, if the two part here: a term that is left out, or one too many.
+        """
+        if u in self._alignment.of_a:
+            known = id(self._alignment.of_a[u])
+            places = [v for v in self._left_b if v in within and known in self._above_b(v)]
+        else:
+            known_above = self._above_a(u)
+            places = [v for v in self._open_b if v in within and known_above & self._above_b(v)]
+        return [Place(v, layout) for v, layout, _ in self._of_size(u, places)]
 
     def _above_a(self, u: int) -> frozenset[int]:
         quantity = self._alignment.of_a.get(u)
@@ -194,14 +236,23 @@ class Search:
 
     def _earlier(self, u: int, place: Place) -> list[Pair]:
         """Return the earliest arrays between the known ones and these that take each other's place."""
-        within = self._b.above(place.b)
-        for one in self._between(u):
-            behind = self._behind_of(one)
-            for other in self._places(one):
-                if other.b in within and other.b != place.b:
-                    replay = self._replay({other.b: self._value(one, other)}, within)
-                    if _Probe(replay).meets(self._index, behind):
-                        return self._earlier(one, other)
+        above, within = self._a.above(u), self._b.above(place.b)
+        self._work = len(self._alignment.b.events)
+        goal = frozenset(self._index.holding(self._alignment.a.events[u]))
+        events = self._alignment.a.events
+        for one in sorted({*self._left_a, *self._open_a}.intersection(above) - {u}):
+            if events[one].phase != events[u].phase:
+                continue
+            tries = [(other, goal) for other in self._instead(one, within)]
+            if one not in self._alignment.of_a:
+                behind = self._behind_of(one)
+                places = [other for other in self._places(one) if other.b in within][:_START]
+                tries = [*((other, behind) for other in places if other.b != place.b), *tries]
+            for other, sought in tries:
+                probe = self._probe({other.b: self._value(one, other)}, sought, within)
+                if self._work > 0 and probe.meets():
+                    return self._earlier(one, other)
+                self._work -= probe.steps
         together = self._together(u, place, within)
         if together:
             return together

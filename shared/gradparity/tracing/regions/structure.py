@@ -68,8 +68,10 @@ def computed(recording: Recording, unknown: frozenset[int]) -> list[int]:
     made: set[int] = set()
     for i in sorted(unknown):
         event = recording.events[i]
-        if event.operation in LEAVES or computes(event, recording.framework):
-            made.add(i)
-        elif not made.isdisjoint(event.inputs):
+        if (
+            event.operation in LEAVES
+            or computes(event, recording.framework)
+            or not made.isdisjoint(event.inputs)
+        ):
             made.add(i)
     return evidence(recording, made)
