@@ -69,25 +69,27 @@ class _Running:
     def follow(self, part: Events, doubting: bool) -> None:
         """Judge all pairs, and put the first's arrays in the place of the second's where the two part."""
         while True:
-            self.judge_new(doubting)
-            # In the backward pass, where each array is the sum of several, the coarse pairs are better than none.
-            doubtful = _doubtful(self.alignment, self.regions.values() if doubting else ())
-            results = outputs(self.alignment).values()
-            search = Search(
-                self.alignment, self._structures, part, doubtful, self._kept, frozenset(results)
-            )
-            found = search.earliest()
+            self.judge_new(doubting=True)
+            trusted = self._trusted()
+            results = frozenset(outputs(trusted).values())
+            found = Search(trusted, self._structures, part, self._kept, results).earliest()
             if not found:
                 return
             self.regions = {
-                v: r for v, r in self.regions.items() if r.by_place or r.pair.a not in doubtful[0]
+                v: r for v, r in self.regions.items() if r.by_place or r.pair.a in trusted.of_a
             }
             for pair in found:
                 self.put(pair, part)
 
+    def _trusted(self) -> Alignment:
+        """Return the alignment without the pairs that are in doubt."""
+        doubtful = _doubtful(self.alignment, self.regions.values())[0]
+        quantities = [q for q in self.alignment.quantities if doubtful.isdisjoint(q.a)]
+        return replace(self.alignment, quantities=quantities)
+
     def put(self, pair: Pair, part: Events) -> None:
         """Judge a pair whose numbers differ, and put the first's array in the place of the second's."""
-        self.regions[pair.b] = self._placed(pair, part)
+        self.regions[pair.b] = self._placed(self._trusted(), pair, part)
         value = pair.layout.apply(self.alignment.a.events[pair.a].value)
         self._kept |= {pair.b}
         replay = Replay(self.alignment.b, {pair.b: value}, kept=self._kept)
@@ -117,7 +119,7 @@ class _Running:
             if not judged_already and alignment.of_a.get(u) is not alignment.of_b.get(v, ()):
                 near = layouts.nearest(alignment.a.events[u].value, alignment.b.events[v].value)
                 if near is not None:
-                    regions[v] = self._placed(Pair(u, v, "float64", near[0]), part)
+                    regions[v] = self._placed(alignment, Pair(u, v, "float64", near[0]), part)
 
     def consequences(self) -> list[Region]:
         """Return the regions in order, each with that from which it follows."""
@@ -139,9 +141,8 @@ class _Running:
                     follows[region.pair.b] = follows.get(first.pair.b, first)
         return [replace(r, follows=follows.get(r.pair.b)) for r in regions]
 
-    def _placed(self, pair: Pair, part: Events) -> Region:
-        region = Judge(self.alignment).region(pair, by_place=True)
-        alignment = self.alignment
+    def _placed(self, alignment: Alignment, pair: Pair, part: Events) -> Region:
+        region = Judge(alignment).region(pair, by_place=True)
         return replace(
             region,
             only_a=_only(alignment.a, alignment.of_a.keys(), region.events_a, pair.a, part[0]),

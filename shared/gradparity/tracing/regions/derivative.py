@@ -82,12 +82,12 @@ class Derivative:
             before = len(found)
             for v in [v for v in left if v not in found]:
                 above = [w for w in found if w < v and self._structure.depends(v, w)]
-                for again in ([v], [v, *above])[: 1 + bool(above)]:
+                for again in ([v], [v, *above], [v, *found])[: 1 + 2 * bool(found)]:
                     of = self._put_back(again, kept - found.keys() - {v})
                     if of is not None:
                         found[v] = self._cause(of)
                         break
-            # One may only come out right together with one above it, or behind it, that follows, too.
+            # One may only come out right together with others that follow, too.
             if len(found) in {before, len(left)}:
                 return found
 

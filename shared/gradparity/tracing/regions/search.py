@@ -66,10 +66,9 @@ class Search:
     """Looks for the places where the two recordings part, as far as they are known to agree.
 
     Args:
-        alignment: what they have in common.
+        alignment: what they have in common, as far as it is trusted.
         structures: of both recordings.
         part: the events among which it looks.
-        doubtful: events that have a partner which is not trusted.
         kept: events of the second that have been given the first's numbers already.
         ends: pairs of results of the two programs: these are in each other's place.
     """
@@ -79,7 +78,6 @@ class Search:
         alignment: Alignment,
         structures: tuple[Structure, Structure],
         part: Events,
-        doubtful: Events,
         kept: Collection[int],
         ends: Collection[tuple[int, int]],
     ) -> None:
@@ -87,8 +85,8 @@ class Search:
         self._a, self._b = structures
         self._judge = Judge(alignment)
         self._dead = (
-            dead(alignment.a, alignment.of_a.keys() - doubtful[0], part[0]),
-            dead(alignment.b, alignment.of_b.keys() - doubtful[1], part[1]),
+            dead(alignment.a, alignment.of_a.keys(), part[0]),
+            dead(alignment.b, alignment.of_b.keys(), part[1]),
         )
         self._left_a = computed(alignment.a, self._dead[0])
         self._left_b = computed(alignment.b, self._dead[1])
@@ -212,8 +210,7 @@ class Search:
 
     def _above_b(self, v: int) -> frozenset[int]:
         quantity = self._alignment.of_b.get(v)
-        trusted = quantity is not None and v not in self._dead[1]
-        return frozenset([id(quantity)]) if trusted else self._judge.above("b", v)
+        return frozenset([id(quantity)]) if quantity else self._judge.above("b", v)
 
     def _stands_in(self, u: int, v: int) -> bool:
         """Whether an array that has a partner may be used where one of the first, made of that partner, belongs."""
