@@ -135,7 +135,7 @@ class Mistakes:
         return name in self._names or f"{name}@{at}" in self._names
 
 
-def transformer_port(size: Size, wrong: Mistakes) -> Port:
+def transformer_port(size: Size, wrong: Mistakes) -> Port:  # noqa: PLR0915  # a model, in one piece
     def norm(p: Weights, at: str, x: Any) -> Any:
         m = x.mean(-1, keepdims=True)
         var = ((x - m) ** 2).mean(-1, keepdims=True)
@@ -250,10 +250,8 @@ def recurrent_port(wrong: Mistakes) -> Port:
             i, o = row @ w.T + b, h @ u.T + c
             (i_r, i_z, i_n), (h_r, h_z, h_n) = jnp.split(i, 3, -1), jnp.split(o, 3, -1)
             r, z = jax.nn.sigmoid(i_r + h_r), jax.nn.sigmoid(i_z + h_z)
-            if wrong("reset"):
-                n = jnp.tanh(i_n + (r * h) @ u[10:].T + c[10:])
-            else:
-                n = jnp.tanh(i_n + r * h_n)
+            h_n = (r * h) @ u[10:].T + c[10:] if wrong("reset") else r * h_n
+            n = jnp.tanh(i_n + h_n)
             h = z * n + (1 - z) * h if wrong("gate") else (1 - z) * n + z * h
             return h, h
 

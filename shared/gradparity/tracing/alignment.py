@@ -118,9 +118,7 @@ class Alignment:
         """Return a quantity's events that are no copy, view or transpose of another one of them."""
         recording, events = (self.a, quantity.a) if side == "a" else (self.b, quantity.b)
         own, placed = set(events), self.placed if side == "b" else ()
-        return tuple(
-            e for e in events if e in placed or own.isdisjoint(recording.events[e].inputs)
-        )
+        return tuple(e for e in events if e in placed or own.isdisjoint(recording.events[e].inputs))
 
     @cached_property
     def pairs(self) -> Sequence[Pair]:

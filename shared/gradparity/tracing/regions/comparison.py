@@ -157,7 +157,7 @@ def _only(
     target: int,
     part: frozenset[int],
 ) -> tuple[int, ...]:
-    """Return the arrays in a region, its own apart, of whose phase they are, that have no partner nor anything behind."""
+    """Return the arrays in a region, of its own's phase, that have no partner and nothing with one behind them."""
     phase = recording.events[target].phase
     gone = dead(recording, frozenset(known), part)
     return tuple(

@@ -1,7 +1,7 @@
 """Which differences among the cotangents follow from one in the forward pass.
 
-If a forward region differs, its derivative differs, too, and so do cotangents in the backward pass. Such a difference is
-no mistake of its own: the backward pass is still the derivative of the forward pass. So the second's forward pass is
+If a forward region differs, its derivative differs, too, and so do cotangents in the backward pass. Such a difference
+is no mistake of its own: the backward pass is still the derivative of the forward pass. So the second's forward pass is
 differentiated, each stretch of it from the first's cotangents, and compared with what its backward pass makes.
 """
 

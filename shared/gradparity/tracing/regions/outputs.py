@@ -1,4 +1,4 @@
-"""What two programs return and what they are given: what belongs together, and what is reached by regions that agree."""
+"""What two programs return and are given: what belongs together, and what is reached by regions that agree."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from .results import Output, Region, Verdict
 
 
 def ends(recording: Recording, forward: bool = False) -> list[int]:
+    """Return the events of the results, all or those of the forward pass."""
     named = recording.outputs.items()
     return [event for name, event in named if not (forward and name.startswith(DERIVED))]
 

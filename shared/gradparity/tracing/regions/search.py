@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from itertools import count
 
 from .. import layouts
-from ..alignment import Alignment, Index, Pair, Side, is_evidence
+from ..alignment import Alignment, Index, Pair, Side
 from ..layouts import Layout
 from ..recording import LEAVES
 from .judge import Judge
-from .recorded import Replay
+from .recorded import Replay, is_given
 from .results import Array
 from .structure import Structure, computed, dead
 
@@ -225,7 +225,7 @@ class Search:
             mates = set((quantity.a, quantity.b)[side])
             made = min(mates)
             behind = {i for mate in mates for i in recording.users[mate]} & part - mates
-            if behind and behind <= gone and made in part and is_evidence(recording.events[made]):
+            if behind and behind <= gone and made in part and not is_given(recording.events[made]):
                 found.append(made)
         return found
 

@@ -8,7 +8,6 @@ from functools import cached_property
 from ..alignment import is_evidence
 from ..moves import computes
 from ..recording import LEAVES, Recording
-from .recorded import RANDOM
 
 
 class Structure:
