@@ -12,11 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from jax import lax
+from torch.nn import functional as F  # noqa: N812 -- as everybody names it
 
-from gradparity.port import causes
+from gradparity.port import causes, counterfactual
+from gradparity.port.counterfactual import corrected
 from gradparity.tracing import jax_recorder
+from gradparity.tracing.alignment import Side
 from gradparity.tracing.recording import INPUT, PARAMETER, Recording
 from gradparity.tracing.regions import Comparison, compare
 from gradparity.tracing.torch_recorder import TorchRecorder
@@ -76,9 +78,7 @@ def in_torch(program: Program, backward: bool = False) -> Recording:
         found = {"output": program(tensors)}
         if backward:
             (found["output"] ** 2).sum().backward()
-            found |= {
-                f"gradient {n}": t.grad for n, t in tensors.items() if t.grad is not None
-            }
+            found |= {f"gradient {n}": t.grad for n, t in tensors.items() if t.grad is not None}
     return recorder.finished(found)
 
 
@@ -101,12 +101,12 @@ class Pair:
     framework: str = "torch"
     backward: bool = False
 
+    def recorded(self) -> dict[Side, Recording]:
+        port = in_jax(self.port) if self.framework == "jax" else in_torch(self.port, self.backward)
+        return {"a": in_torch(self.original, self.backward), "b": port}
+
     def compared(self) -> Comparison:
-        if self.framework == "jax":
-            return compare(in_torch(self.original), in_jax(self.port))
-        return compare(
-            in_torch(self.original, self.backward), in_torch(self.port, self.backward)
-        )
+        return compare(*self.recorded().values())
 
 
 def torches(original: Program, port: Program, backward: bool = False) -> Pair:
@@ -213,6 +213,29 @@ def jax_conv(p: Any, padding: Any = ((1, 1), (1, 1)), stride: int = 1, flip: boo
     return found + p.shift[:, None, None]
 
 
+def running(p: Any) -> Any:
+    m, v = p["mean"] * 1, p["var"] * 1
+    F.batch_norm(p.image, m, v, p.scale, p.shift, True, 0.1, 1e-5)
+    return m, v
+
+
+def jax_running(p: Any, keep: float) -> Any:
+    m, v = p.image.mean((0, 2, 3)), p.image.var((0, 2, 3))
+    return keep * p["mean"] + (1 - keep) * m, keep * p["var"] + (1 - keep) * v
+
+
+def gru(p: Any, xp: Any = torch, how: str = "") -> Any:
+    sigmoid = torch.sigmoid if xp is torch else jax.nn.sigmoid
+    r = sigmoid(p.gates[:, :8])
+    if how == "before":
+        n = (r * p.h) @ p.weight + p.bias
+    elif how == "bias outside":
+        n = r * (p.h @ p.weight) + p.bias
+    else:
+        n = r * (p.h @ p.weight + p.bias)
+    return xp.tanh(p.gates[:, 8:16] + n)
+
+
 MISTAKES: dict[str, tuple[str, Pair]] = {
     # numbers
     "LayerNorm's ε": ("LayerNorm's ε", across(torch_norm, lambda p: layer_norm(p, 1e-6))),
@@ -223,7 +246,7 @@ MISTAKES: dict[str, tuple[str, Pair]] = {
     ),
     "RMSNorm's ε": (
         "RMSNorm's ε",
-        across(lambda p: rms(p), lambda p: rms(p, 1e-5, xp=jnp)),
+        across(rms, lambda p: rms(p, 1e-5, xp=jnp)),
     ),
     "BatchNorm's ε": ("BatchNorm's ε", across(batch_norm, lambda p: jax_batch_norm(p, eps=1e-3))),
     "BatchNorm's ε in training": (
@@ -260,7 +283,9 @@ MISTAKES: dict[str, tuple[str, Pair]] = {
     ),
     "a clip": (
         "a limit",
-        torches(lambda p: torch.tanh(p.x).clamp(-0.5, 0.5), lambda p: torch.tanh(p.x).clamp(-0.5, 0.6)),
+        torches(
+            lambda p: torch.tanh(p.x).clamp(-0.5, 0.5), lambda p: torch.tanh(p.x).clamp(-0.5, 0.6)
+        ),
     ),
     # arguments
     "GELU, torch": (
@@ -301,7 +326,10 @@ MISTAKES: dict[str, tuple[str, Pair]] = {
     ),
     "SiLU for GELU": ("the activation", across(lambda p: F.gelu(p.x), lambda p: jax.nn.silu(p.x))),
     "ELU for ReLU": ("the activation", across(lambda p: F.relu(p.x), lambda p: jax.nn.elu(p.x))),
-    "tanh for sigmoid": ("the activation", across(lambda p: torch.sigmoid(p.x), lambda p: jnp.tanh(p.x))),
+    "tanh for sigmoid": (
+        "the activation",
+        across(lambda p: torch.sigmoid(p.x), lambda p: jnp.tanh(p.x)),
+    ),
     "hard swish for SiLU": (
         "the activation",
         across(lambda p: F.silu(p.x), lambda p: jax.nn.hard_swish(p.x)),
@@ -317,7 +345,10 @@ MISTAKES: dict[str, tuple[str, Pair]] = {
     ),
     # masks
     "a mask off by one": ("the causal mask", across(attention, lambda p: jax_attention(p, step=1))),
-    "no causal mask": ("the causal mask", across(attention, lambda p: jax_attention(p, how="no mask"))),
+    "no causal mask": (
+        "the causal mask",
+        across(attention, lambda p: jax_attention(p, how="no mask")),
+    ),
     "a mask inverted": (
         "the causal mask",
         torches(
@@ -332,9 +363,7 @@ MISTAKES: dict[str, tuple[str, Pair]] = {
     ),
     "positions off by one": (
         "positions off by one",
-        torches(
-            lambda p: torch.tanh(p.x) + p.z, lambda p: torch.tanh(p.x).roll(1, 1) + p.z
-        ),
+        torches(lambda p: torch.tanh(p.x) + p.z, lambda p: torch.tanh(p.x).roll(1, 1) + p.z),
     ),
     "reversed": (
         "an axis is reversed",
@@ -343,9 +372,14 @@ MISTAKES: dict[str, tuple[str, Pair]] = {
     "NHWC flattened": (
         "axes are exchanged",
         across(
-            lambda p: torch.tanh(p.image).flatten(1) @ torch.ones(256, 3, dtype=torch.float64).cumsum(0).sin(),
-            lambda p: jnp.tanh(p.image).transpose(0, 2, 3, 1).reshape(2, -1)
-            @ jnp.sin(jnp.cumsum(jnp.ones((256, 3)), 0)),
+            lambda p: (
+                torch.tanh(p.image).flatten(1)
+                @ torch.ones(256, 3, dtype=torch.float64).cumsum(0).sin()
+            ),
+            lambda p: (
+                jnp.tanh(p.image).transpose(0, 2, 3, 1).reshape(2, -1)
+                @ jnp.sin(jnp.cumsum(jnp.ones((256, 3)), 0))
+            ),
         ),
     ),
     "the kernel flipped": (
@@ -386,7 +420,10 @@ MISTAKES: dict[str, tuple[str, Pair]] = {
             lambda p: jnp.tanh(p.x @ p.weight - p.bias),
         ),
     ),
-    "a gain of 1 + w": ("a constant that is added", across(lambda p: rms(p, more=True), lambda p: rms(p, xp=jnp))),
+    "a gain of 1 + w": (
+        "a constant that is added",
+        across(lambda p: rms(p, more=True), lambda p: rms(p, xp=jnp)),
+    ),
     "a missing √d": (
         "a constant factor",
         across(
@@ -395,21 +432,20 @@ MISTAKES: dict[str, tuple[str, Pair]] = {
     ),
     "a missing gain": (
         "the factor gain",
-        across(
-            lambda p: torch.tanh(torch.sin(p.x) * p.gain), lambda p: jnp.tanh(jnp.sin(p.x))
-        ),
+        across(lambda p: torch.tanh(torch.sin(p.x) * p.gain), lambda p: jnp.tanh(jnp.sin(p.x))),
     ),
     "a sum for a mean": (
-        "a factor",
+        "the reduction",
         across(
             lambda p: ((torch.tanh(p.x) - p.target) ** 2).mean(),
             lambda p: ((jnp.tanh(p.x) - p.target) ** 2).sum(),
         ),
     ),
-    "a factor in no text": (
-        "a factor",
+    "a sum for a mean over an axis": (
+        "the statistic",
         across(
-            lambda p: torch.tanh((p.x @ p.weight).mean(1)), lambda p: jnp.tanh((p.x @ p.weight).sum(1))
+            lambda p: torch.tanh((p.x @ p.weight).mean(1)),
+            lambda p: jnp.tanh((p.x @ p.weight).sum(1)),
         ),
     ),
     # operands
@@ -420,9 +456,66 @@ MISTAKES: dict[str, tuple[str, Pair]] = {
             lambda p: jnp.tanh(p.x) + jnp.sin(p.z) * jnp.tanh(p.x),
         ),
     ),
+    "an operation more": (
+        "an operation of one side alone",
+        torches(
+            lambda p: torch.tanh(p.x) * p.z,
+            lambda p: torch.tanh(p.x).index_fill(1, torch.tensor([2]), 0.3) * p.z,
+        ),
+    ),
+    "noise is added": (
+        "a term",
+        torches(
+            lambda p: torch.tanh(p.x),
+            lambda p: torch.tanh(p.x) + 1e-3 * torch.tensor(DRAW.standard_normal(8)) ** 2 * p.z,
+        ),
+    ),
+    "RMSNorm for LayerNorm": (
+        "the mean",
+        across(torch_norm, lambda p: rms(p, 1e-5, xp=jnp) + p.bias),
+    ),
+    "LayerNorm for RMSNorm": (
+        "the mean",
+        across(lambda p: rms(p, 1e-5) + p.bias, layer_norm),
+    ),
+    "running statistics in training": (
+        "BatchNorm's statistics",
+        across(lambda p: batch_norm(p, True), jax_batch_norm),
+    ),
+    "the batch's statistics in evaluation": (
+        "BatchNorm's statistics",
+        across(batch_norm, lambda p: jax_batch_norm(p, True)),
+    ),
+    "BatchNorm's momentum": (
+        "BatchNorm's momentum",
+        across(lambda p: running(p)[0], lambda p: jax_running(p, 0.99)[0]),
+    ),
+    "BatchNorm's momentum the other way": (
+        "BatchNorm's momentum",
+        across(lambda p: running(p)[0], lambda p: jax_running(p, 0.1)[0]),
+    ),
+    "a biased running variance": (
+        "the variance",
+        across(lambda p: running(p)[1], lambda p: jax_running(p, 0.9)[1]),
+    ),
+    "a bias outside of the reset gate": (
+        "operations in another sequence",
+        across(gru, lambda p: gru(p, jnp, "bias outside")),
+    ),
+    "a reset gate before the product": (
+        "an operation of one side alone",
+        across(gru, lambda p: gru(p, jnp, "before")),
+    ),
+    "rotary, neighbours for halves": (
+        "how an axis is taken in pairs",
+        torches(rope, lambda p: rope(p, interleaved=True)),
+    ),
     "forget bias": ("a constant that is added", across(lstm, lambda p: lstm(p, xp=jnp, bias=1.0))),
     "rotary base": ("the base of a power", torches(rope, lambda p: rope(p, base=500.0))),
-    "rotary, positions off by one": ("a constant that is added", torches(rope, lambda p: rope(p, step=1))),
+    "rotary, positions off by one": (
+        "a constant that is added",
+        torches(rope, lambda p: rope(p, step=1)),
+    ),
     "no gradient": (
         "a gradient that does not flow back",
         torches(
@@ -453,24 +546,32 @@ RIGHT: dict[str, Pair] = {
     "LayerNorm by hand": across(torch_norm, layer_norm),
     "LayerNorm with rsqrt": across(
         torch_norm,
-        lambda p: (p.x - p.x.mean(-1, keepdims=True))
-        * lax.rsqrt(p.x.var(-1, keepdims=True) + 1e-5)
-        * p.gain
-        + p.bias,
+        lambda p: (
+            (p.x - p.x.mean(-1, keepdims=True))
+            * lax.rsqrt(p.x.var(-1, keepdims=True) + 1e-5)
+            * p.gain
+            + p.bias
+        ),
     ),
     "LayerNorm by E[x²] - E[x]²": across(
         torch_norm,
-        lambda p: (p.x - p.x.mean(-1, keepdims=True))
-        / jnp.sqrt((p.x**2).mean(-1, keepdims=True) - p.x.mean(-1, keepdims=True) ** 2 + 1e-5)
-        * p.gain
-        + p.bias,
+        lambda p: (
+            (p.x - p.x.mean(-1, keepdims=True))
+            / jnp.sqrt((p.x**2).mean(-1, keepdims=True) - p.x.mean(-1, keepdims=True) ** 2 + 1e-5)
+            * p.gain
+            + p.bias
+        ),
     ),
     "BatchNorm folded": across(
         batch_norm,
-        lambda p: p.image * (p.scale / jnp.sqrt(p["var"] + 1e-5)).reshape(1, 4, 1, 1)
-        + (p.shift - p["mean"] * p.scale / jnp.sqrt(p["var"] + 1e-5)).reshape(1, 4, 1, 1),
+        lambda p: (
+            p.image * (p.scale / jnp.sqrt(p["var"] + 1e-5)).reshape(1, 4, 1, 1)
+            + (p.shift - p["mean"] * p.scale / jnp.sqrt(p["var"] + 1e-5)).reshape(1, 4, 1, 1)
+        ),
     ),
-    "BatchNorm in training": across(lambda p: batch_norm(p, True), lambda p: jax_batch_norm(p, True)),
+    "BatchNorm in training": across(
+        lambda p: batch_norm(p, True), lambda p: jax_batch_norm(p, True)
+    ),
     "attention by einsum": across(attention, jax_attention),
     "the scale in q": across(
         lambda p: (p.x @ p.z.transpose(1, 2) / math.sqrt(8)).softmax(-1),
@@ -484,7 +585,9 @@ RIGHT: dict[str, Pair] = {
     "GELU by erf": across(lambda p: F.gelu(p.x), lambda p: jax.nn.gelu(p.x, approximate=False)),
     "GELU by tanh": across(lambda p: F.gelu(p.x, approximate="tanh"), lambda p: jax.nn.gelu(p.x)),
     "SiLU": across(lambda p: F.silu(p.x), lambda p: p.x / (1 + jnp.exp(-p.x))),
-    "sigmoid by tanh": across(lambda p: torch.sigmoid(p.x), lambda p: 0.5 * (jnp.tanh(p.x / 2) + 1)),
+    "sigmoid by tanh": across(
+        lambda p: torch.sigmoid(p.x), lambda p: 0.5 * (jnp.tanh(p.x / 2) + 1)
+    ),
     "ReLU by a maximum": across(lambda p: F.relu(p.x), lambda p: jnp.maximum(p.x, 0)),
     "leaky ReLU": across(
         lambda p: F.leaky_relu(p.x, 0.2), lambda p: jnp.where(p.x > 0, p.x, 0.2 * p.x)
@@ -492,23 +595,28 @@ RIGHT: dict[str, Pair] = {
     "ELU": across(lambda p: F.elu(p.x), lambda p: jax.nn.elu(p.x)),
     "softplus": across(lambda p: F.softplus(p.x), lambda p: jnp.log1p(jnp.exp(p.x))),
     "a linear layer": across(
-        lambda p: F.linear(p.x, p.weight, p.bias), lambda p: jnp.einsum("bld,od->blo", p.x, p.weight) + p.bias
+        lambda p: F.linear(p.x, p.weight, p.bias),
+        lambda p: jnp.einsum("bld,od->blo", p.x, p.weight) + p.bias,
     ),
     "a convolution, channels last": across(
         lambda p: conv(p, padding=1),
-        lambda p: lax.conv_general_dilated(
-            p.image.transpose(0, 2, 3, 1),
-            p.kernel.transpose(2, 3, 1, 0),
-            (1, 1),
-            "SAME",
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        )
-        + p.shift,
+        lambda p: (
+            lax.conv_general_dilated(
+                p.image.transpose(0, 2, 3, 1),
+                p.kernel.transpose(2, 3, 1, 0),
+                (1, 1),
+                "SAME",
+                dimension_numbers=("NHWC", "HWIO", "NHWC"),
+            )
+            + p.shift
+        ),
     ),
     "an LSTM's cell": across(lstm, lambda p: lstm(p, xp=jnp)),
     "rotary by rotating halves": torches(
         rope,
-        lambda p: p.x * turn(torch.cos) + torch.cat([-p.x[..., 4:], p.x[..., :4]], -1) * turn(torch.sin),
+        lambda p: (
+            p.x * turn(torch.cos) + torch.cat([-p.x[..., 4:], p.x[..., :4]], -1) * turn(torch.sin)
+        ),
     ),
     "an average pooling": across(
         lambda p: F.avg_pool2d(p.image, 2), lambda p: p.image.reshape(2, 4, 4, 2, 4, 2).mean((3, 5))
@@ -540,14 +648,15 @@ UNKNOWN: dict[str, Pair] = {
         lambda p: torch.tanh(p.x) + p.z, lambda p: jnp.sin(p.x) * jnp.exp(-(p.x**2)) + p.z
     ),
     "another polynomial": across(
-        lambda p: p.x**3 - p.x, lambda p: p.x**3 - p.x + 0.1 * p.x**2 * p.z
+        lambda p: p.x**3 - p.x, lambda p: p.x**3 * p.z - jnp.exp(0.2 * p.x)
     ),
     "noise": torches(
-        lambda p: torch.tanh(p.x), lambda p: torch.tanh(p.x) + 1e-3 * torch.tensor(NOISE) ** 2 * p.z
+        lambda p: torch.tanh(p.x) * p.z,
+        lambda p: torch.tanh(p.x + 1e-3 * torch.tensor(NOISE)) * (p.z + torch.tensor(NOISE) ** 2),
     ),
     "an entry": torches(
-        lambda p: torch.tanh(p.x) * p.z,
         lambda p: torch.tanh(p.x).index_fill(1, torch.tensor([2]), 0.3) * p.z,
+        lambda p: torch.sin(p.x).index_fill(1, torch.tensor([3]), 0.4) * p.z,
     ),
     "two mistakes in a line": across(
         lambda p: F.gelu(p.x) * 0.3 + p.z,
@@ -555,23 +664,26 @@ UNKNOWN: dict[str, Pair] = {
     ),
     "a norm of another kind": across(
         torch_norm,
-        lambda p: (p.x - jnp.median(p.x, -1, keepdims=True))
-        / (1e-3 + jnp.abs(p.x).mean(-1, keepdims=True))
-        * p.gain
-        + p.bias,
+        lambda p: (
+            (p.x - jnp.median(p.x, -1, keepdims=True))
+            / (1e-3 + jnp.abs(p.x).mean(-1, keepdims=True))
+            * p.gain
+            + p.bias
+        ),
     ),
     "attention with a sigmoid": across(
         lambda p: (p.x @ p.z.transpose(1, 2)).softmax(-1) @ p.z,
         lambda p: jax.nn.sigmoid(p.x @ p.z.transpose(0, 2, 1) + p.gain[0]) ** 2 @ p.z,
     ),
     "a nonlinear scale": across(
-        lambda p: torch.tanh(p.x), lambda p: jnp.tanh(p.x * (1 + 0.1 * p.z**2))
+        lambda p: torch.tanh(p.x), lambda p: jnp.sin(p.x * (1.3 + 0.1 * p.z**2))
     ),
     "entries of its own for each": torches(
-        lambda p: torch.tanh(p.x), lambda p: torch.tanh(p.x) * torch.tensor(np.exp(0.1 * NOISE))
+        lambda p: torch.tanh(p.x), lambda p: torch.sinh(p.x) * torch.tensor(np.exp(0.1 * NOISE))
     ),
     "a kernel of its own": across(
-        lambda p: conv(p, padding=1), lambda p: jax_conv(dict_with(p, "kernel", p.kernel**2))
+        lambda p: F.conv2d(p.image, p.kernel.sin(), p.shift, padding=1),
+        lambda p: jax_conv(dict_with(p, "kernel", p.kernel**2 - 0.3 * jnp.abs(p.kernel))),
     ),
     "cells of another kind": across(
         lstm, lambda p: jnp.tanh(p.gates[:, :8] ** 2 + p.c * jax.nn.sigmoid(p.gates[:, 8:16]))
@@ -597,5 +709,65 @@ def recurrent(p: Any) -> list[torch.Tensor]:
 def test_what_is_not_known_is_not_named(difference: str) -> None:
     comparison = UNKNOWN[difference].compared()
     assert comparison.divergences
-    for region in comparison.divergences:
-        assert causes.find(comparison, region) is None
+    assert causes.find(comparison, comparison.divergences[0]) is None
+
+
+BY_TEXT = [
+    "LayerNorm's ε",
+    "BatchNorm's ε",
+    "scores scaled by the width",
+    "masked by -10",
+    "GELU, torch",
+    "softmax's axis",
+    "the convolution's SAME padding",
+    "counted padding",
+    "GELU",
+    "an unbiased variance",
+    "no causal mask",
+]
+
+
+@pytest.mark.parametrize("mistake", BY_TEXT)
+def test_with_what_is_named_the_whole_program_is_right(mistake: str) -> None:
+    comparison = MISTAKES[mistake][1].compared()
+    region = comparison.divergences[0]
+    found = causes.find(comparison, region)
+    assert found is not None
+    assert found.changes
+    a, b = (
+        corrected(recording, found.changes, side)
+        for side, recording in MISTAKES[mistake][1].recorded().items()
+    )
+    again = compare(a, b)
+    if all(change.calls for change in found.changes):
+        assert not [one for one in again.divergences if one.pair.a in again.forward]
+    x, y = (r.events[r.outputs["output"]].value for r in (a, b))
+    assert np.allclose(x, y, rtol=0, atol=1e-12 * np.abs(x).max())
+
+
+def test_a_cause_says_both_values_both_lines_and_what_was_tried() -> None:
+    comparison = MISTAKES["LayerNorm's ε"][1].compared()
+    found = causes.find(comparison, comparison.divergences[0])
+    assert found is not None
+    cause = found.cause
+    assert (cause.original, cause.port) == ("1e-05", "1e-06")
+    assert cause.remedy == "with 1e-05 the two agree"
+    assert [place.side for place in cause.places] == ["original", "port"]
+    assert "F.layer_norm" in cause.places[0].text
+    assert "jnp.sqrt(v + eps)" in cause.places[1].text
+
+
+def test_a_number_that_spoils_the_result_is_no_cause() -> None:
+    """The root of a negative number is no number, of which nothing can be said: that is no agreement."""
+    comparison = torches(
+        lambda p: torch.tanh(p.x), lambda p: (torch.sin(p.x) ** 2 + 1e-5).sqrt()
+    ).compared()
+    trial = counterfactual.Trial(comparison, comparison.divergences[0])
+    added = next(
+        event
+        for event in comparison.alignment.b.events
+        if event.operation == "aten.add" and 1e-5 in event.arguments
+    )
+    call = counterfactual.Call((added.arguments[0], -100.0), {})
+    assert not trial.agrees(counterfactual.Change("b", {added.index: call}))
+    assert causes.find(comparison, comparison.divergences[0]) is None

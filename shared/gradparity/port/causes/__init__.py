@@ -5,7 +5,7 @@ again from the same inputs, the two regions agree within the bound on rounding.
 """
 
 from ...tracing.regions import Comparison, Region
-from . import arguments, masks, numbers, operands, orders, relations, variants
+from . import arguments, masks, moments, numbers, operands, orders, relations, sequence, variants
 from .bench import Bench, ExhaustedError, Found
 
 __all__ = ["Found", "find"]
@@ -17,9 +17,12 @@ _SEARCHES = (
     masks.find,
     arguments.find,
     orders.find,
+    orders.pairs,
     orders.parts,
+    moments.find,
     numbers.left_out,
     relations.find,
+    sequence.find,
     operands.find,
     numbers.of_sizes,
 )

@@ -209,7 +209,7 @@ def _shifted(old: Sequence[Any]) -> Iterator[Any]:
 
     def rebuilt(new: Sequence[tuple[int, ...]]) -> Any:
         if nested:
-            inner = type(old[0])
+            inner: Callable[[Any], Any] = type(old[0])
             return kind(inner(one) for one in new)
         return kind(n for one in new for n in one)
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
@@ -66,7 +64,7 @@ def _limited(x: Bounded, low: float, high: float) -> Bounded:
 
 
 POINTWISE = (
-    Formula("", "no activation", lambda x: x),
+    Formula("", "no function", lambda x: x),
     Formula("ReLU", "", _zero),
     Formula("GELU", "by erf", _gelu),
     Formula("GELU", "by tanh", _gelu_by_tanh),
@@ -99,6 +97,11 @@ POINTWISE = (
 )
 """Functions of each entry alone, the first being none."""
 
+ACTIVATIONS = frozenset(one.family for one in POINTWISE) - {
+    *("", "exp", "sin", "cos", "absolute value", "square"),
+}
+"""The families of functions that are activations."""
+
 
 def _softmax(x: Bounded, axis: int) -> Bounded:
     largest = np.max(x.value, axis, keepdims=True, initial=-np.inf)
@@ -114,32 +117,37 @@ def _log_softmax(x: Bounded, axis: int) -> Bounded:
 
 def along(ndim: int) -> Iterator[Formula]:
     """Yield the functions that keep the shape of an array of so many axes."""
-    for i in range(ndim):
-        yield Formula(
-            "the softmax", f"over axis {i}", partial(_softmax, axis=i), partial(_shares, axis=i)
-        )
-        yield Formula(
-            "the log-softmax",
-            f"over axis {i}",
-            partial(_log_softmax, axis=i),
-            lambda x, i=i: np.log(_shares(x, i)),
-        )
-        yield Formula(
-            "the cumulative sum",
-            f"along axis {i}",
-            partial(b.cumulative, axis=i),
-            partial(np.cumsum, axis=i),
-        )
-        yield Formula(
-            "the cumulative sum",
-            f"along axis {i}, from the end",
-            partial(_from_end, axis=i),
-            lambda x, i=i: np.flip(np.cumsum(np.flip(x, i), i), i),
-        )
+    for axis in range(ndim):
+        yield from _along(axis)
+
+
+def _along(axis: int) -> Iterator[Formula]:
+    words = f"along axis {axis}"
+    yield Formula(
+        "the softmax", f"over axis {axis}", lambda x: _softmax(x, axis), lambda x: _shares(x, axis)
+    )
+    yield Formula(
+        "the log-softmax",
+        f"over axis {axis}",
+        lambda x: _log_softmax(x, axis),
+        lambda x: np.log(_shares(x, axis)),
+    )
+    yield Formula(
+        "the cumulative sum",
+        words,
+        lambda x: b.cumulative(x, axis),
+        lambda x: np.cumsum(x, axis),
+    )
+    yield Formula(
+        "the cumulative sum",
+        f"{words}, from the end",
+        lambda x: _from_end(x, axis),
+        lambda x: np.flip(np.cumsum(np.flip(x, axis), axis), axis),
+    )
 
 
 def _shares(x: Array, axis: int) -> Array:
-    e = np.exp(x - np.max(x, axis, keepdims=True))
+    e: Array = np.exp(x - np.max(x, axis, keepdims=True))
     return e / np.sum(e, axis, keepdims=True)
 
 
@@ -158,53 +166,58 @@ def moments(ndim: int) -> Iterator[Formula]:
 def _over(axes: tuple[int, ...]) -> Iterator[Formula]:
     words = f"over axis {axes[0]}" if len(axes) == 1 else f"over axes {', '.join(map(str, axes))}"
     over = list(axes)
-    kept: dict[str, Any] = {"axis": axes, "keepdims": True}
 
     def count(x: Bounded) -> int:
         return math.prod(x.shape[axis] for axis in axes)
 
-    def squares(x: Bounded) -> Bounded:
-        d = x - total(x, over, True) / count(x)
-        return total(d * d, over, True)
+    def summed(x: Bounded) -> Bounded:
+        return total(x, over, True)
 
-    def variance(x: Bounded, less: int) -> Bounded:
-        return squares(x) / max(count(x) - less, 1)
+    yield Formula("the mean", words, lambda x: summed(x) / count(x), lambda x: _mean(x, axes))
+    yield Formula("the sum", words, summed, lambda x: _sum(x, axes))
+    yield Formula(
+        "the largest entry",
+        words,
+        lambda x: b.largest(x, over, True),
+        lambda x: np.max(x, axis=axes, keepdims=True),
+    )
+    for less in (0, 1):
+        yield from _spread(axes, words, less)
+    yield Formula(
+        "the mean square", words, lambda x: summed(x * x) / count(x), lambda x: _mean(x * x, axes)
+    )
+    yield Formula("the sum of squares", words, lambda x: summed(x * x), lambda x: _sum(x * x, axes))
+    yield Formula(
+        "the norm", words, lambda x: b.sqrt(summed(x * x)), lambda x: np.sqrt(_sum(x * x, axes))
+    )
 
+
+def _spread(axes: tuple[int, ...], over: str, less: int) -> Iterator[Formula]:
+    words = f"{'unbiased' if less else 'biased'}, {over}"
+
+    def variance(x: Bounded) -> Bounded:
+        n = math.prod(x.shape[axis] for axis in axes)
+        d = x - total(x, list(axes), True) / n
+        return total(d * d, list(axes), True) / max(n - less, 1)
+
+    def number(x: Array) -> Array:
+        d = x - _mean(x, axes)
+        n = math.prod(x.shape[axis] for axis in axes)
+        return _sum(d * d, axes) / max(n - less, 1)
+
+    yield Formula("the variance", words, variance, number)
     yield Formula(
-        "the mean", words, lambda x: total(x, over, True) / count(x), partial(np.mean, **kept)
-    )
-    yield Formula("the sum", words, lambda x: total(x, over, True), partial(np.sum, **kept))
-    yield Formula(
-        "the largest entry", words, lambda x: b.largest(x, over, True), partial(np.max, **kept)
-    )
-    for less, kind in enumerate(("biased", "unbiased")):
-        yield Formula(
-            "the variance",
-            f"{kind}, {words}",
-            lambda x, n=less: variance(x, n),
-            partial(np.var, ddof=less, **kept),
-        )
-        yield Formula(
-            "the standard deviation",
-            f"{kind}, {words}",
-            lambda x, n=less: b.sqrt(variance(x, n)),
-            partial(np.std, ddof=less, **kept),
-        )
-    yield Formula(
-        "the mean square",
+        "the standard deviation",
         words,
-        lambda x: total(x * x, over, True) / count(x),
-        lambda x: np.mean(x * x, **kept),
+        lambda x: b.sqrt(variance(x)),
+        lambda x: np.sqrt(number(x)),
     )
-    yield Formula(
-        "the sum of squares",
-        words,
-        lambda x: total(x * x, over, True),
-        lambda x: np.sum(x * x, **kept),
-    )
-    yield Formula(
-        "the norm",
-        words,
-        lambda x: b.sqrt(total(x * x, over, True)),
-        lambda x: np.sqrt(np.sum(x * x, **kept)),
-    )
+
+
+def _mean(x: Array, axes: tuple[int, ...]) -> Array:
+    return _sum(x, axes) / math.prod(x.shape[axis] for axis in axes)
+
+
+def _sum(x: Array, axes: tuple[int, ...]) -> Array:
+    found: Array = np.sum(x, axis=axes, keepdims=True)
+    return found

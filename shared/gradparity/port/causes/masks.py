@@ -126,7 +126,7 @@ def _others(bench: Bench, side: Side, event: int, mask: Bounded, other: Side) ->
 
 
 def _tril(shape: tuple[int, ...], step: int) -> Array:
-    return np.broadcast_to(np.tri(*shape[-2:], step, dtype=bool), shape)
+    return np.broadcast_to(np.tri(shape[-2], shape[-1], step, dtype=bool), shape)
 
 
 def describe(mask: Array) -> str:

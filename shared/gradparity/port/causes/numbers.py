@@ -109,9 +109,9 @@ def plain(bench: Bench) -> Found | None:
 
 
 def left_out(bench: Bench) -> Found | None:
-    """Return the number that the other side has not at all: with 0 or 1 in its place the two agree."""
+    """Return the number that the other side has not at all: added as 0, or a factor of 1, it does nothing."""
     both = {side: of(bench, side) for side in SIDES}
-    return _first(bench, (_without(_lacking(both)[side]) for side in SIDES))
+    return _first(bench, (_without(bench, _lacking(both)[side]) for side in SIDES))
 
 
 def of_sizes(bench: Bench) -> Found | None:
@@ -193,12 +193,12 @@ def _together(slots: Sequence[Slot], others: Sequence[Slot]) -> Iterator[_Try]:
                     yield _Try((slot, *same, *rest), values, other)
 
 
-def _without(slots: Sequence[Slot]) -> Iterator[_Try]:
+def _without(bench: Bench, slots: Sequence[Slot]) -> Iterator[_Try]:
     """Yield the changes after which a number does nothing."""
     for slot in slots:
-        for value in (0.0, 1.0):
-            if not _equal(slot.value, value):
-                yield _Try((slot,), (value,), None)
+        value = roles.neutral(bench.recording(slot.side), slot)
+        if value is not None and not _equal(slot.value, value):
+            yield _Try((slot,), (value,), None)
 
 
 def _from_sizes(slots: Sequence[Slot], sizes: Sequence[int]) -> Iterator[_Try]:

@@ -9,7 +9,7 @@ from ...tracing.alignment import Side
 from ...tracing.recording import Event, Ref, with_values
 from ..counterfactual import Call, Change
 from ..result import Cause
-from . import orders
+from . import orders, signatures
 from .bench import MOVES_ONLY, SIDES, Bench, Found
 
 _MOST = 60
@@ -55,23 +55,43 @@ def _told(bench: Bench, found: list[_Try]) -> Found | None:
     if len({(root(other.wrong), root(other.right)) for other in found}) > 1:
         return None
     whole = {orders.part_of(bench, one.side, event) for event in (one.wrong, one.right)}
-    name = "another array goes in"
-    if len(whole) == 1 and None not in whole:
-        name = "another part of an array goes in"
-    wrong, right = (
-        _said(recording.events[root(one.wrong)]),
-        _said(recording.events[root(one.right)]),
-    )
-    original, port = (right, wrong) if one.side == "b" else (wrong, right)
+    between = _between(bench, one)
+    right = _said(recording.events[root(one.right)])
+    if between:
+        name, own, other_has = "an operation of one side alone", ", ".join(between), ""
+        remedy = "without it the two agree"
+    else:
+        part = len(whole) == 1 and None not in whole
+        name = "another part of an array goes in" if part else "another array goes in"
+        own, other_has = _said(recording.events[root(one.wrong)]), right
+        remedy = f"with {right} the two agree"
+    original, port = (other_has, own) if one.side == "b" else (own, other_has)
     other: Side = "a" if one.side == "b" else "b"
-    cause = Cause(
-        name,
-        original,
-        port,
-        f"with {right} the two agree",
-        bench.at(one.side, [one.event, one.right], [bench.trial.result(other)]),
-    )
-    return Found(cause, (one.change,))
+    line = one.wrong if between else one.event
+    places = bench.at(one.side, [line, one.right], [bench.trial.result(other)])
+    return Found(Cause(name, original, port, remedy, places), (one.change,))
+
+
+def _between(bench: Bench, one: _Try) -> list[str]:
+    """Return the operations that make the wrong array of the right one; none if it is not made of it."""
+    events = bench.recording(one.side).events
+    found: list[str] = []
+    event = one.wrong
+    for _ in range(_FAR):
+        if event == one.right:
+            return found[::-1]
+        found.append(signatures.short(events[event]))
+        above = [i for i in events[event].inputs if events[i].value.dtype.kind == "f"]
+        if one.right in above:
+            return found[::-1]
+        if not above:
+            return []
+        event = above[0]
+    return []
+
+
+_FAR = 4
+"""Through how many operations one array is followed to another."""
 
 
 def _said(event: Event) -> str:

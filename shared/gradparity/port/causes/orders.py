@@ -10,6 +10,8 @@ import numpy as np
 from ...tracing import layouts
 from ...tracing.alignment import Side
 from ...tracing.bounded import Bounded
+from ...tracing.layouts import Layout
+from ...tracing.rules import NoRuleError
 from ..counterfactual import Change
 from ..result import Cause
 from . import relations, signatures
@@ -150,7 +152,17 @@ def _groups(bench: Bench, side: Side) -> Iterator[list[int]]:
 
 
 _SPLITS = frozenset(
-    "split unsafe_split split_with_sizes slice select chunk unsafe_chunk index_in_dim unbind".split()
+    [
+        "split",
+        "unsafe_split",
+        "split_with_sizes",
+        "slice",
+        "select",
+        "chunk",
+        "unsafe_chunk",
+        "index_in_dim",
+        "unbind",
+    ]
 )
 
 
@@ -194,3 +206,98 @@ def part_of(bench: Bench, side: Side, event: int) -> int | None:
 
 _FAR = 8
 """Through how many operations a part of an array is followed."""
+
+
+# --- Pairs, as in a rotary embedding --------------------------------------------------------------
+
+
+def pairs(bench: Bench) -> Found | None:
+    """Return whether halves of an array are taken together on one side, neighbours on the other."""
+    return _other_part(bench) or _pairs_of_all(bench)
+
+
+def _other_part(bench: Bench) -> Found | None:
+    """Tell two results that are different parts of an array that goes in on both sides."""
+    spot = bench.spots[-1]
+    values = bench.values("b")
+    for one in bench.region.inputs:
+        whole = values.get(one.b)
+        if whole is None or whole.size <= spot.y.size or not whole.floating:
+            continue
+        found = [layouts.find(whole.value, part.value) for part in (spot.x, spot.y)]
+        if None in found or not all(layout and layout.explained for layout in found):
+            continue
+        kinds = [_kind_of(layout) for layout in found if layout]
+        name = "another part of an array goes in"
+        told = [str(layout) for layout in found]
+        if None not in kinds and kinds[0] != kinds[1]:
+            name, told = "how an axis is taken in pairs", [str(kind) for kind in kinds]
+        remedy = f"with {told[0]} the two agree"
+        cause = Cause(name, told[0], told[1], remedy, bench.places([spot.a], [spot.b]))
+        return Found(cause, (Change("b", values={spot.b: spot.x.value}),))
+    return None
+
+
+def _pairs_of_all(bench: Bench) -> Found | None:
+    for of_a in _twos(bench, "a"):
+        for of_b in _twos(bench, "b"):
+            x, y = bench.values("a"), bench.values("b")
+            kinds = _kind(bench, "a", of_a), _kind(bench, "b", of_b)
+            if None in kinds or kinds[0] == kinds[1] or x[of_a[0]].shape != y[of_b[0]].shape:
+                continue
+            try:
+                put = {j: x[i] for i, j in zip(of_a, of_b, strict=True)}
+                made = bench.trial.with_arrays("b", put)[bench.region.pair.b]
+            except NoRuleError:
+                continue
+            target = x[bench.region.pair.a]
+            if _has_numbers_of(made, target):
+                cause = Cause(
+                    "how an axis is taken in pairs",
+                    str(kinds[0]),
+                    str(kinds[1]),
+                    f"with {kinds[0]} the two agree",
+                    bench.places(of_a, of_b),
+                )
+                return Found(cause)
+    return None
+
+
+def _twos(bench: Bench, side: Side) -> list[list[int]]:
+    values, events = bench.values(side), bench.recording(side).events
+    parts: dict[tuple[int, tuple[int, ...]], list[int]] = {}
+    for event in sorted(values):
+        whole = part_of(bench, side, event)
+        if whole is not None and signatures.short(events[event]) in _SPLITS:
+            parts.setdefault((whole, values[event].shape), []).append(event)
+    return [group for group in parts.values() if len(group) == 2]
+
+
+def _kind(bench: Bench, side: Side, group: Sequence[int]) -> str | None:
+    events = bench.recording(side).events
+    whole = part_of(bench, side, group[0])
+    if whole is None:
+        return None
+    layout = layouts.find(events[whole].value, events[group[0]].value)
+    return None if layout is None or not layout.explained else _kind_of(layout)
+
+
+def _kind_of(layout: Layout) -> str | None:
+    """Return which part of an axis is taken, if it is half of it."""
+    taken = [
+        index for index, size in zip(layout.index, layout.shape, strict=True) if len(index) < size
+    ]
+    if len(taken) != 1:
+        return None
+    (index,) = taken
+    if isinstance(index, range) and (index.step == 2 or len(index) == 1):
+        return "neighbours"
+    return "halves" if isinstance(index, range) and index.step == 1 else None
+
+
+def _has_numbers_of(x: Bounded, y: Bounded) -> bool:
+    if x.size != y.size or relations.distinct(y) < ENOUGH:
+        return False
+    error = float((x.error.reshape(-1) + y.error.reshape(-1)).max())
+    apart = np.abs(np.sort(x.value, axis=None) - np.sort(y.value, axis=None))
+    return bool((apart <= error).all())

@@ -124,6 +124,8 @@ def _with_a_factor(bench: Bench, spot: Spot) -> Found | None:
     if fitted == 1 or not enough or (words is None and not _is_times(x, y, fitted)):
         return None
     original = words or repr(fitted)
+    if y.size == 1 and words and words.removeprefix("1/").isdigit():
+        return _told_reduction(bench, spot, fitted, words)
     name = "a factor" if fitted != -1 else "the sign"
     cause = Cause(
         name,
@@ -134,6 +136,18 @@ def _with_a_factor(bench: Bench, spot: Spot) -> Found | None:
         bench.places([spot.a], [spot.b]),
     )
     return Found(cause, _change(spot, fitted * y.value))
+
+
+def _told_reduction(bench: Bench, spot: Spot, factor: float, words: str) -> Found:
+    original, port = f"{words} times the port's", ""
+    if int(words.removeprefix("1/")) > 4:
+        original, port = ("the mean", "the sum") if factor < 1 else ("the sum", "the mean")
+        original += f", {words} of the port's" if factor < 1 else f", {words} times the port's"
+    remedy = (
+        f"{'divided' if factor < 1 else 'multiplied'} by {words.removeprefix('1/')} the two agree"
+    )
+    cause = Cause("the reduction", original, port, remedy, bench.places([spot.a], [spot.b]))
+    return Found(cause, _change(spot, factor * spot.y.value))
 
 
 _DIGITS = 1e-12

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ...tracing.recording import LEAVES, PARAMETER, Event, Recording, Ref
 from .bench import MOVES_ONLY
 from .literals import Slot
-from .signatures import Path, argument, operation, short
+from .signatures import argument, operation, short
 
 KNOWN = {
     ("native_layer_norm", "eps"): "LayerNorm's ε",
@@ -95,6 +95,12 @@ _LIMITS = {
     "aten.clamp_min",
     "aten.clamp_max",
 }
+_AVERAGES = {"aten.lerp", "aten._foreach_lerp", "aten.addcmul", "aten._foreach_addcmul"}
+_PLAIN = {
+    **dict.fromkeys(_CHOICES, "the value of masked entries"),
+    **dict.fromkeys({*_POWERS, "integer_pow"}, "an exponent"),
+    **dict.fromkeys(_LIMITS, "a limit"),
+}
 
 A_NUMBER, A_FACTOR, A_TERM, A_NORM = (
     "a constant",
@@ -122,22 +128,30 @@ def role(recording: Recording, slot: Slot) -> str:
     return known or _by_place(recording, event)
 
 
+def neutral(recording: Recording, slot: Slot) -> float | None:
+    """Return the number that does nothing in the place of a literal; None if there is none."""
+    event = recording.events[slot.event]
+    users = recording.users[slot.event]
+    if event.operation in LEAVES and users:
+        event = recording.events[users[0]]
+    name = argument(event, slot.path)
+    if name == "eps" or operation(event) in _ADDS | _SUBTRACTIONS:
+        return 0.0
+    if operation(event) in _FACTORS | _POWERS:
+        return 1.0
+    return None
+
+
 def _by_place(recording: Recording, event: Event) -> str:
     name = operation(event)
     if name in _ADDS:
         return _of_added(recording, event)
     if name in _FACTORS:
         return _of_factor(recording, event)
-    if name in _CHOICES:
-        return "the value of masked entries"
-    if name in _POWERS or name == "integer_pow":
-        return "an exponent"
-    if name in _LIMITS:
-        return "a limit"
-    if event.phase == "update" and name in {"aten.lerp", "aten._foreach_lerp"}:
+    if event.phase == "update" and name in _AVERAGES:
         return "the optimizer's β"
-    if event.phase == "update" and name in {"aten.addcmul", "aten._foreach_addcmul"}:
-        return "the optimizer's β"
+    if name in _PLAIN:
+        return _PLAIN[name]
     if name in {"broadcast_in_dim", *MOVES_ONLY}:
         for user in recording.users[event.index]:
             if operation(recording.events[user]) not in MOVES_ONLY:
@@ -167,7 +181,8 @@ def _of_added(recording: Recording, event: Event) -> str:
 
 def _next(recording: Recording, event: Event) -> list[Event]:
     """Return what takes an array, views and copies passed over."""
-    found, left = [], list(recording.users[event.index])
+    found: list[Event] = []
+    left = list(recording.users[event.index])
     while left and len(found) < 8:
         one = recording.events[left.pop()]
         if operation(one) in MOVES_ONLY:

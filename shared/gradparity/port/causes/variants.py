@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -82,9 +82,10 @@ def _told(bench: Bench, found: Sequence[tuple[_Known, Formula]]) -> Found:
 
 
 def _what(wrong: Formula, right: Formula) -> str:
-    activations = {one.family for one in formulas.POINTWISE}
-    if wrong.family in activations and right.family in activations:
+    if {wrong.family, right.family} <= formulas.ACTIVATIONS:
         return "the activation"
+    if {wrong, right} <= set(formulas.POINTWISE):
+        return "the function"
     return "the statistic"
 
 
@@ -137,14 +138,12 @@ class _Guesses:
                 if _near(made[self._column[argument]], some):
                     yield formula, tuple(one for one in formulas.POINTWISE if one is not formula)
             along = list(formulas.along(x.ndim))
-            for formula in along:
-                if formula.number and _near(formula.number(x.value).ravel(), y.value.ravel()):
+            for formula, made in _numbers(along, x.value):
+                if _near(made.ravel(), y.value.ravel()):
                     yield formula, tuple(one for one in along if one is not formula)
         if y.size < x.size:
             if argument not in self._moments:
-                self._moments[argument] = [
-                    (one, one.number(x.value)) for one in formulas.moments(x.ndim) if one.number
-                ]
+                self._moments[argument] = _numbers(formulas.moments(x.ndim), x.value)
             known = self._moments[argument]
             for formula, made in known:
                 if made.size == y.size and _near(made.ravel(), y.value.ravel()):
@@ -156,6 +155,13 @@ class _Guesses:
 
 _FEW = 3
 """A moment needs so many distinct entries: nothing in it is fitted, and each entry is made of many."""
+
+
+def _numbers(of: Iterable[Formula], x: Array) -> list[tuple[Formula, Array]]:
+    """Return formulas with what they are of a plain array, nearly."""
+    with np.errstate(all="ignore"):
+        return [(one, one.number(x)) for one in of if one.number]
+
 
 _PROBES = 16
 """Entries by which a function is refused."""
@@ -170,7 +176,8 @@ def _near(x: Array, y: Array) -> bool:
 
 def _arguments(bench: Bench, side: Side, event: int, own: set[int]) -> list[int]:
     """Return the events of which an array may be a function: those above it, in the region, the nearest first."""
-    events, found, left = bench.recording(side).events, [], [event]
+    events, left = bench.recording(side).events, [event]
+    found: list[int] = []
     while left and len(found) < _ABOVE:
         one = left.pop(0)
         if one in own:
