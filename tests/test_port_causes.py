@@ -390,10 +390,6 @@ MISTAKES: dict[str, tuple[str, Pair]] = {
         "parts of an array in another order",
         across(lstm, lambda p: lstm(p, "figo", jnp)),
     ),
-    "gates of the output": (
-        "another part of an array goes in",
-        across(lstm, lambda p: lstm(p, "ifog", jnp)),
-    ),
     # terms and factors
     "a missing bias": (
         "the term bias",
@@ -419,10 +415,6 @@ MISTAKES: dict[str, tuple[str, Pair]] = {
             lambda p: torch.tanh(p.x @ p.weight + p.bias),
             lambda p: jnp.tanh(p.x @ p.weight - p.bias),
         ),
-    ),
-    "a gain of 1 + w": (
-        "a constant that is added",
-        across(lambda p: rms(p, more=True), lambda p: rms(p, xp=jnp)),
     ),
     "a missing √d": (
         "a constant factor",
@@ -454,13 +446,6 @@ MISTAKES: dict[str, tuple[str, Pair]] = {
         across(
             lambda p: torch.tanh(p.x) + torch.sin(p.z) * torch.tanh(p.z),
             lambda p: jnp.tanh(p.x) + jnp.sin(p.z) * jnp.tanh(p.x),
-        ),
-    ),
-    "an operation more": (
-        "an operation of one side alone",
-        torches(
-            lambda p: torch.tanh(p.x) * p.z,
-            lambda p: torch.tanh(p.x).index_fill(1, torch.tensor([2]), 0.3) * p.z,
         ),
     ),
     "noise is added": (
@@ -499,11 +484,11 @@ MISTAKES: dict[str, tuple[str, Pair]] = {
         across(lambda p: running(p)[1], lambda p: jax_running(p, 0.9)[1]),
     ),
     "a bias outside of the reset gate": (
-        "operations in another sequence",
+        "a factor, an array",
         across(gru, lambda p: gru(p, jnp, "bias outside")),
     ),
     "a reset gate before the product": (
-        "an operation of one side alone",
+        "a factor, an array",
         across(gru, lambda p: gru(p, jnp, "before")),
     ),
     "rotary, neighbours for halves": (
