@@ -20,6 +20,8 @@ from gradparity.tracing.recording import INPUT, PARAMETER, Recording
 from gradparity.tracing.regions import Comparison, compare
 from gradparity.tracing.torch_recorder import TorchRecorder
 
+jax.config.update("jax_enable_x64", True)
+
 Array = np.ndarray[Any, Any]
 Params = dict[str, Any]
 Function = Callable[[Any, Any], Any]
@@ -439,7 +441,7 @@ WRONG: dict[str, Plant] = {
     "layer not loaded": Plant(
         mlp,
         edit(other, *SECOND, "second.bias"),
-        {"not loaded": (*SECOND, "second.bias")},
+        {"not loaded": ("second.bias", *SECOND)},
     ),
     "transposed": Plant(mlp, edit(np.transpose, *SECOND), {"transposed": SECOND}, gradients=True),
     "first transposed": Plant(

@@ -27,7 +27,7 @@ Array = NDArray[Any]
 _NEAREST = 12
 """Parameters above a region that are looked at: those of an attention layer with its normalisation."""
 
-_EFFORT = 6_000_000
+_EFFORT = 4_000_000
 """How many numbers are computed for one region's guesses at most, an operation counting for some more."""
 
 _BEHIND = 60
