@@ -240,7 +240,9 @@ class Attention(nn.Module):
 
 def norm(p: Params, x: Any) -> Any:
     m = x.mean(-1, keepdims=True)
-    return (x - m) / jnp.sqrt(((x - m) ** 2).mean(-1, keepdims=True) + 1e-5) * p["scale"] + p["bias"]
+    return (x - m) / jnp.sqrt(((x - m) ** 2).mean(-1, keepdims=True) + 1e-5) * p["scale"] + p[
+        "bias"
+    ]
 
 
 def attention_port(p: Params, x: Any) -> Any:
@@ -434,7 +436,9 @@ class Plant:
 SECOND = ("second.kernel",)
 WRONG: dict[str, Plant] = {
     "not loaded": Plant(mlp, edit(other, *SECOND), {"not loaded": SECOND}, gradients=True),
-    "bias not loaded": Plant(mlp, edit(np.zeros_like, "second.bias"), {"not loaded": ("second.bias",)}),
+    "bias not loaded": Plant(
+        mlp, edit(np.zeros_like, "second.bias"), {"not loaded": ("second.bias",)}
+    ),
     "scale not loaded": Plant(
         attention, edit(np.ones_like, "norm.scale"), {"not loaded": ("norm.scale",)}
     ),
@@ -459,9 +463,7 @@ WRONG: dict[str, Plant] = {
     "rounded": Plant(
         mlp, edit(lambda w: w.astype(np.float16).astype(w.dtype), *SECOND), {"rounded": SECOND}
     ),
-    "twice": Plant(
-        mlp, layer_of_second, {"loaded at two places": ("third.bias", "third.kernel")}
-    ),
+    "twice": Plant(mlp, layer_of_second, {"loaded at two places": ("third.bias", "third.kernel")}),
     "layers swapped": Plant(
         mlp, swap(("second.kernel", "third.kernel")), {"swapped": ("second.kernel", "third.kernel")}
     ),
@@ -606,9 +608,7 @@ STORED: dict[str, Otherwise] = {
     "deviation": Otherwise(images, "bn.var", np.sqrt, lambda w: w * w),
     "log variance": Otherwise(images, "bn.var", np.log, jnp.exp),
     "half": Otherwise(mlp, "second.kernel", lambda w: w / 2, lambda w: 2 * w),
-    "square, as in the original": Otherwise(
-        mlp, "second.kernel", np.transpose, lambda w: w.T
-    ),
+    "square, as in the original": Otherwise(mlp, "second.kernel", np.transpose, lambda w: w.T),
     "flat": Otherwise(mlp, "second.kernel", np.ravel, lambda w: w.reshape(6, 6)),
     "k, q, v": Otherwise(
         attention, "qkv.kernel", blocks(1, 0, 2), lambda w: w[:, jnp.r_[8:16, 0:8, 16:24]]
@@ -619,9 +619,7 @@ STORED: dict[str, Otherwise] = {
         lambda w: w.reshape(8, 3, 2, 4).swapaxes(1, 2).reshape(8, 24),
         lambda w: w.reshape(8, 2, 3, 4).swapaxes(1, 2).reshape(8, 24),
     ),
-    "flipped": Otherwise(
-        images, "up.kernel", lambda w: w[::-1, ::-1], lambda w: w[::-1, ::-1]
-    ),
+    "flipped": Otherwise(images, "up.kernel", lambda w: w[::-1, ::-1], lambda w: w[::-1, ::-1]),
     "OIHW": Otherwise(
         images, "conv.kernel", lambda w: w.transpose(3, 2, 0, 1), lambda w: w.transpose(2, 3, 1, 0)
     ),
