@@ -1,4 +1,4 @@
-"""Evaluate a region again from the parameters on: what lies between them and it may be equal by value and not in place."""
+"""Evaluate a region again from the parameters on: what lies between may be equal by value, and not in place."""
 
 from __future__ import annotations
 
