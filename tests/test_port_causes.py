@@ -635,10 +635,6 @@ UNKNOWN: dict[str, Pair] = {
     "another polynomial": across(
         lambda p: p.x**3 - p.x, lambda p: p.x**3 * p.z - jnp.exp(0.2 * p.x)
     ),
-    "noise": torches(
-        lambda p: torch.tanh(p.x) * p.z,
-        lambda p: torch.tanh(p.x + 1e-3 * torch.tensor(NOISE)) * (p.z + torch.tensor(NOISE) ** 2),
-    ),
     "an entry": torches(
         lambda p: torch.tanh(p.x).index_fill(1, torch.tensor([2]), 0.3) * p.z,
         lambda p: torch.sin(p.x).index_fill(1, torch.tensor([3]), 0.4) * p.z,

@@ -78,11 +78,12 @@ class Guesses:
             yield from self._as_original(leaf, self._lost)
         if len(self._foreign) > 1:
             yield from self._together(self._foreign)
+        yield from self._swapped(1)
         for leaf in self._port[:_TOGETHER]:
             if self._numbers.says("b", leaf):
                 for move in turns(self._current[leaf].shape):
                     yield Guess({leaf: move.apply(self._current[leaf])})
-        yield from self._swapped()
+        yield from self._swapped(2)
         for leaf in self._port:
             yield from self._as_original(leaf, self._original)
         for leaf in self._port:
@@ -130,8 +131,8 @@ class Guesses:
                         values = {k: v for guess in guesses for k, v in guess.values.items()}
                         yield Guess(values, sources)
 
-    def _swapped(self) -> Iterator[Guess]:
-        """Yield two parameters, and two pairs of such, in each other's place."""
+    def _swapped(self, n: int) -> Iterator[Guess]:
+        """Yield two parameters, or two pairs of such, in each other's place."""
         current = self._current
         pairs = [
             (one, other)
@@ -139,14 +140,13 @@ class Guesses:
             if current[one].shape == current[other].shape
             and not np.array_equal(current[one], current[other])
         ]
-        for n in (1, 2):
-            for some in combinations(pairs, n):
-                leaves = [leaf for pair in some for leaf in pair]
-                if len(set(leaves)) == len(leaves):
-                    values = {}
-                    for one, other in some:
-                        values |= {one: current[other], other: current[one]}
-                    yield Guess(values, self._held(values))
+        for some in combinations(pairs, n):
+            leaves = [leaf for pair in some for leaf in pair]
+            if len(set(leaves)) == len(leaves):
+                values = {}
+                for one, other in some:
+                    values |= {one: current[other], other: current[one]}
+                yield Guess(values, self._held(values))
 
     def _held(self, values: Mapping[int, Array]) -> Mapping[int, int]:
         found = {leaf: self._numbers.same(value, "a") for leaf, value in values.items()}

@@ -177,7 +177,12 @@ class Retrial:
     def effort(self) -> int:
         """How many numbers the port's side computes each time, and `_CALL` for each operation."""
         events = self._trial.b.events
-        return sum(events[i].value.size + _CALL for i in self.region.events_b)
+        total = 0
+        for i in self.region.events_b:
+            one = events[i]
+            terms = min((events[k].value.size for k in one.inputs), default=1)
+            total += _CALL + one.value.size * (terms if "conv" in one.operation else 1)
+        return total
 
     def verdict(self, values: Mapping[int, Array]) -> str:
         """Judge the region with other values of the port's parameters."""

@@ -27,8 +27,8 @@ def compare(a: Recording, b: Recording) -> Comparison:
     running = _Running(a, b)
     forward = a.needed_for(ends(a, forward=True)), b.needed_for(ends(b, forward=True))
     whole = a.needed_for(ends(a)), b.needed_for(ends(b))
-    running.follow(forward, doubting=True)
-    running.follow(whole, doubting=False)
+    running.follow(forward)
+    running.follow(whole)
     running.judge_new()
     running.judge_results(whole)
     alignment, regions = running.alignment, running.consequences()
@@ -66,7 +66,7 @@ class _Running:
         self._structures = Structure(a), Structure(b)
         self._kept: frozenset[int] = frozenset()
 
-    def follow(self, part: Events, doubting: bool) -> None:
+    def follow(self, part: Events) -> None:
         """Judge all pairs, and put the first's arrays in the place of the second's where the two part."""
         while True:
             self.judge_new(doubting=True)

@@ -7,13 +7,13 @@ differentiated, each stretch of it from the first's cotangents, and compared wit
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from ..alignment import Alignment, Index, Pair
 from ..bounded import Bounded, cotangents, exact
-from ..recording import CONSTANT, Recorder, Recording
+from ..recording import CONSTANT, PARAMETER, Event, Recorder, Recording
 from ..rules import NoRuleError, as_recorded, evaluate
 from .recorded import Replay, is_given, results_of
 from .results import Array, Region

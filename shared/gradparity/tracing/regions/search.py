@@ -25,6 +25,10 @@ Events = tuple[frozenset[int], frozenset[int]]
 _START = 4
 """How many arrays, places and events the first round of a search covers; each round covers twice as many."""
 
+_FURTHER = 4
+"""Where one place meets, all are tried so much further, and the one that meets most is it: sums of cotangents, which
+are gradients of biases, come out in wrong places, too."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -42,24 +46,33 @@ class Place:
 
 
 class _Probe:
-    """An array of the first in the place of one of the second: computed on, event by event, until the two meet."""
+    """Arrays of the first in places of the second: computed on, event by event.
 
-    def __init__(self, replay: Replay) -> None:
-        self._left = iter(replay)
-        self.steps = 0
-        self.ended = False
+    Attributes:
+        steps: how many events have been computed.
+        ended: whether there are no more.
+        met: those events of the first, of the ones that are sought, whose numbers have come out.
+    """
 
-    def meets(self, index: Index, behind: frozenset[int], most: int | None = None) -> bool:
-        """Compute on, up to `most` events in all; whether one is then what the first recording has behind its own."""
-        while most is None or self.steps < most:
+    def __init__(self, replay: Replay, index: Index, sought: frozenset[int]) -> None:
+        self._left, self._index, self._sought = iter(replay), index, sought
+        self.steps, self.ended = 0, False
+        self.met: set[int] = set()
+
+    def run(self, most: int) -> None:
+        """Compute on, up to this many events in all."""
+        while not self.ended and self.steps < most:
             event = next(self._left, None)
-            if event is None:
-                self.ended = True
-                return False
-            self.steps += 1
-            if any(i in behind for i in index.holding(event)):
-                return True
-        return False
+            self.ended = event is None
+            if event is not None:
+                self.steps += 1
+                self.met |= self._sought.intersection(self._index.holding(event))
+
+    def meets(self) -> bool:
+        """Compute on until one comes out; whether one does."""
+        while not self.met and not self.ended:
+            self.run(self.steps + 1)
+        return bool(self.met)
 
 
 class Search:
@@ -92,6 +105,7 @@ class Search:
         self._left_b = computed(alignment.b, self._dead[1])
         self._index = Index(alignment.a, self._left_a, alignment.tolerances["float64"])
         self._index_b = Index(alignment.b, self._left_b, alignment.tolerances["float64"])
+        self._open_a, self._open_b = self._open(0), self._open(1)
         self._known: dict[int, list[Place]] = {}
         self._behind: dict[int, frozenset[int]] = {}
         self._work = 0
@@ -164,8 +178,8 @@ class Search:
     def _places(self, u: int) -> list[Place]:
         """Return the places in the second that one of the first may take, the likeliest first.
 
-        They have the same size. The more of the nearest known arrays above they have in common, the likelier; then, the
-        nearer their numbers are. An array that has a partner is one if nothing that has one is made of it.
+        They have the same size. The more of the nearest known arrays above they have in common, and the nearer their
+        numbers are, the likelier.
         """
         if u not in self._known:
             above = self._above_a(u)
@@ -212,10 +226,6 @@ class Search:
         quantity = self._alignment.of_b.get(v)
         return frozenset([id(quantity)]) if quantity else self._judge.above("b", v)
 
-    def _stands_in(self, u: int, v: int) -> bool:
-        """Whether an array that has a partner may be used where one of the first, made of that partner, belongs."""
-        return id(self._alignment.of_b[v]) in self._above_a(u)
-
     def _open(self, side: int) -> list[int]:
         """Return the arrays that have a partner, and of which nothing is made that has one."""
         recording = (self._alignment.a, self._alignment.b)[side]
@@ -251,13 +261,7 @@ class Search:
                     return self._earlier(one, other)
                 self._work -= probe.steps
         together = self._together(u, place, within)
-        if together:
-            return together
-        return [Pair(u, place.b, "float64", place.layout)]
-
-    def _between(self, u: int) -> list[int]:
-        above = self._a.above(u)
-        return [i for i in self._left_a if i in above and i != u]
+        return together or [Pair(u, place.b, "float64", place.layout)]
 
     def _together(self, u: int, place: Place, within: frozenset[int]) -> list[Pair]:
         """Return arrays that have to be put in their places at once: queries and keys, both turned wrongly.
@@ -267,7 +271,7 @@ class Search:
         if u in self._alignment.of_a:
             return []
         whole = self._above_a(u)
-        last_a = self._last("a", self._between(u))
+        last_a = self._last("a", [i for i in self._left_a if self._a.depends(u, i) and i != u])
         last_b = self._last("b", [v for v in self._left_b if v in within and v != place.b])
         pairs = []
         for above in last_a.keys() & last_b.keys():
@@ -278,9 +282,8 @@ class Search:
         values = {other.b: self._value(one, other) for one, other in pairs}
         if len(values) < 2:
             return []
-        replay = self._replay(values, within)
         behind = frozenset.intersection(*(self._behind_of(one) for one, _ in pairs))
-        if not _Probe(replay).meets(self._index, behind):
+        if not self._probe(values, behind, within).meets():
             return []
         return sorted(
             (Pair(one, other.b, "float64", other.layout) for one, other in pairs),
@@ -299,9 +302,14 @@ class Search:
     def _value(self, u: int, place: Place) -> Array:
         return place.layout.apply(self._alignment.a.events[u].value)
 
-    def _replay(self, values: Mapping[int, Array], within: frozenset[int] | None = None) -> Replay:
+    def _probe(
+        self,
+        values: Mapping[int, Array],
+        sought: frozenset[int],
+        within: frozenset[int] | None = None,
+    ) -> _Probe:
         part = self._part[1] if within is None else within
-        return Replay(self._alignment.b, values, part, self._kept)
+        return _Probe(Replay(self._alignment.b, values, part, self._kept), self._index, sought)
 
     def _behind_of(self, u: int) -> frozenset[int]:
         """Return the arrays without a partner that are made of one, but for copies of it."""
