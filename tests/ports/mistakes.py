@@ -351,10 +351,10 @@ MISTAKES = [
             "x = nnx.relu(self.norm(self.stem(x)))",
         ),
         (
-            "transpose_kernel=True",
-            "transpose_kernel=False",
-            "flip|transpose|kernel|axes",
-            "x = nnx.silu(self.up(self.block(x)))",
+            "layer.kernel.value = value.transpose(2, 3, 1, 0)",
+            "layer.kernel.value = value.transpose(2, 3, 1, 0)[:: -1 if name == 'up.weight' else 1]",
+            "flip",
+            "conversion",
         ),
         (
             "jnp.moveaxis(x, -1, 1).reshape(len(x), -1)",
@@ -389,7 +389,7 @@ MISTAKES = [
         ),
         (
             "self.average = eqx.nn.AvgPool2d(3, stride=2, padding=1)",
-            "self.average = eqx.nn.AvgPool2d(3, stride=2, padding=((1, 1), (0, 1)))",
+            "self.average = eqx.nn.AvgPool2d(3, stride=2, padding=((0, 2), (1, 1)))",
             _PADDING,
             "self.average(x).ravel()",
         ),
@@ -822,9 +822,11 @@ MISTAKES = [
             "rotary|missing|not rotated|sin|cos",
         ),
         (
-            "angles = jnp.arange(steps, dtype=x.dtype)[:, None]",
-            "angles = jnp.arange(1, steps + 1, dtype=x.dtype)[:, None]",
-            "off by one|position|1|start",
+            "base=10000.0",
+            "base=1000.0",
+            "base|10000|constant|frequenc",
+            "frequencies = base **",
+            "return x * jnp.cos(angles)",
         ),
         ("return x + drop(y)", "return drop(y)", _RESIDUAL),
         (
