@@ -91,7 +91,13 @@ def _all(pair: str, *rows: tuple) -> list[Mistake]:
     for right, wrong, names, *rest in rows:
         kind = "conversion" if "conversion" in rest else "program"
         acts = tuple(one for one in rest if one != "conversion")
-        found.append(Mistake(pair, right, wrong, frozenset(names.split("|")), kind, acts))
+        # a number or a letter alone stands in many texts, wrong ones among them
+        words = (
+            one
+            for one in names.split("|")
+            if len(one) > 2 and any(map(str.isalpha, one)) or one in "ε√½"
+        )
+        found.append(Mistake(pair, right, wrong, frozenset(words), kind, acts))
     return found
 
 
