@@ -44,7 +44,7 @@ def judged(file: Path) -> Judged:
     try:
         found = json.loads(done.stdout)
     except json.JSONDecodeError:
-        return Judged("error: " + " ".join(done.stderr.split())[:400], {}, seconds)
+        return Judged("error: " + " ".join(done.stderr.split())[-300:], {}, seconds)
     return Judged(found["verdict"], found, seconds)
 
 
@@ -99,7 +99,7 @@ def _report(label: str, mistakes: Sequence[Mistake], said: Judged, tally: dict[s
     marks = "".join(
         ("L" if w else "-") + ("N" if n else "-") for w, n in zip(where, named, strict=True)
     )
-    print(f"{said.verdict[:60]:10s}{marks:6s}{said.seconds:6.0f} s  {label}", flush=True)
+    print(f"{said.verdict:10s}{marks:6s}{said.seconds:6.0f} s  {label}", flush=True)
     for text in told:
         print(f"{'WRONG NAME: ' if text in wrong else '':>26s}{text}", flush=True)
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..reference.precision import Precision
 from ..tracing import layouts
+from ..tracing.alignment import CONDITION, is_evidence
 from ..tracing.alignment import Side as Letter
-from ..tracing.alignment import is_evidence
 from ..tracing.recording import CONSTANT, Event, Recording
 from ..tracing.rules import NoRuleError, evaluated
 from .counterfactual import Change
@@ -35,6 +35,8 @@ def narrowed(side: Side, run: Run) -> Iterator[Island]:
         if event.narrowed and not _holds(event, event.narrowed):
             by_format.setdefault(event.narrowed, []).append(index)
     moved = _moved(run)
+    if moved is not None and moved <= CONDITION * float(np.finfo(np.float64).eps):
+        return  # what the casts take away is not in the outputs
     for name, events in by_format.items():
         where = places(side, recording, events)
         what = "casts to" if len(where) == 1 else "cast to"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..tracing.alignment import Pair, is_evidence
 from ..tracing.alignment import Side as Letter
-from ..tracing.alignment import is_evidence
+from ..tracing.layouts import reshaped
 from ..tracing.recording import CONSTANT, PARAMETER, Event, Recording
 from ..tracing.regions import Comparison, Output, Region, compare
+from ..tracing.regions.judge import Judge
 from . import causes, conversions, islands, numbers
 from .counterfactual import Change, Trial, corrected
 from .fused import Fused, fused, is_frozen
@@ -78,7 +80,10 @@ def _mode(name: str, original: Recorded, port: Recorded, runs: tuple[Run, Run]) 
     cast = {one.side for one in found_islands}
     found_islands += [one for one in digits.islands if one.side not in cast]
     differences: list[tuple[Region, Difference, tuple[Change, ...]]] = []
-    for region in comparison.divergences:
+    misplaced = list(_misplaced(comparison))
+    divergences = [*comparison.divergences, *misplaced]
+    divergences.sort(key=lambda one: (one.pair.a not in comparison.forward, one.pair.a))
+    for region in divergences:
         if id(region) in explained:
             continue
         found = causes.find(comparison, region)
@@ -90,7 +95,7 @@ def _mode(name: str, original: Recorded, port: Recorded, runs: tuple[Run, Run]) 
     told = _confirmed((a, b), wrong, differences)
     ways = _ways(comparison)
     parts = list(fused(comparison, {event: way.verdict for event, way in ways.items()}))
-    judged = tuple(_judged(comparison, ways, parts))
+    judged = tuple(_judged(comparison, ways, parts, {one.pair.b for one in misplaced}))
     missing = _missing(comparison, parts)
     notes = list(_reasons(comparison, runs, missing))
     if told.agrees:
@@ -255,7 +260,10 @@ def _key(cause: Cause) -> object:
 
 
 def _judged(
-    comparison: Comparison, ways: Mapping[int, _Way], parts: Sequence[Fused]
+    comparison: Comparison,
+    ways: Mapping[int, _Way],
+    parts: Sequence[Fused],
+    misplaced: Collection[int],
 ) -> Iterator[Judged]:
     names = {event: name for name, event in comparison.alignment.b.outputs.items()}
     blind = {
@@ -270,7 +278,7 @@ def _judged(
         yield Judged(
             one.name,
             names[one.pair[1]],
-            one.verdict,
+            "disagree" if one.pair[1] in misplaced else one.verdict,
             ways[one.pair[1]].share if one.pair[1] in ways else 0.0,
             informative,
             _why(comparison, one) if one.verdict == "abstain" and informative else "",
@@ -309,6 +317,35 @@ def _ways(comparison: Comparison) -> dict[int, _Way]:
         for event in quantity.b if quantity else (region.pair.b,):
             ways.setdefault(event, way)
     return ways
+
+
+def _misplaced(comparison: Comparison) -> Iterator[Region]:
+    """Yield the regions of results that have the right numbers in another order than their names promise.
+
+    An output of one shape has one layout; a gradient, and what an update makes, that of its parameter.
+    """
+    alignment = comparison.alignment
+    a, b = alignment.a, alignment.b
+    leaves = {event.name: event.index for event in a.events if event.operation == PARAMETER}
+    layouts_of = {
+        name: alignment.pair(event, quantity.b[0]).layout
+        for name, event in leaves.items()
+        if (quantity := alignment.of_a.get(event)) is not None
+        and b.events[quantity.b[0]].operation == PARAMETER
+    }
+    for one in comparison.outputs:
+        u, v = one.pair
+        x, y = a.events[u].value, b.events[v].value
+        layout = layouts_of.get(one.name.rpartition(" ")[2])
+        if one.name.startswith("output") and x.shape == y.shape:
+            layout = reshaped(x.shape, y.shape)
+        if layout is None or layout.source != x.shape or layout.target != y.shape:
+            continue
+        near = alignment.tolerances["float32"] * float(np.abs(y).max(initial=0.0))
+        if one.verdict == "agree" and not (np.abs(layout.apply(x) - y) <= near).all():
+            region = Judge(alignment).region(Pair(u, v, "float64", layout))
+            if region.verdict == "disagree":
+                yield region
 
 
 def _frozen(comparison: Comparison) -> tuple[str, ...]:

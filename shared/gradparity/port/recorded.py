@@ -115,7 +115,7 @@ def _run(side: Side, original: Model, own: Model, native: Model, task: Task) -> 
     """Run and record a side in one mode."""
     first = replace(task, mode=task.mode if original.modes() else None)
     expected = called("the original", original.run, first)
-    found = expected if side == "original" else called("the port", own.run, task)
+    found = expected if side == "original" else _in_double(own, native, task)
     if not found or not expected:
         which = side if not found else "original"
         raise InputError(f"the {which} returns no array of floating-point numbers")
@@ -128,6 +128,26 @@ def _run(side: Side, original: Model, own: Model, native: Model, task: Task) -> 
     except InputError:  # a program that runs in float64 alone
         short = {}
     return Run(replace(recording, outputs=outputs), _by(found, names), _by(short, names))
+
+
+def _in_double(port: Model, native: Model, task: Task) -> dict[str, Array]:
+    """Return the port's outputs in float64."""
+    try:
+        return _outputs("the port", port, task)
+    except InputError as error:
+        try:
+            _outputs("the port", native, replace(task, native=True))
+        except InputError:
+            raise error from None
+        raise InputError(
+            f"{error}; it is judged in float64, and there it does not run, though it does in {native.formats}: let it "
+            "make what it makes, such as the first state of a loop, in the format of its inputs"
+        ) from None
+
+
+def _outputs(name: str, one: Model, task: Task) -> dict[str, Array]:
+    found: dict[str, Array] = called(name, one.run, task)
+    return found
 
 
 def _seed() -> None:

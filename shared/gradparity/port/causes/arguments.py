@@ -214,14 +214,15 @@ def _shifted(old: Sequence[Any]) -> Iterator[Any]:
         return kind(n for one in new for n in one)
 
     totals = [pair[0] + pair[1] for pair in pairs]
-    splits = {
-        "low half": lambda t: t // 2,
-        "high half": lambda t: t - t // 2,
-        "all before": lambda t: t,
-        "all behind": lambda t: 0,
-    }
+    splits: tuple[Callable[[int], int], ...] = (
+        lambda t: t // 2,
+        lambda t: t - t // 2,
+        lambda t: t,
+        lambda t: 0,
+    )
+    """How much of a padding lies in front: half of it, rounded down or up, all, none."""
     seen = {tuple(pairs)}
-    for split in splits.values():
+    for split in splits:
         every = tuple((split(t), t - split(t), *p[2:]) for p, t in zip(pairs, totals, strict=True))
         each = [
             (*pairs[:i], every[i], *pairs[i + 1 :]) for i in range(len(pairs)) if len(pairs) > 1

@@ -76,6 +76,8 @@ class Reach:
         recording, placed = self._recordings[side], self._placed[side]
         inside = {target, *own}
         leaves: dict[int, None] = {}
+        if recording.events[target].operation == PARAMETER:  # put in an array's place
+            leaves[target] = None
         seen, left, looked = set(inside), deque(sorted(inside, reverse=True)), 0
         while left:
             for i in recording.events[left.popleft()].inputs:

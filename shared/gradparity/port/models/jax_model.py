@@ -16,11 +16,7 @@ import numpy as np
 from ...errors import InputError
 from ...tracing.jax_recorder import Argument, record
 from ...tracing.recording import INPUT, PARAMETER, Recording
-from .model import GRADIENTS, PROJECTION, Array, Mode, Task, called_by_name, moved, outputs_of
-
-_TRAINS = ("train", "training", "is_training")
-_EVALUATES = ("deterministic", "inference", "use_running_average")
-"""Arguments by which a model is told its mode: True for training, and True for evaluation."""
+from .model import GRADIENTS, PROJECTION, Array, Mode, Task, called_by_name, moved, outputs_of, told
 
 _STATES = {"mu": "exp_avg", "nu": "exp_avg_sq", "trace": "momentum_buffer"}
 """Optax's names of an optimizer's state, and PyTorch's."""
@@ -68,7 +64,7 @@ class JaxModel:
 
     def modes(self) -> bool:
         """Whether its function has an argument for the mode, or itself a method."""
-        return self.framework in {"flax.nnx", "equinox"} or bool(_told(self._function, "eval"))
+        return self.framework in {"flax.nnx", "equinox"} or bool(told(self._function, "eval"))
 
     def parameters(self) -> dict[str, Array]:
         """Return copies of parameters and running statistics."""
@@ -173,11 +169,11 @@ def _plain(function: Any, params: Any, state: Any = None) -> tuple[Any, ...]:
     arrays, fixed = _parted(params)
 
     def apply(arrays: Any, state: Any, mode: Mode | None, given: Any, named: Any) -> Any:
-        told = _told(function, mode)
+        how = told(function, mode)
         whole = _joined(arrays, fixed)
         if state is None:
-            return function(whole, *given, **named, **told), None
-        return function(whole, state, *given, **named, **told)
+            return function(whole, *given, **named, **how), None
+        return function(whole, state, *given, **named, **how)
 
     def rebuilt(arrays: Any, state: Any) -> Any:
         whole = (function, _joined(arrays, fixed))
@@ -193,10 +189,10 @@ def _linen(module: Any, variables: Any) -> tuple[Any, ...]:
     state = {name: value for name, value in variables.items() if name != "params"}
 
     def apply(params: Any, state: Any, mode: Mode | None, given: Any, named: Any) -> Any:
-        told = _told(module.__call__, mode)
+        how = told(module.__call__, mode)
         whole = {"params": params, **state}
         with nn.intercept_methods(_undropped(nn.Dropout)):
-            return module.apply(whole, *given, **named, **told, mutable=list(state))
+            return module.apply(whole, *given, **named, **how, mutable=list(state))
 
     return (
         "flax.linen",
@@ -234,7 +230,7 @@ def _nnx(module: Any) -> tuple[Any, ...]:
             if isinstance(one, nnx.Dropout):
                 one.rate = 0.0
         whole.train() if mode == "train" else whole.eval()
-        found = whole(*given, **named, **_told(type(whole).__call__, mode))
+        found = whole(*given, **named, **told(type(whole).__call__, mode))
         return found, nnx.state(whole, nnx.BatchStat)
 
     return "flax.nnx", module.__call__, apply, params, state, merged
@@ -245,11 +241,11 @@ def _haiku(transform: Any, params: Any, state: Any = None) -> tuple[Any, ...]:
     told_by = _transformed(function)
 
     def apply(params: Any, state: Any, mode: Mode | None, given: Any, named: Any) -> Any:
-        told = _told(told_by, mode)
+        how = told(told_by, mode)
         key = jax.random.key(0)
         if state is None:
-            return transform.apply(params, key, *given, **named, **told), None
-        return transform.apply(params, state, key, *given, **named, **told)
+            return transform.apply(params, key, *given, **named, **how), None
+        return transform.apply(params, state, key, *given, **named, **how)
 
     def rebuilt(params: Any, state: Any) -> Any:
         return (transform, params) if state is None else (transform, params, state)
@@ -279,24 +275,13 @@ def _equinox(module: Any, state: Any = None) -> tuple[Any, ...]:
             object.__setattr__(one, "inference", True)  # nothing is dropped
         if state is None:
             return whole(*given, **named), None
-        return whole(*given, state, **named)
+        return whole(*given, *named.values(), state)
 
     def rebuilt(arrays: Any, state: Any) -> Any:
         whole = eqx.combine(arrays, fixed)
         return whole if state is None else (whole, state)
 
     return "equinox", type(module).__call__, apply, arrays, state, rebuilt
-
-
-def _told(function: Callable[..., Any], mode: Mode | None) -> dict[str, bool]:
-    """Return the arguments that tell a function its mode; without a mode, that it evaluates where it must be told."""
-    try:
-        parameters = inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        return {}
-    trains = mode == "train"
-    told = dict.fromkeys(_TRAINS, trains) | dict.fromkeys(_EVALUATES, not trains)
-    return {name: value for name, value in told.items() if name in parameters}
 
 
 # --- Trees ----------------------------------------------------------------------------------------

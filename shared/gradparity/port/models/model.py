@@ -47,6 +47,10 @@ class Task:
             yield from ((f"input {at}", one) for at, one in enumerate(self.inputs))
 
 
+_TRAINS = ("train", "training", "is_training")
+_EVALUATES = ("deterministic", "inference", "use_running_average")
+"""Arguments by which a model is told its mode: True for training, and True for evaluation."""
+
 _BITS = 15
 
 GRADIENTS = (1.0, 0.625)
@@ -140,6 +144,17 @@ def coarse(array: Array) -> Array:
     largest = float(np.abs(array).max(initial=0.0))
     unit = 2.0 ** (np.ceil(np.log2(largest)) - _BITS) if largest else 1.0
     return np.asarray(np.rint(array / unit) * unit, array.dtype)
+
+
+def told(function: Callable[..., Any], mode: Mode | None) -> dict[str, bool]:
+    """Return the arguments that tell a function its mode; without a mode, that it evaluates."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return {}
+    trains = mode == "train"
+    both = dict.fromkeys(_TRAINS, trains) | dict.fromkeys(_EVALUATES, not trains)
+    return {name: value for name, value in both.items() if name in parameters}
 
 
 def called_by_name(function: Callable[..., Any], names: Sequence[str]) -> bool:

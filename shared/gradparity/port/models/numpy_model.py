@@ -22,6 +22,7 @@ from .model import (
     moved,
     named,
     outputs_of,
+    told,
 )
 
 
@@ -47,8 +48,8 @@ class NumpyModel:
         return cls(*parts)
 
     def modes(self) -> bool:
-        """It knows none."""
-        return False
+        """Whether its function has an argument for the mode."""
+        return bool(told(self._function, "eval"))
 
     def parameters(self) -> dict[str, Array]:
         """Return copies of its parameters."""
@@ -129,8 +130,8 @@ class NumpyModel:
 
     def _call(self, tree: Any, inputs: Mapping[str, Any], task: Task) -> Any:
         if isinstance(task.inputs, Mapping) and called_by_name(self._function, list(inputs)):
-            return self._function(tree, **inputs)
-        return self._function(tree, *inputs.values())
+            return self._function(tree, **inputs, **told(self._function, task.mode))
+        return self._function(tree, *inputs.values(), **told(self._function, task.mode))
 
     def _arrays(self) -> dict[str, Array]:
         return {name: one for name, one in named(self._tree).items() if _is_array(one)}
@@ -141,7 +142,12 @@ def _updated(optimizer: Any, tree: Any, gradients: Any) -> dict[str, Any]:
     for factor in GRADIENTS:
         scaled = mapped(partial(np.multiply, factor), gradients)
         params, state = optimizer(params, scaled, state)
-    results = {f"updated {name}": one for name, one in named(params).items() if _is_float(one)}
+    given = {id(one) for one in named(tree).values()}
+    results = {
+        f"updated {name}": one
+        for name, one in named(params).items()
+        if _is_float(one) and id(one) not in given
+    }
     for name, one in named(state).items():
         if _is_float(one) and one.ndim:
             kind, _, leaf = name.partition(".")

@@ -25,6 +25,7 @@ from .model import (
     moved,
     named,
     outputs_of,
+    told,
 )
 
 _STATISTICS = ("running_mean", "running_var")
@@ -51,8 +52,8 @@ class TorchModel:
         raise InputError("a model in PyTorch is a module, or (function, parameters)")
 
     def modes(self) -> bool:
-        """Whether it is a module."""
-        return self._module is not None
+        """Whether it is a module, or its function has an argument for the mode."""
+        return self._module is not None or bool(told(self._function, "eval"))
 
     def parameters(self) -> dict[str, Array]:
         """Return copies of parameters and running statistics."""
@@ -88,7 +89,7 @@ class TorchModel:
         with torch.set_grad_enabled(task.native), _one_thread():
             own = next((p.dtype for p in parameters.values()), None) if task.native else None
             inputs = {k: _tensor(v, own) for k, v in task.named_inputs()}
-            found = one._call(inputs, task.inputs)
+            found = one._call(inputs, task)
             outputs = outputs_of(found, _is_float)
             results = {name: to_numpy(tensor) for name, tensor in outputs.items()}
             if not task.native or not parameters:
@@ -118,7 +119,7 @@ class TorchModel:
         for name, tensor in projections.items():
             recorder.given(INPUT, PROJECTION + name, tensor)
         with _one_thread(), recorder:
-            found = one._call(inputs, task.inputs)
+            found = one._call(inputs, task)
             outputs = outputs_of(found, _is_float)
             loss = _loss(task, found, outputs, projections, inputs)
             results: dict[str, Tensor] = {**outputs, "loss": loss}
@@ -162,12 +163,12 @@ class TorchModel:
                     results[f"updated {key} {name}"] = value
         return results
 
-    def _call(self, inputs: Mapping[Any, Tensor], given: Any) -> Any:
+    def _call(self, inputs: Mapping[str, Tensor], task: Task) -> Any:
         first = () if self._module is not None else (self._tree,)
-        forward = self._module.forward if self._module is not None else self._function
-        if isinstance(given, Mapping) and called_by_name(forward, list(given)):
-            return self._function(*first, **inputs)
-        return self._function(*first, *inputs.values())
+        how = {} if self._module is not None else told(self._function, task.mode)
+        if isinstance(task.inputs, Mapping) and called_by_name(self.signature(), list(inputs)):
+            return self._function(*first, **inputs, **how)
+        return self._function(*first, *inputs.values(), **how)
 
     def _parameters(self) -> dict[str, Tensor]:
         if self._module is not None:
