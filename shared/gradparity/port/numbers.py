@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..tracing.alignment import CONDITION
 from ..tracing.alignment import Side as Letter
@@ -21,6 +21,8 @@ from .counterfactual import Change
 from .islands import SHORTER, rounded
 from .places import places
 from .result import Island, Side
+
+Array = NDArray[np.float64]
 
 _TEXT = (
     "a number is in a shorter format here than float64; it was given the digits that it had before"
@@ -52,16 +54,18 @@ def digits(a: Recording, b: Recording) -> Digits:
     A number in a shorter format of which the other program has nothing, as √½ of a GELU that is one operation there,
     becomes the simplest one that is rounded to it.
     """
-    # What a program computes in its recording stands as it is; of a number's other versions, the smallest for all.
-    known = np.array(sorted(_computed(a) | _computed(b)))
-    for x in sorted({_lengthened(abs(slot.value)) for slot in _fractions("a", a)}):
-        if _nearest(x, known) == x:
-            known = np.sort(np.append(known, x))
+    computed = np.array(sorted(_computed(a) | _computed(b)))
+    own = sorted({_lengthened(abs(slot.value)) for slot in _fractions("a", a)})
+    # One program may have several versions of a number, too: the smallest stands for all, or what is computed.
+    own = [x for n, x in enumerate(own) if n == 0 or not _is_near(x, own[n - 1])]
+    known = np.array(sorted({_nearest(x, computed) for x in own}))
     changes: list[Change] = []
     islands: list[Island] = []
     sides: tuple[tuple[Letter, Side, Recording], ...] = (("a", "original", a), ("b", "port", b))
     for side, name, recording in sides:
-        pairs = [(slot, _nearest(slot.value, known)) for slot in _fractions(side, recording)]
+        pairs = [
+            (slot, _nearest(slot.value, known, computed)) for slot in _fractions(side, recording)
+        ]
         new = {slot: value for slot, value in pairs if value != slot.value}
         if new:
             changes.append(changed(recording, new))
@@ -92,13 +96,18 @@ def _computed(recording: Recording) -> set[float]:
     return {x for x in values if np.isfinite(x) and not x.is_integer()}
 
 
-def _nearest(x: float, known: Any) -> float:
-    """Return the known number that x is, up to rounding; if there is none, x as it was before it was rounded."""
+def _nearest(x: float, *known: Array) -> float:
+    """Return the number of the first of these lists that x is, up to rounding; else x as it was before it was rounded.
+
+    The lists are sorted, and without signs.
+    """
     size = abs(x)
-    at = int(np.searchsorted(known, size))
-    near = min(known[max(at - 1, 0) : at + 1], key=lambda one: abs(one - size), default=size)
-    same = _is_near(size, near) or _is_rounded(size, near)
-    return float(np.copysign(near if same else _lengthened(size), x))
+    for numbers in known:
+        at = int(np.searchsorted(numbers, size))
+        for near in sorted(numbers[max(at - 1, 0) : at + 1], key=lambda one: abs(one - size)):
+            if _is_near(size, near) or _is_rounded(size, near):
+                return float(np.copysign(near, x))
+    return float(np.copysign(_lengthened(size), x))
 
 
 def _lengthened(x: float) -> float:
