@@ -409,7 +409,7 @@ def both(*changes: Change) -> Change:
 
 
 def other(w: Array) -> Array:
-    return 0.3 * np.random.default_rng(w.size).standard_normal(w.shape)
+    return np.asarray(0.3 * np.random.default_rng(w.size).standard_normal(w.shape))
 
 
 def blocks(*order: int) -> Callable[[Array], Array]:
@@ -716,8 +716,8 @@ def test_a_bias_that_the_port_has_not_is_told() -> None:
 
 
 def test_without_the_ports_recording_nothing_is_said_of_what_it_held() -> None:
-    plant = WRONG["not loaded"]
-    comparison, _ = compared(plant.pair(), plant.change)
+    plant = WRONG["deviation"]
+    comparison, _ = compared(plant.pair(), plant.change, plant.gradients)
     assert [(one.conversion.kind, one.conversion.port) for one in find(comparison)] == [
-        ("other numbers", SECOND)
+        ("other numbers", ("bn.var",))
     ]

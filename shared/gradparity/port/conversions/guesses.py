@@ -143,7 +143,7 @@ class Guesses:
         for some in combinations(pairs, n):
             leaves = [leaf for pair in some for leaf in pair]
             if len(set(leaves)) == len(leaves):
-                values = {}
+                values: dict[int, Array] = {}
                 for one, other in some:
                     values |= {one: current[other], other: current[one]}
                 yield Guess(values, self._held(values))

@@ -109,6 +109,10 @@ class _Search:
                 continue
             if not self._explained(region) and region.pair.a in self.comparison.forward:
                 self._look(region)
+        known = {id(region) for wrong in self.wrong for region in wrong.regions}
+        for region in self._disagreeing():  # an earlier one may be due to what was found later
+            if id(region) not in known and region.pair.b not in self.leaf_regions:
+                self._explained(region)
         return [*self._told(), *self._untied()]
 
     def _disagreeing(self) -> list[Region]:
@@ -345,7 +349,8 @@ class _Search:
             regions = tuple(r for r in self.comparison.divergences if r.pair.a == at)
             if len(copies) < 2 or at is None or not regions or None in gradients:
                 continue
-            value, total = self.numbers.value("a", leaf), 0.0
+            value = self.numbers.value("a", leaf)
+            total = np.zeros(value.shape)
             back = []
             for copy, gradient in zip(copies, gradients, strict=True):
                 own = self.numbers.value("b", copy)
