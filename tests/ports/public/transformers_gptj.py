@@ -1,0 +1,25 @@
+"""GPT-J of transformers 4.57.6: PyTorch against Flax, with the weights that transformers converts."""
+
+from hugging_face import port_to
+from transformers import FlaxGPTJForCausalLM, GPTJConfig, GPTJForCausalLM
+
+
+def inputs(rng):
+    return {"input_ids": rng.integers(3, 50, (2, 7))}
+
+
+def original():
+    config = GPTJConfig(
+        vocab_size=50,
+        n_positions=20,
+        n_embd=16,
+        n_layer=2,
+        n_head=2,
+        rotary_dim=4,
+        bos_token_id=0,
+        eos_token_id=1,
+    )
+    return GPTJForCausalLM(config)
+
+
+port = port_to(FlaxGPTJForCausalLM)

@@ -1,0 +1,35 @@
+"""Whisper of transformers 4.57.6: PyTorch against Flax, with the weights that transformers converts."""
+
+from hugging_face import port_to
+from transformers import FlaxWhisperModel, WhisperConfig, WhisperModel
+
+
+def inputs(rng):
+    return {
+        "input_features": rng.standard_normal((2, 8, 12)),
+        "decoder_input_ids": rng.integers(3, 50, (2, 5)),
+    }
+
+
+def original():
+    config = WhisperConfig(
+        vocab_size=50,
+        d_model=16,
+        encoder_layers=2,
+        decoder_layers=2,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=32,
+        decoder_ffn_dim=32,
+        num_mel_bins=8,
+        max_source_positions=6,
+        max_target_positions=8,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+        decoder_start_token_id=1,
+    )
+    return WhisperModel(config)
+
+
+port = port_to(FlaxWhisperModel, input_shape=(1, 8, 12))
