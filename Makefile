@@ -13,7 +13,7 @@ export OMP_NUM_THREADS      = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS      = 1
 
-.PHONY: report test docs browser check format campaigns mutation wheel reference clean
+.PHONY: report test docs browser check format campaigns public-models mutation wheel reference clean
 
 report: $(VENV)/.installed           ## train every experiment in three frameworks, write reports/latest/
 	$(BIN)/gradparity report
@@ -44,6 +44,13 @@ campaigns: $(VENV)/.installed        ## the long runs whose results the report s
 	$(BIN)/gradparity study
 	$(BIN)/gradparity bench
 	$(BIN)/gradparity bit-for-bit
+
+# Their packages go into a folder of their own, without what they depend on, which would replace PyTorch and JAX.
+PUBLIC = .public
+public-models: $(VENV)/.installed    ## models of public packages in two frameworks, judged; layers and optimizers
+	$(INSTALL) --no-deps --target $(PUBLIC) --requirement tests/ports/public/requirements.txt
+	PYTHONPATH=$(PUBLIC) $(BIN)/python -m tests.ports.public.run
+	PYTHONPATH=$(PUBLIC) $(BIN)/python -m tests.ports.public.table
 
 # NumPy only. A copy is mutated, laid out as mutmut 3 wants it (src/); [tool.mutmut] in pyproject.toml says what and by
 # which tests. The pattern makes its clean run take the very tests that judge the mutants.
