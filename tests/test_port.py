@@ -385,6 +385,66 @@ def test_a_table_in_float32_is_an_island_and_another_table_is_not(base: int) -> 
         assert found.verdict == "disagree"
 
 
+class RotaryInParts(nn.Module):
+    """The angles are computed when it is called, of frequencies that were made in float32."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = nn.Linear(6, 6)
+        self.register_buffer("frequencies", 1 / 10000 ** (torch.arange(3) / 3), persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        a, b = self.out(x).chunk(2, -1)
+        angle = torch.arange(5)[:, None] * self.frequencies
+        return torch.cat([a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos()], -1)
+
+
+@pytest.mark.parametrize("base", [10000, 10001])
+def test_a_part_of_a_table_in_float32_is_an_island_and_that_of_another_is_not(base: int) -> None:
+    angle = np.arange(8)[:, None] / base ** (np.arange(3) / 3)
+    table = np.concatenate([np.sin(angle), np.cos(angle)], -1).astype(np.float32)
+
+    def model(params: Any, x: Any) -> Any:
+        a, b = jnp.split(x @ params["out.weight"].T + params["out.bias"], 2, -1)
+        rows = jnp.take(jnp.asarray(table), jnp.broadcast_to(jnp.arange(5), x.shape[:2]), axis=0)
+        sin, cos = jnp.split(rows, 2, -1)
+        return jnp.concatenate([a * cos - b * sin, a * sin + b * cos], -1)
+
+    found = the_mode(
+        port(
+            RotaryInParts,
+            lambda original: (model, jax.tree.map(jnp.asarray, weights(original))),
+            lambda rng: rng.standard_normal((2, 5, 6)),
+        )
+    )
+    assert found.verdict == ("agree" if base == 10000 else "disagree")
+    if base == 10000:
+        assert "port" in {one.side for one in found.islands}
+
+
+class Masked(nn.Module):
+    """A mask in PyTorch's default format, whose lowest number is that of the input's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = nn.Linear(IN, OUT)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mask = torch.full((OUT,), torch.finfo(x.dtype).min).masked_fill(torch.arange(OUT) < 1, 0)
+        return (self.out(x) + mask).softmax(-1)
+
+
+def test_what_is_made_in_the_default_format_is_made_in_float64() -> None:
+    def model(params: Any, x: Any) -> Any:
+        y = x @ params["out.weight"].T + params["out.bias"]
+        return jax.nn.softmax(jnp.where(jnp.arange(OUT) < 1, y, -jnp.inf))
+
+    found = the_mode(
+        port(Masked, lambda net: (model, jax.tree.map(jnp.asarray, weights(net))), batch)
+    )
+    assert not found.differences
+
+
 # --- Never "agree" --------------------------------------------------------------------------------
 
 

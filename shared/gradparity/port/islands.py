@@ -12,6 +12,9 @@ from ..reference.precision import Precision
 from ..tracing import layouts
 from ..tracing.alignment import CONDITION, is_evidence
 from ..tracing.alignment import Side as Letter
+from ..tracing.alignment import is_evidence
+from ..tracing.bounded import Bounded, exact
+from ..tracing.moves import computes
 from ..tracing.recording import CONSTANT, Event, Recording
 from ..tracing.rules import NoRuleError, evaluated
 from .counterfactual import Change
@@ -75,7 +78,9 @@ def tables(a: Recording, b: Recording) -> Iterator[Table]:
         for event in own.events:
             is_leaf = event.operation == CONSTANT and event.index in needed
             if is_leaf and is_evidence(event) and _holds(event, "float32"):
-                value = _in_double(event, other, both=letter == "b")
+                value = _in_double(event.value, other, both=letter == "b")
+                if value is None:
+                    value = _in_parts(event, own, other, both=letter == "b")
                 if value is not None:
                     yield _table(letter, side, own, event, value)
 
@@ -91,28 +96,73 @@ def _table(letter: Letter, side: Side, own: Recording, event: Event, value: Arra
     return Table(island, Change(letter, values={event.index: value}))
 
 
-def _in_double(table: Event, other: Recording, both: bool) -> Array | None:
+def _in_double(table: Array, other: Recording, both: bool) -> Array | None:
     """Return the other side's numbers of which a table may be those in float32; None if there are none.
 
     None, too, if the other side has the very same table: then nothing is to be replaced. A table of the other side's
-    that is in float32 as well is taken only if `both`: one of the two is replaced.
+    that is in float32 as well is taken only if `both`: one of the two is replaced. Axes along which nothing changes do
+    not count.
     """
     found: Array | None = None
+    own = table[_once(table)]
     for event in other.events:
-        if event.index in other.from_inputs or event.value.size != table.value.size:
+        if event.index in other.from_inputs or not is_evidence(event):
             continue
-        near = layouts.nearest(event.value, table.value) if is_evidence(event) else None
+        once = _once(event.value)
+        near = layouts.nearest(event.value[once], own)
         if near is None or not (
             both or event.operation != CONSTANT or not _holds(event, "float32")
         ):
             continue
-        value = near[0].apply(event.value)
-        apart = np.abs(value - table.value)
+        value = near[0].apply(event.value[once])
+        apart = np.abs(value - own)
         if not apart.any():
             return None
-        bound = near[0].apply(_error_in_float32(other, event.index))
+        bound = near[0].apply(_error_in_float32(other, event.index)[once])
         if found is None and bool((apart <= bound).all()):
-            found = value
+            found = np.broadcast_to(value, table.shape)
+    return found
+
+
+def _once(value: Array) -> tuple[slice, ...]:
+    """Return the part of an array that is repeated along its other axes."""
+    axes = (
+        bool((value == value.take([0], axis)).all()) if value.size else False
+        for axis in range(value.ndim)
+    )
+    return tuple(slice(0, 1) if repeated else slice(None) for repeated in axes)
+
+
+def _in_parts(leaf: Event, own: Recording, other: Recording, both: bool) -> Array | None:
+    """Return a table with the other side's numbers where the program takes parts of it; None if it has none of them.
+
+    A table of angles has rows for more positions than there are, and often sines beside cosines.
+    """
+    numbered = list(own.events)
+    places = np.arange(leaf.value.size, dtype=np.float64).reshape(leaf.value.shape)
+    numbered[leaf.index] = replace(leaf, value=places)
+    parts = _parts(leaf, own)
+    try:
+        taken = evaluated(replace(own, events=tuple(numbered)), parts, {})
+    except NoRuleError:
+        return None
+    new = leaf.value.copy()
+    for part in parts:
+        value = own.events[part].value
+        found = _in_double(value, other, both) if is_evidence(own.events[part]) else None
+        if found is not None:
+            new.reshape(-1)[taken[part].value.astype(int)] = found
+    return None if np.array_equal(new, leaf.value) else new
+
+
+def _parts(leaf: Event, own: Recording) -> list[int]:
+    """Return the arrays whose numbers are all taken from one leaf, by integers that depend on no input."""
+    found: list[int] = []
+    for event in own.events[leaf.index + 1 :]:
+        floats = [i for i in event.inputs if own.events[i].value.dtype.kind == "f"]
+        of_leaf = bool(floats) and all(i == leaf.index or i in found for i in floats)
+        if of_leaf and event.index not in own.from_inputs and not computes(event, own.framework):
+            found.append(event.index)
     return found
 
 
@@ -165,8 +215,17 @@ def _error_in_float32(recording: Recording, event: int) -> Array:
         if short[i].value.dtype.kind == "f":
             short[i] = replace(short[i], value=short[i].value.astype(np.float32))
     made = [i for i in above if short[i].operation != CONSTANT]
+    given = {i: _rounded_once(short[i].value) for i in above if i not in made}
     try:
-        found = evaluated(replace(recording, events=tuple(short)), made, {})
+        found = evaluated(replace(recording, events=tuple(short)), made, given)
     except NoRuleError:
         return half
     return np.broadcast_to(found[event].error + half, value.shape)
+
+
+def _rounded_once(value: Array) -> Bounded:
+    """Return a constant of a program in float32: its fractions were rounded, whatever they were made of."""
+    if value.dtype.kind != "f":
+        return exact(value, _FLOAT32)
+    error = np.where(value == np.rint(value), 0.0, _FLOAT32.eps / 2 * np.abs(value))
+    return Bounded(value.astype(np.float64), error, _FLOAT32)

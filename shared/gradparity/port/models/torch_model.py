@@ -86,7 +86,7 @@ class TorchModel:
             one._widen()
         one._set(task.mode)
         parameters = one._trained()
-        with torch.set_grad_enabled(task.native), _one_thread():
+        with torch.set_grad_enabled(task.native), _one_thread(), _by_default(task.native):
             own = next((p.dtype for p in parameters.values()), None) if task.native else None
             inputs = {k: _tensor(v, own) for k, v in task.named_inputs()}
             found = one._call(inputs, task)
@@ -118,8 +118,8 @@ class TorchModel:
         projections = {k: _tensor(v) for k, v in task.projections.items()}
         for name, tensor in projections.items():
             recorder.given(INPUT, PROJECTION + name, tensor)
-        with _one_thread(), recorder:
-            found = one._call(inputs, task)
+        with _one_thread(), _by_default(native=False), recorder:
+            found = one._call(inputs, task.inputs)
             outputs = outputs_of(found, _is_float)
             loss = _loss(task, found, outputs, projections, inputs)
             results: dict[str, Tensor] = {**outputs, "loss": loss}
@@ -257,3 +257,17 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def _by_default(native: bool) -> Iterator[None]:
+    """Make in float64 what the program makes without saying in which format, as it has it in float32 otherwise.
+
+    The lowest number of float64, say, which masks, is no number of float32.
+    """
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(before if native else torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
