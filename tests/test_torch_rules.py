@@ -274,6 +274,12 @@ PROGRAMS: dict[str, tuple[Program, *tuple[tuple[int, ...], ...]]] = {
         (2, 2, 6, 4),
         (2, 2, 6, 4),
     ),
+    "attention with fewer keys than queries": (
+        lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True),
+        (2, 4, 5, 3),
+        (2, 2, 5, 3),
+        (2, 2, 5, 3),
+    ),
     "attention in parts": (
         lambda q, k, v: _in_parts(
             q, k, v, torch.ones(5, 6).tril(-1).bool() | torch.eye(5, 6)[[0, 0, 2, 3, 4]].bool()

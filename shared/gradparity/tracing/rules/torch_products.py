@@ -82,8 +82,9 @@ def attention(
     scale: float | None = None,
 ) -> tuple[Bounded, Bounded]:
     """Compute softmax(q kᵀ·scale + mask) v, and the logarithms of the softmax's denominators."""
-    scores = _scores(q, k, is_causal, attn_mask, scale)
-    return safe_softmax(scores, -1) @ v, logsumexp(scores, -1)
+    heads = q.shape[-3]
+    scores = _scores(q, _for_each_query(k, heads), is_causal, attn_mask, scale)
+    return safe_softmax(scores, -1) @ _for_each_query(v, heads), logsumexp(scores, -1)
 
 
 def attention_backward(
@@ -102,14 +103,30 @@ def attention_backward(
     """Compute the cotangents of q, k and v."""
     factor = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
     lse = moved(lambda at: at[..., None], logsumexp)
-    weights = exp(_scores(q, k, is_causal, attn_mask, scale) - lse)
-    of_weights = einsum("...qd,...kd->...qk", g, v)
+    heads = q.shape[-3]
+    keys = _for_each_query(k, heads)
+    weights = exp(_scores(q, keys, is_causal, attn_mask, scale) - lse)
+    of_weights = einsum("...qd,...kd->...qk", g, _for_each_query(v, heads))
     of_scores = weights * (of_weights - total(g * out, -1, True)) * factor
     return (
-        of_scores @ k,
-        einsum("...qk,...qd->...kd", of_scores, q),
-        einsum("...qk,...qd->...kd", weights, g),
+        of_scores @ keys,
+        _of_each_key(einsum("...qk,...qd->...kd", of_scores, q), k.shape[-3]),
+        _of_each_key(einsum("...qk,...qd->...kd", weights, g), v.shape[-3]),
     )
+
+
+def _for_each_query(x: Bounded, heads: int) -> Bounded:
+    """Return keys or values for each head of the queries: with `enable_gqa`, several of them share one."""
+    times = heads // x.shape[-3]
+    return x if times == 1 else moved(lambda at: np.repeat(at, times, -3), x)
+
+
+def _of_each_key(g: Bounded, heads: int) -> Bounded:
+    """Return the cotangent of keys or values from those of what `_for_each_query` made of them."""
+    if g.shape[-3] == heads:
+        return g
+    apart = (*g.shape[:-3], heads, -1, *g.shape[-2:])
+    return total(moved(lambda at: at.reshape(apart), g), (g.ndim - 2,), False)
 
 
 RULES: dict[str, Callable[..., Any]] = {
