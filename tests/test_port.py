@@ -445,6 +445,31 @@ def test_what_is_made_in_the_default_format_is_made_in_float64() -> None:
     assert not found.differences
 
 
+class Sines(nn.Module):
+    """A table that is a parameter, and not trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = nn.Linear(IN, OUT)
+        self.table = nn.Parameter(torch.arange(1.0, OUT + 1).double().sin(), requires_grad=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.out(x) + self.table
+
+
+@pytest.mark.parametrize("start", [1, 2])
+def test_a_parameter_that_is_not_trained_is_not_moved(start: int) -> None:
+    def model(params: Any, x: Any) -> Any:
+        y = x @ params["out.weight"].T + params["out.bias"]
+        return y + jnp.sin(jnp.arange(start, OUT + start))
+
+    def converted(net: nn.Module) -> Any:
+        return model, {k: jnp.asarray(w) for k, w in weights(net).items() if k != "table"}
+
+    assert the_mode(port(Sines, converted, batch)).verdict != "agree" or start == 1
+    assert bool(the_mode(port(Sines, converted, batch)).differences) == (start == 2)
+
+
 # --- Never "agree" --------------------------------------------------------------------------------
 
 

@@ -64,9 +64,10 @@ class TorchModel:
         return self._function if self._module is None else self._module.forward
 
     def perturb(self, rng: np.random.Generator) -> None:
-        """Move the parameters in place."""
+        """Move the parameters in place; those that are not trained, such as a table of sines, are the program's own."""
+        trained = self._trained() or self._parameters()
         with torch.no_grad():
-            for name, tensor in self._learned().items():
+            for name, tensor in (trained | self._statistics()).items():
                 if tensor.is_floating_point():
                     value = moved(name, tensor.detach().double().numpy(), rng)
                     tensor.copy_(torch.from_numpy(value))
