@@ -110,7 +110,9 @@ ARITHMETIC: dict[str, Case] = {
     "reduce_sum": lambda v: lax.reduce_sum(v.cube, (0, 2)),
     "reduce_max": lambda v: lax.reduce_max(v.cube, (1,)),
     "reduce_min": lambda v: lax.reduce_min(v.cube, (2,)),
-    "psum": lambda v: jax.vmap(lambda row: row / lax.psum(row * row, "rows"), axis_name="rows")(v.x),
+    "psum": lambda v: jax.vmap(lambda row: row / lax.psum(row * row, "rows"), axis_name="rows")(
+        v.x
+    ),
     "cumsum": lambda v: lax.cumsum(v.x, 1),
     "cumsum reversed": lambda v: lax.cumsum(v.x, 0, reverse=True),
     "dot_general": lambda v: v.x @ v.matrix,

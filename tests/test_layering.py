@@ -17,7 +17,7 @@ FLOORS = (
     {"verdict", "tracing"},
     {"suites", "diagnosis"},
     {"check", "sweep"},
-    {"port"},
+    {"porting"},
     {"testing", "campaigns"},
     {"report"},
     {"cli"},

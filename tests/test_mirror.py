@@ -154,8 +154,11 @@ def test_same_signatures() -> None:
         assert len(signatures) == 1
 
 
-RECORDERS = {"torch": ("torch_recorder",), "jax": ("jax_recorder", "jax_program", "jax_primitives")}
-"""The modules of `tracing` that import a framework: each records programs in it."""
+RECORDERS = {
+    "torch": ("torch_recorder", "torch_model"),
+    "jax": ("jax_recorder", "jax_program", "jax_primitives", "jax_model"),
+}
+"""The modules of `tracing` and `porting` that import a framework: each records programs in it."""
 
 
 def test_gradparity_imports_no_implementation() -> None:

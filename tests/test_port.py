@@ -19,8 +19,8 @@ from flax import linen, nnx
 from torch import nn
 
 from gradparity.errors import InputError
-from gradparity.port.api import port
-from gradparity.port.result import Mode, Result
+from gradparity.porting.api import port
+from gradparity.porting.result import Mode, Result
 from gradparity.testing import assert_port
 
 from .helpers import CommandLine
@@ -391,6 +391,7 @@ class RotaryInParts(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.out = nn.Linear(6, 6)
+        self.frequencies: torch.Tensor
         self.register_buffer("frequencies", 1 / 10000 ** (torch.arange(3) / 3), persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -15,8 +15,8 @@ import torch
 from jax import lax
 from torch.nn import functional as F  # noqa: N812 -- as everybody names it
 
-from gradparity.port import causes, counterfactual
-from gradparity.port.counterfactual import corrected
+from gradparity.porting import causes, counterfactual
+from gradparity.porting.counterfactual import corrected
 from gradparity.tracing import jax_recorder
 from gradparity.tracing.alignment import Side
 from gradparity.tracing.recording import INPUT, PARAMETER, Recording

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from gradparity.port.conversions import Found, find
+from gradparity.porting.conversions import Found, find
 from gradparity.tracing import jax_recorder
 from gradparity.tracing.recording import INPUT, PARAMETER, Recording
 from gradparity.tracing.regions import Comparison, compare

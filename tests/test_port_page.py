@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradparity.port.result import Result
-from gradparity.port.text import headline
-from gradparity.port.words import TOGETHER
+from gradparity.porting.result import Result
+from gradparity.porting.text import headline
+from gradparity.porting.words import TOGETHER
 from gradparity.report.port_page import page
 from gradparity.report.port_sources import Fold, Heading, Source, Sources, sources
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from gradparity.cli.terminal import say
-from gradparity.port.result import (
+from gradparity.porting.result import (
     Cause,
     Conversion,
     Difference,
@@ -25,8 +25,8 @@ from gradparity.port.result import (
     Side,
     Verdict,
 )
-from gradparity.port.text import WIDTH, headline, lines
-from gradparity.port.words import PARTS
+from gradparity.porting.text import WIDTH, headline, lines
+from gradparity.porting.words import PARTS
 
 from .support.port_results import judged, results
 

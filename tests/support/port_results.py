@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from gradparity.port.result import (
+from gradparity.porting.result import (
     Cause,
     Conversion,
     Difference,

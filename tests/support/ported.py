@@ -154,6 +154,8 @@ def transformer_port(size: Size, wrong: Mistakes) -> Port:  # noqa: PLR0915  # a
         return t.reshape(*t.shape[:2], size.heads, -1).transpose(0, 2, 1, 3)
 
     def turned(t: Any, at: str) -> Any:
+        cos: Any
+        sin: Any
         cos, sin = table(size.length, size.head)
         if wrong("table", at):
             cos, sin = (part.astype(np.float32).astype(float) for part in (cos, sin))

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ..files import replace_files
-from ..port import judge, sides, text
+from ..porting import judge, sides, text
 from ..verdict.judge import Verdict
 from .options import AsJson
 from .terminal import EXIT_CODES, finish, output, progress, say

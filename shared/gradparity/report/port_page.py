@@ -9,9 +9,9 @@ from functools import cache
 from jinja2 import Template
 from markupsafe import Markup, escape
 
-from ..port import words
-from ..port.result import Judged, Result
-from ..port.text import headline
+from ..porting import words
+from ..porting.result import Judged, Result
+from ..porting.text import headline
 from .environment import environment, script
 from .port_sources import SIDES, code, sources
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from markupsafe import Markup
 
 from ..blame import printable
-from ..port import words
-from ..port.result import Difference, Line, Place, Result, Side, Verdict, worst
+from ..porting import words
+from ..porting.result import Difference, Line, Place, Result, Side, Verdict, worst
 from .align import align
 from .environment import highlighted
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..check.report import Report
-    from ..port.result import Result
+    from ..porting.result import Result
 
 
 def assert_parity(target: Any, *, adapter: Any = None, name: str = "") -> Report:
@@ -51,8 +51,8 @@ def assert_port(original: Any, port: Any, inputs: Any, **options: Any) -> Result
         AssertionError: the two differ, or could not be judged; the message says where, and why if that was found.
         InputError: a model cannot be built, run or recorded.
     """
-    from ..port.api import port as judge
-    from ..port.text import lines
+    from ..porting.api import port as judge
+    from ..porting.text import lines
 
     result = judge(original, port, inputs, **options)
     if result.verdict != "agree":

@@ -25,10 +25,10 @@ LEAVES = frozenset({INPUT, PARAMETER, CONSTANT})
 DERIVED = ("gradient ", "updated ")
 """Outputs with such names come after the forward pass: `gradient 0.weight`."""
 
-OURS = tuple(str(Path(__file__).parents[1] / room) for room in ("tracing", "port"))
+OURS = tuple(str(Path(__file__).parents[1] / room) for room in ("tracing", "porting"))
 """The folders of this package that run programs: their lines are never the program's."""
 
-CALLER = str(Path(__file__).parents[1] / "port" / "recorded.py")
+CALLER = str(Path(__file__).parents[1] / "porting" / "recorded.py")
 """The file that has a model run: what called it is not the program, either."""
 
 

@@ -118,4 +118,6 @@ def port(original: Any) -> Any:
         x = jnp.tanh(x @ w["first.weight"].T + w["first.bias"])
         return x @ w["second.weight"].T + w["second.bias"]
 
-    return apply, jax.tree.map(lambda t: jnp.asarray(t.detach().numpy()), dict(original.state_dict()))
+    return apply, jax.tree.map(
+        lambda t: jnp.asarray(t.detach().numpy()), dict(original.state_dict())
+    )

@@ -37,9 +37,10 @@ def port(original):
         "layers": [
             {
                 "norm": w[f"{at}.fn.norm.gamma"],
-                "wi": w[f"{at}.fn.fused_attn_ff_proj.weight"].at[: len(rows)].set(
-                    w[f"{at}.fn.fused_attn_ff_proj.weight"][rows]
-                ).T,
+                "wi": w[f"{at}.fn.fused_attn_ff_proj.weight"]
+                .at[: len(rows)]
+                .set(w[f"{at}.fn.fused_attn_ff_proj.weight"][rows])
+                .T,
                 "attn_wo": w[f"{at}.fn.attn_out.weight"].T,
                 "ff_wo": w[f"{at}.fn.ff_out.1.weight"].T,
             }

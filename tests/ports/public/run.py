@@ -63,7 +63,9 @@ def said(found: dict[str, Any]) -> list[str]:
     told = []
     for mode in found["modes"]:
         for one in mode["differences"]:
-            cause = f"{one['cause']['name']}, {one['cause']['remedy']}" if one["cause"] else "unknown"
+            cause = (
+                f"{one['cause']['name']}, {one['cause']['remedy']}" if one["cause"] else "unknown"
+            )
             told.append(f"{mode['name']} {one['part']} {one['what']}: {cause}".strip())
         told += [one["text"] for one in mode["conversions"]]
         told += mode["notes"] if mode["verdict"] == "abstain" else []

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 
 from gradparity.errors import InputError
-from gradparity.port.api import port
-from gradparity.port.result import Result
+from gradparity.porting.api import port
+from gradparity.porting.result import Result
 
 from . import layers, optimizers
 

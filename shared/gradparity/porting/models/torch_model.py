@@ -120,7 +120,7 @@ class TorchModel:
         for name, tensor in projections.items():
             recorder.given(INPUT, PROJECTION + name, tensor)
         with _one_thread(), _by_default(native=False), recorder:
-            found = one._call(inputs, task.inputs)
+            found = one._call(inputs, task)
             outputs = outputs_of(found, _is_float)
             loss = _loss(task, found, outputs, projections, inputs)
             results: dict[str, Tensor] = {**outputs, "loss": loss}

@@ -62,7 +62,7 @@ def in_this_process(pair: Pair) -> tuple[Recorded, Recorded]:
 def _asked(supervisor: Supervisor, path: str, side: Side, folder: Path) -> Recorded:
     folder.mkdir()
     question = {"target": str(Path(path).resolve()), "side": side, "folder": str(folder)}
-    found, ended, output = supervisor.run("gradparity.port.worker", question)
+    found, ended, output = supervisor.run("gradparity.porting.worker", question)
     if found is None:
         last = f"; it printed last: {output.strip().splitlines()[-1]}" if output.strip() else ""
         raise InputError(f"the {side} cannot be recorded: {ended}{last}")

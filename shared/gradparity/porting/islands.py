@@ -12,7 +12,6 @@ from ..reference.precision import Precision
 from ..tracing import layouts
 from ..tracing.alignment import CONDITION, is_evidence
 from ..tracing.alignment import Side as Letter
-from ..tracing.alignment import is_evidence
 from ..tracing.bounded import Bounded, exact
 from ..tracing.moves import computes
 from ..tracing.recording import CONSTANT, Event, Recording
