@@ -79,6 +79,7 @@ class Guesses:
         if len(self._foreign) > 1:
             yield from self._together(self._foreign)
         yield from self._swapped(1)
+        yield from self._modules_swapped()
         for leaf in self._port[:_TOGETHER]:
             if self._numbers.says("b", leaf):
                 for move in turns(self._current[leaf].shape):
@@ -147,6 +148,24 @@ class Guesses:
                 for one, other in some:
                     values |= {one: current[other], other: current[one]}
                 yield Guess(values, self._held(values))
+
+    def _modules_swapped(self) -> Iterator[Guess]:
+        """Yield all parameters of two modules in each other's place: weights and biases of q and k."""
+        modules: dict[str, dict[str, int]] = {}
+        for leaf in self._port:
+            module = self._numbers.module("b", leaf)
+            own = self._numbers.name("b", leaf).removeprefix(module)
+            modules.setdefault(module, {})[own] = leaf
+        for one, other in combinations(modules.values(), 2):
+            same = one.keys() == other.keys() and len(one) > 1
+            if same and all(self._alike(one[own], other[own]) for own in one):
+                values: dict[int, Array] = {}
+                for own, leaf in one.items():
+                    values |= {leaf: self._current[other[own]], other[own]: self._current[leaf]}
+                yield Guess(values, self._held(values))
+
+    def _alike(self, one: int, other: int) -> bool:
+        return self._current[one].shape == self._current[other].shape
 
     def _held(self, values: Mapping[int, Array]) -> Mapping[int, int]:
         found = {leaf: self._numbers.same(value, "a") for leaf, value in values.items()}

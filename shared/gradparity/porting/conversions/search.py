@@ -27,7 +27,7 @@ Array = NDArray[Any]
 _NEAREST = 12
 """Parameters above a region that are looked at: those of an attention layer with its normalisation."""
 
-_EFFORT = 4_000_000
+_EFFORT = 12_000_000
 """How many numbers are computed for one region's guesses at most, an operation counting for some more."""
 
 _BEHIND = 60
@@ -71,23 +71,23 @@ class _Wrong:
     order: Order | None = None
 
 
-def find(comparison: Comparison, port: Recording | None = None) -> list[Found]:
+def find(comparison: Comparison, port: Recording) -> list[Found]:
     """Return the parameters that were converted wrongly.
 
     Args:
         comparison: of an original's recording and its port's.
-        port: the port's recording as it was compared: in the comparison's, the original's parameters stand in the
-            place of those that differ. Without it, nothing can be said of what these held.
+        port: the port's recording as it was compared: in the comparison's, the original's arrays stand in the place of
+            those that differ.
     """
     return _Search(comparison, port).run()
 
 
 class _Search:
-    def __init__(self, comparison: Comparison, port: Recording | None) -> None:
+    def __init__(self, comparison: Comparison, port: Recording) -> None:
         self.comparison = comparison
         self.a, self.b = comparison.alignment.a, comparison.alignment.b
         self.port = port
-        self.numbers = Numbers(self.a, port or self.b)
+        self.numbers = Numbers(self.a, port)
         self.words = Words(self.numbers, comparison.alignment.tolerances["float64"])
         self.reach = Reach(comparison)
         self.current = {leaf: self.numbers.value("b", leaf) for leaf in self.numbers.leaves["b"]}
@@ -134,10 +134,9 @@ class _Search:
         value = self.a.events[region.pair.a].value
         sources = [i for i in self.a.needed_for([region.pair.a]) if i in self.numbers.leaves["a"]]
         source = sources[0] if len(sources) == 1 else None
-        unknown = region.by_place and self.port is None
         for user in self.reach.users(leaf):
             retrial = Retrial(self.reach, user, {"a": sources, "b": [leaf]})
-            if not unknown and retrial.verdict({leaf: self.current[leaf]}) != "disagree":
+            if retrial.verdict({leaf: self.current[leaf]}) != "disagree":
                 continue
             guesses = Guesses(self.numbers, sources, [leaf], self.current, self._gated(user))
             likely = [
@@ -339,7 +338,7 @@ class _Search:
 
     def _untied(self) -> Iterator[Found]:
         """Yield the original's parameters that it uses twice, and of which the port has one for each use."""
-        port = self.port or self.b
+        port = self.port
         for leaf in self.numbers.leaves["a"]:
             name = self.numbers.name("a", leaf)
             copies = self.numbers.same(self.numbers.value("a", leaf), "b")
@@ -393,9 +392,8 @@ class _Search:
             right = self.current[leaf]
             sources = [one.sources[leaf] for one in wrongs if leaf in one.sources]
             sources = sources[-1:] or list(dict.fromkeys(pieces(self.numbers, right)))
-            placed = leaf in self.leaf_regions and self.leaf_regions[leaf].by_place
-            own = None if placed and self.port is None else self.numbers.value("b", leaf)
-            if own is not None and np.array_equal(own, right):
+            own = self.numbers.value("b", leaf)
+            if np.array_equal(own, right):
                 continue
             context = self._context(wrongs[0].region)
             said = self.words.describe(leaf, own, right, sources, context)
@@ -403,13 +401,8 @@ class _Search:
 
     def _together(self, one: _Parameter, other: _Parameter) -> bool:
         """Whether two parameters are told as one finding: each has the other's numbers, or both the same order."""
-        crossed = (
-            one.own is not None
-            and other.own is not None
-            and (
-                key(one.own) == key(self.current[other.leaf])
-                and key(other.own) == key(self.current[one.leaf])
-            )
+        crossed = key(one.own) == key(self.current[other.leaf]) and (
+            key(other.own) == key(self.current[one.leaf])
         )
         return crossed or (
             bool(one.said.order)
@@ -496,7 +489,7 @@ class _Parameter:
     """A parameter of the port, and what is wrong with it."""
 
     leaf: int
-    own: Array | None
+    own: Array
     said: Said
     sources: tuple[int, ...]
     wrongs: Sequence[_Wrong]

@@ -61,21 +61,19 @@ class Words:
         self._numbers, self._tolerance = numbers, tolerance
 
     def describe(
-        self, leaf: int, own: Array | None, right: Array, sources: Sequence[int], context: str
+        self, leaf: int, own: Array, right: Array, sources: Sequence[int], context: str
     ) -> Said:
         """Say what is wrong with a parameter.
 
         Args:
             leaf: the port's parameter.
-            own: its value; None if it is not known any more.
+            own: its value.
             right: the value with which the two agree.
             sources: the original's parameters of whose numbers the right value consists.
             context: `gates` or `attention` if what uses it is a recurrent cell or computes attention; else empty.
         """
         name = f"`{self._numbers.name('b', leaf)}`"
         wanted = self._wanted(right, sources)
-        if own is None:
-            return Said("other numbers", f"{name} does not hold {wanted}, which it should.")
         if own.min() == own.max():
             return Said(
                 "not loaded",
