@@ -664,7 +664,6 @@ def test_nothing_is_told_of_a_right_conversion(name: str) -> None:
 @pytest.mark.parametrize("name", STORED)
 def test_nothing_is_told_of_what_the_use_makes_up_for(name: str) -> None:
     comparison, port = compared(stored(STORED[name]))
-    assert not comparison.divergences
     assert find(comparison, port) == []
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
@@ -93,6 +93,7 @@ class _Search:
         self.current = {leaf: self.numbers.value("b", leaf) for leaf in self.numbers.leaves["b"]}
         self.wrong: list[_Wrong] = []
         self.failed: dict[tuple[str, ...], int] = {}
+        self.unexplained: dict[int, Region] = {}
         self.leaf_regions = {
             region.pair.b: region
             for region in comparison.regions
@@ -190,7 +191,8 @@ class _Search:
         if self.failed.get(signature, 0) >= _FAILURES:
             return
         later = self.reach.later(region)
-        regions = [region] if later is region else [later, region]
+        whole = self._with_unexplained(region)
+        regions = [*([] if later is region else [later]), region, *([whole] if whole else [])]
         for first in (True, False):
             for one in regions:
                 guesses = Guesses(
@@ -206,12 +208,35 @@ class _Search:
                 if found is not None:
                     self.wrong.append(found)
                     found.regions.append(region)
+                    if one is whole:
+                        found.regions += self._inside(whole)
                     if not found.kind:
                         self.current.update(found.values)
                     return
             if first and (self._missing(region) or self._extra(region)):
                 return
         self.failed[signature] = self.failed.get(signature, 0) + 1
+        self.unexplained[region.pair.b] = region
+
+    def _with_unexplained(self, region: Region) -> Region | None:
+        """Return a region with those before it that nothing explains: what was put in place there may be no pair."""
+        found = [one for pair in region.inputs if (one := self.unexplained.get(pair.b))]
+        if not found:
+            return None
+        inner = {one.pair.b for one in found}
+        return replace(
+            region,
+            inputs=(
+                *(pair for pair in region.inputs if pair.b not in inner),
+                *(pair for one in found for pair in one.inputs),
+            ),
+            events_a=tuple(sorted({*region.events_a, *(i for one in found for i in one.events_a)})),
+            events_b=tuple(sorted({*region.events_b, *(i for one in found for i in one.events_b)})),
+        )
+
+    def _inside(self, region: Region) -> list[Region]:
+        """Return the regions without an explanation that lie in another."""
+        return [self.unexplained.pop(i) for i in region.events_b if i in self.unexplained]
 
     def _best(self, region: Region, guesses: Iterable[Guess]) -> _Wrong | None:
         """Return the first guess with which a region agrees, and which does no harm elsewhere."""
