@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise, permutations
 from typing import Any
 
@@ -152,14 +153,19 @@ def nearest(x: Array, y: Array) -> tuple[Layout, float] | None:
     if x.size != y.size:
         return None
     norm = float(np.linalg.norm(x) + np.linalg.norm(y))
-    found: list[tuple[Layout, float]] = []
-    for layout in _plain(x.shape, y.shape):
-        permuted = tuple(layout.shape[axis] for axis in layout.axes)
-        if not found or permuted == y.shape:
-            apart = float(np.linalg.norm(layout.apply(x) - y)) / norm if norm else 0.0
-            found.append((layout, apart))
-    fitting = found[1:] if len(found) > 1 and x.shape != y.shape else found
-    return min(fitting, key=lambda one: one[1])
+    found = [
+        (layout, float(np.linalg.norm(layout.apply(x) - y)) / norm if norm else 0.0)
+        for layout in _near(x.shape, y.shape)
+    ]
+    return min(found, key=lambda one: one[1])
+
+
+@lru_cache(maxsize=4096)
+def _near(source: Shape, target: Shape) -> tuple[Layout, ...]:
+    """Return the permutations of axes that make a shape of another, or else the reshape."""
+    first, *others = _plain(source, target)
+    fitting = [one for one in others if tuple(one.shape[axis] for axis in one.axes) == target]
+    return tuple(fitting) if fitting and source != target else (first, *fitting)
 
 
 def reshaped(source: Shape, target: Shape) -> Layout:

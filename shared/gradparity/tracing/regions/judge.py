@@ -44,6 +44,7 @@ class Judge:
         self._recordings = {"a": alignment.a, "b": alignment.b}
         self._origins: dict[tuple[Side, int], bool] = {}
         self._ancestors: dict[tuple[Side, int], frozenset[int]] = {}
+        self._nearest: dict[Side, list[frozenset[int]]] = {}
 
     def region(self, pair: Pair, by_place: bool = False) -> Region:
         """Judge what makes a pair."""
@@ -64,7 +65,24 @@ class Judge:
 
     def above(self, side: Side, event: int) -> frozenset[int]:
         """Return the nearest quantities above an event, by their identity."""
-        return frozenset(id(quantity) for quantity in self._cut(side, event, set()).inputs.values())
+        if side not in self._nearest:
+            self._nearest[side] = self._all_nearest(side)
+        return self._nearest[side][event]
+
+    def _all_nearest(self, side: Side) -> list[frozenset[int]]:
+        """Return the nearest quantities above every event: what is above its operands, or these themselves."""
+        recording, of = self._recordings[side], self._of[side]
+        found: list[frozenset[int]] = []
+        for event in recording.events:
+            above: set[int] = set()
+            for i in () if event.operation in SHAPE_ONLY else event.inputs:
+                quantity, leaf = of.get(i), is_given(recording.events[i])
+                if quantity is not None and (leaf or self._is_origin(side, i, quantity)):
+                    above.add(id(quantity))
+                elif not leaf:
+                    above |= found[i]
+            found.append(frozenset(above))
+        return found
 
     def _between(self, pair: Pair, cut_a: _Cut, cut_b: _Cut, by_place: bool) -> Region:
         inputs = tuple(self._inputs(cut_a, cut_b))

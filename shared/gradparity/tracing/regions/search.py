@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
+from weakref import WeakKeyDictionary
 
 from .. import layouts
 from ..alignment import Alignment, Index, Pair, Side
 from ..layouts import Layout
-from ..recording import LEAVES
+from ..recording import LEAVES, Event
 from .judge import Judge
 from .recorded import Replay, is_given
 from .results import Array
@@ -73,6 +74,21 @@ class _Probe:
         while not self.met and not self.ended:
             self.run(self.steps + 1)
         return bool(self.met)
+
+
+_NEAREST: WeakKeyDictionary[Event, WeakKeyDictionary[Event, tuple[Layout, float] | None]] = (
+    WeakKeyDictionary()
+)
+
+
+def _nearest(one: Event, other: Event) -> tuple[Layout, float] | None:
+    """Return the layout that brings an array nearest to another one, and how near; each pair is looked at once."""
+    if one.value.size != other.value.size:
+        return None
+    known = _NEAREST.setdefault(one, WeakKeyDictionary())
+    if other not in known:
+        known[other] = layouts.nearest(one.value, other.value)
+    return known[other]
 
 
 class Search:
@@ -201,7 +217,7 @@ class Search:
             named = (one.operation, one.name) == (other.operation, other.name)
             near = None
             if v not in self._kept and (named or not leaf):
-                near = layouts.nearest(one.value, other.value)
+                near = _nearest(one, other)
             if near is not None:
                 yield v, *near
 
