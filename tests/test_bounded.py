@@ -514,3 +514,14 @@ def test_what_an_output_does_not_depend_on_has_no_cotangent() -> None:
     assert one.value.tolist() == [2.0, 2.0]
     assert not other.value.any()
     assert not other.error.any()
+
+
+@pytest.mark.parametrize("precision", [F32, F64])
+def test_integers_that_the_format_holds_are_computed_exactly(precision: Precision) -> None:
+    ones, largest = exact(np.ones((2, 7)), precision), 1 / precision.u
+    for found in (total(ones, 1), b.cumulative(ones, 1), 3 * ones - 1, b.cumulative(ones, 1) * 5):
+        assert not found.error.any()
+    assert not (exact([largest - 2], precision) + 1).error.any()
+    beyond = exact([largest - 1, 1.0, 1.0], precision)
+    for rounding in (total(beyond), beyond + 2, beyond * 3, total(ones * 0.1), ones * 0.5 + 0.3):
+        assert rounding.error.any()

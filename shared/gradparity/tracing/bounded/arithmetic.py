@@ -9,7 +9,7 @@ import numpy as np
 
 from ...reference.bound_functions import FUNCTION_ULP
 from . import choices, functions, sums
-from .number import Array, Bounded, exact, finer, is_infinite, is_zero, quiet, rounded
+from .number import Array, Bounded, are_whole, exact, finer, is_infinite, is_zero, quiet, rounded
 
 
 def like(g: Bounded, x: Bounded) -> Bounded:
@@ -29,6 +29,8 @@ def add(x: Bounded, y: Bounded) -> Bounded:
     if value.dtype.kind != "f":
         return Bounded(value, carried, r)
     live = ~(is_zero(x) | is_zero(y) | ((value == 0) & (carried == 0)))
+    if are_whole(x, y):
+        live &= ~(np.abs(value) < 1 / r.u)
     # Computed operands lie within the format's range: masks are often made by adding its lowest number.
     top, low = r.largest, -r.largest
     high = np.minimum(x.value + x.error, top) + np.minimum(y.value + y.error, top)
@@ -64,6 +66,8 @@ def multiply(x: Bounded, y: Bounded) -> Bounded:
     if value.dtype.kind != "f":
         return Bounded(value, carried, r)
     live = ~(is_zero(x) | is_zero(y) | ((a == 1) & (e_a == 0)) | ((b == 1) & (e_b == 0)))
+    if are_whole(x, y):
+        live &= ~(np.abs(value) < 1 / r.u)
     error = rounded(r, value, carried, r.u, live)
     certain = (is_infinite(x) & (b > e_b)) | (is_infinite(y) & (a > e_a))
     error = np.where(np.isnan(value), np.inf, np.where(certain, 0.0, error))

@@ -249,6 +249,13 @@ def rounded(
     return np.where((within | ~np.asarray(live)) & ~np.isnan(value), known(e), np.inf)
 
 
+def are_whole(*xs: Bounded) -> bool:
+    """Whether all are integers without error: sums and products are, too, as long as the format holds them."""
+    return not any(x.error.any() for x in xs) and all(
+        (x.value == np.rint(x.value)).all() for x in xs
+    )
+
+
 def known(e: Any) -> Array:
     """Return E, infinite where it is no number."""
     return np.where(np.isnan(e), np.inf, e)

@@ -13,6 +13,7 @@ from .number import (
     Array,
     Axes,
     Bounded,
+    are_whole,
     exact,
     finer,
     gamma,
@@ -59,6 +60,8 @@ def total(x: Bounded, axes: Axes = None, keepdims: bool = False) -> Bounded:
 def _sum_error(x: Bounded, value: Array, carried: Array, summed: Any) -> Array:
     """Compute E of a sum in any order. One of less than two terms other than zero is exact."""
     r, count = x.precision, summed(may_count(x))
+    if are_whole(x):
+        count = np.where(summed(np.abs(x.value)) < 1 / r.u, np.minimum(count, 1), count)
     several, g = count > 1, gamma(x.precision, np.maximum(count - 1, 0))
     carried = carried + np.where(several, count * r.eta, 0.0)
     error = rounded(r, value, carried, g, several, summed(np.abs(x.value)))
