@@ -1,4 +1,4 @@
-"""ResNet of transformers 4.57.6: PyTorch against Flax, with the weights that transformers converts."""
+"""ResNet with basic layers, as 18 and 34 have, of transformers 4.57.6: PyTorch against Flax, with the weights that transformers converts."""
 
 from hugging_face import port_with_statistics_to
 from transformers import FlaxResNetModel, ResNetConfig, ResNetModel
