@@ -14,7 +14,7 @@ from ..tracing.alignment import CONDITION, is_evidence
 from ..tracing.alignment import Side as Letter
 from ..tracing.bounded import Bounded, exact
 from ..tracing.moves import computes
-from ..tracing.recording import CONSTANT, Event, Recording
+from ..tracing.recording import CONSTANT, PARAMETER, Event, Recording
 from ..tracing.rules import NoRuleError, evaluated
 from .counterfactual import Change
 from .places import places
@@ -75,13 +75,23 @@ def tables(a: Recording, b: Recording) -> Iterator[Table]:
     for letter, side, own, other in sides:
         needed = own.needed_for(list(own.outputs.values()))
         for event in own.events:
-            is_leaf = event.operation == CONSTANT and event.index in needed
-            if is_leaf and is_evidence(event) and _holds(event, "float32"):
+            is_leaf = event.operation == CONSTANT or _is_frozen(event, own)
+            if (
+                is_leaf
+                and event.index in needed
+                and is_evidence(event)
+                and _holds(event, "float32")
+            ):
                 value = _in_double(event.value, other, both=letter == "b")
                 if value is None:
                     value = _in_parts(event, own, other, both=letter == "b")
                 if value is not None:
                     yield _table(letter, side, own, event, value)
+
+
+def _is_frozen(event: Event, recording: Recording) -> bool:
+    """Whether it is a parameter that is not trained, as PyTorch's embeddings keep a table of sines."""
+    return event.operation == PARAMETER and f"gradient {event.name}" not in recording.outputs
 
 
 def _table(letter: Letter, side: Side, own: Recording, event: Event, value: Array) -> Table:
