@@ -54,7 +54,7 @@ CASES: list[tuple[str, Any, Any, str]] = [
         optax.nadam(RATE),
         "torch's momentum has a schedule",
     ),
-    ("Adamax", lambda p: optim.Adamax(p, RATE), optax.adamax(RATE), "ε is added elsewhere"),
+    ("Adamax", lambda p: optim.Adamax(p, RATE), optax.adamax(RATE), "agree"),
     ("RAdam", lambda p: optim.RAdam(p, RATE), optax.radam(RATE), "in the first steps alike"),
     (
         "RMSprop, defaults",
@@ -90,7 +90,7 @@ CASES: list[tuple[str, Any, Any, str]] = [
         "Rprop",
         lambda p: optim.Rprop(p, RATE),
         optax.rprop(RATE),
-        "agree",
+        "optax makes no step from the first gradient",
     ),
 ]
 
