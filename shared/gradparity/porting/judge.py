@@ -142,7 +142,20 @@ def _corrected(
 ) -> tuple[Recording, Recording]:
     if not changes:
         return recordings
-    return corrected(recordings[0], changes, "a"), corrected(recordings[1], changes, "b")
+    return _put_right(recordings[0], changes, "a"), _put_right(recordings[1], changes, "b")
+
+
+def _put_right(recording: Recording, changes: Sequence[Change], side: Letter) -> Recording:
+    """Return a side's recording with the changes; an array that was put in is given, and no operation's."""
+    right = corrected(recording, changes, side)
+    put = {i for change in changes if change.side == side for i in change.values}
+    events = [
+        replace(event, operation=PARAMETER, arguments=(), attributes={})
+        if event.index in put and event.inputs
+        else event
+        for event in right.events
+    ]
+    return replace(right, events=tuple(events))
 
 
 def _difference(comparison: Comparison, region: Region) -> Difference:

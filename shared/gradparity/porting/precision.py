@@ -57,12 +57,8 @@ def _is_informative(comparison: Comparison, name: str) -> bool:
 
 
 def _apart(x: Array, y: Array) -> float:
-    if x.shape != y.shape:
-        near = layouts.nearest(x, y)
-        if near is None:
-            return np.inf
-        x = near[0].apply(x)
-    return distance(x, y)
+    near = layouts.nearest(x, y)  # a gradient may lie as its parameter does: transposed, if that is
+    return np.inf if near is None else distance(near[0].apply(x), y)
 
 
 def _grows_most(recording: Recording) -> tuple[Place | None, float]:
