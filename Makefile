@@ -13,7 +13,7 @@ export OMP_NUM_THREADS      = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS      = 1
 
-.PHONY: report test docs browser check format campaigns public-models mutation wheel reference clean
+.PHONY: report test docs browser check format campaigns ports public-models mutation wheel reference clean
 
 report: $(VENV)/.installed           ## train every experiment in three frameworks, write reports/latest/
 	$(BIN)/gradparity report
@@ -46,6 +46,9 @@ campaigns: $(VENV)/.installed        ## the long runs whose results the report s
 	$(BIN)/gradparity bit-for-bit
 
 # Their packages go into a folder of their own, without what they depend on, which would replace PyTorch and JAX.
+ports: $(VENV)/.installed            ## pairs of models, right and with one or two mistakes: verdicts, lines, names, seconds
+	for kind in pairs harmless one two; do $(BIN)/python -m tests.ports.measure $$kind; done
+
 PUBLIC = .public
 public-models: $(VENV)/.installed    ## models of public packages in two frameworks, judged; layers and optimizers
 	$(INSTALL) --no-deps --target $(PUBLIC) --requirement tests/ports/public/requirements.txt

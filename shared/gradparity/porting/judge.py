@@ -101,7 +101,7 @@ def _mode(name: str, original: Recorded, port: Recorded, runs: tuple[Run, Run]) 
     if told.agrees:
         notes.append("with all of this put right, everything agrees")
     verdict: Verdict = "agree"
-    if told.differences or wrong:
+    if divergences or wrong:
         verdict = "disagree"
     elif any(missing.values()) or not _shown(comparison, judged):
         verdict = "abstain"
