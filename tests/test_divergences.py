@@ -44,7 +44,7 @@ def lines(found: Comparison) -> list[set[str]]:
         (rotary, ["eps@blocks.0.norm1"], ["jnp.sqrt(var"]),
         (rotary, ["eps@norm"], ["jnp.sqrt(var"]),
         (rotary, ["unbiased@blocks.0.norm2"], ["var = var * size.width"]),
-        (rotary, ["bias@blocks.1.norm1"], ["return scaled if"]),
+        (rotary, ["bias@blocks.1.norm1"], ["scaled = n * p"]),
         (rotary, ["residual@blocks.0"], ["return x @ p"]),
         (rotary, ["heads@blocks.0"], ["transpose(0, 3, 1, 2)"]),
         (rotary, ["interleaved@blocks.0"], ["jnp.stack(pair", "jnp.stack(pair"]),

@@ -484,11 +484,11 @@ MISTAKES: dict[str, tuple[str, Pair]] = {
         across(lambda p: running(p)[1], lambda p: jax_running(p, 0.9)[1]),
     ),
     "a bias outside of the reset gate": (
-        "a factor, an array",
+        "the term bias",
         across(gru, lambda p: gru(p, jnp, "bias outside")),
     ),
     "a reset gate before the product": (
-        "a factor, an array",
+        "an operation of one side alone",
         across(gru, lambda p: gru(p, jnp, "before")),
     ),
     "rotary, neighbours for halves": (

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gradparity.reference.precision import Precision
@@ -458,8 +458,12 @@ def convolution(draw: Any, dimensions: int) -> tuple[Any, Any, Geometry, int]:
     padding = list(zip(numbers(-1, 2), numbers(-1, 2), strict=True))
     geometry = Geometry.of(dimensions, strides, padding, numbers(1, 2), numbers(1, 2))
     rng = np.random.default_rng(draw(st.integers(0, 99)))
-    x = rng.normal(size=(2, 2 * groups, *numbers(4, 6)))
-    return x, rng.normal(size=(3 * groups, 2, *numbers(1, 3))), geometry, groups
+    sizes, kernels = numbers(4, 6), numbers(1, 3)
+    for i, (size, reach) in enumerate(zip(sizes, kernels, strict=True)):
+        space = (size - 1) * geometry.lhs_dilation[i] + 1 + sum(geometry.padding[i])
+        assume(space > (reach - 1) * geometry.rhs_dilation[i])  # the frameworks refuse it, too
+    x = rng.normal(size=(2, 2 * groups, *sizes))
+    return x, rng.normal(size=(3 * groups, 2, *kernels)), geometry, groups
 
 
 def slowly(x: Any, kernel: Any, geometry: Geometry, groups: int) -> Any:
