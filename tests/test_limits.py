@@ -70,7 +70,7 @@ for channel in range(3, 256):
         pass
 """,
     "json": "import json\njson.dumps = lambda *a, **k: '{}'",
-    # A skip of the target's own: no test may be skipped by it.
+    # No test of ours is skipped here: it is the text of a target that skips, and that must not be taken for a success.
     "skip": "import pytest\ndef forward(*a): pytest.skip('x')",
     "sys.exit": "import sys\ndef train(*a, **k): sys.exit(0)",
     "interrupt": "def train(*a, **k): raise KeyboardInterrupt",

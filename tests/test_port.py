@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -283,7 +284,7 @@ def test_running_statistics_are_judged_in_train_mode() -> None:
     ],
 )
 def test_updates_are_judged_with_their_state(theirs: Any, right: bool) -> None:
-    ours = lambda parameters: torch.optim.AdamW(parameters, 1e-2, weight_decay=1e-2)  # noqa: E731
+    ours = partial(torch.optim.AdamW, lr=1e-2, weight_decay=1e-2)
     found = the_mode(port(Net, to_jax, batch, optimizers=(ours, theirs)))
     assert found.verdict == ("agree" if right else "disagree")
     assert {one.part for one in found.differences} == (set() if right else {"update"})
@@ -304,7 +305,7 @@ def test_an_optimizer_in_numpy_with_numbers_of_other_last_digits_is_right() -> N
         }
         return new, {"n": n, "exp_avg": mean, "exp_avg_sq": square}
 
-    ours = lambda parameters: torch.optim.Adam(parameters, 1e-2)  # noqa: E731
+    ours = partial(torch.optim.Adam, lr=1e-2)
     assert port(Net, to_numpy, batch, optimizers=(ours, adam)).verdict == "agree"
 
 

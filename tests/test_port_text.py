@@ -23,10 +23,10 @@ from gradparity.porting.result import (
     Place,
     Result,
     Side,
-    Verdict,
 )
 from gradparity.porting.text import WIDTH, headline, lines
 from gradparity.porting.words import PARTS
+from gradparity.tracing.regions import Verdict
 
 from .support.port_results import judged, results
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -66,6 +67,16 @@ def call_privately(
     except BaseException as error:
         raise TargetRaisedError(blame.raised(name, error)) from error
     return result, _digest(copies) != before, copies[0]
+
+
+def seed_generators(seed: int) -> None:
+    """Seed the generators from which programs draw that have none of their own, of all that is imported."""
+    # NumPy's legacy generator, which ruff would have nobody use, is the one that `np.random.normal` draws from.
+    np.random.seed(seed)  # noqa: NPY002
+    if "random" in sys.modules:
+        sys.modules["random"].seed(seed)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(seed)
 
 
 def private(value: Any) -> Any:

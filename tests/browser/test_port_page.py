@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, FloatRect, Locator
 
 from gradparity.report.port_page import page
 
@@ -91,10 +91,17 @@ def test_a_line_lights_its_partners_and_tells_them(pages: dict[str, Path], opene
         assert sources.locator("#column-original .lit").count() == 1
 
 
+def box(part: Locator) -> FloatRect:
+    """Where a part of the page stands."""
+    found = part.bounding_box()
+    assert found is not None
+    return found
+
+
 def test_partners_stand_in_one_row(pages: dict[str, Path], opened: Open) -> None:
     with opened(pages["two"]) as view:
         tops = [
-            view.page.locator(f"#column-{side} p", has_text=text).bounding_box()["y"]  # type: ignore[index]
+            box(view.page.locator(f"#column-{side} p", has_text=text))["y"]
             for side, text in (("original", "torch.softmax"), ("port", "jax.nn.softmax"))
         ]
         assert tops[0] == tops[1]
@@ -140,5 +147,5 @@ def test_nothing_is_cut_on_paper(pages: dict[str, Path], opened: Open) -> None:
         assert view.page.locator("#contents:visible, .tabs:visible").count() == 0
         assert view.page.locator(".column:visible").count() == 2
         assert view.page.locator("#sources tbody tr").first.is_visible()
-        lefts = [box.bounding_box()["x"] for box in view.page.locator(".column").all()]  # type: ignore[index]
+        lefts = [box(column)["x"] for column in view.page.locator(".column").all()]
         assert lefts == sorted(set(lefts))

@@ -17,8 +17,8 @@ from gradparity.porting.result import (
     Precision,
     Result,
     Side,
-    Verdict,
 )
+from gradparity.tracing.regions import Verdict
 
 MODEL = '''\
 """A small transformer in PyTorch."""
@@ -152,8 +152,8 @@ class Programs:
 
     def write(self) -> None:
         """Write the two files."""
-        for side, text in (("original", MODEL), ("port", PORT)):
-            self.files[side].write_text(text)  # type: ignore[index]
+        self.files["original"].write_text(MODEL)
+        self.files["port"].write_text(PORT)
 
     def at(self, side: Side, code: str, *operations: str, last: int = 0) -> Place:
         """Return the line that holds some code; `last` lines follow it in the expression."""

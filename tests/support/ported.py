@@ -135,7 +135,8 @@ class Mistakes:
         return name in self._names or f"{name}@{at}" in self._names
 
 
-def transformer_port(size: Size, wrong: Mistakes) -> Port:  # noqa: PLR0915  # a model, in one piece
+# Longer than functions should be, on purpose: a model and the mistakes in it are read in one piece.
+def transformer_port(size: Size, wrong: Mistakes) -> Port:  # noqa: PLR0915
     def norm(p: Weights, at: str, x: Any) -> Any:
         m = x.mean(-1, keepdims=True)
         var = ((x - m) ** 2).mean(-1, keepdims=True)

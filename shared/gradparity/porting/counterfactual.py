@@ -5,8 +5,7 @@ What is changed is a recording: an operation's arguments, or an array that goes 
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -17,9 +16,10 @@ from numpy.typing import NDArray
 from ..tracing.alignment import CONDITION, Side
 from ..tracing.bounded import Bounded, exact
 from ..tracing.layouts import Layout, reshaped
-from ..tracing.recording import Event, Recording
+from ..tracing.recording import Recording
 from ..tracing.regions import Comparison, Distance, Region, judged
-from ..tracing.rules import NoRuleError, as_recorded, evaluate, evaluated
+from ..tracing.regions.recorded import Replay, results_of
+from ..tracing.rules import NoRuleError, as_recorded, evaluated
 
 Array = NDArray[Any]
 
@@ -54,7 +54,10 @@ class Change:
         """Return the recording with other arguments; its values are as they were."""
         events = list(recording.events)
         for index, call in self.calls.items():
-            events[index] = _called(events[index], call)
+            for event in results_of(index, recording):
+                events[event] = replace(
+                    events[event], arguments=call.arguments, attributes=call.attributes
+                )
         return replace(recording, events=tuple(events))
 
 
@@ -108,7 +111,7 @@ class Trial:
             event: exact(value, as_recorded(recording.events[event].value).precision)
             for event, value in change.values.items()
         }
-        touched = {one for call in change.calls for one in _results(call, recording)}
+        touched = {one for call in change.calls for one in results_of(call, recording)}
         return self._again(side, recording, put, touched)
 
     def with_arrays(self, side: Side, put: Mapping[int, Bounded]) -> Mapping[int, Bounded]:
@@ -199,40 +202,14 @@ class Trial:
 
 def corrected(recording: Recording, changes: Iterable[Change], side: Side) -> Recording:
     """Return what a side's recording would be with all changes of this side; what needs an unknown rule becomes NaN."""
-    own = [change for change in changes if change.side == side]
-    events = list(recording.events)
-    changed: set[int] = set()
+    values: dict[int, Array] = {}
     calls: dict[int, Call] = {}
-    for change in own:
-        calls.update(change.calls)
-        for event, value in change.values.items():
-            events[event] = replace(events[event], value=np.asarray(value))
-            changed.add(event)
-    for index, call in calls.items():
-        for event in _results(index, recording):
-            events[event] = _called(events[event], call)
-    left = replace(recording, events=tuple(events))
-    values = {event: events[event].value for event in changed}
-    for one in left.events:
-        if one.index != one.call or not one.arguments:
-            continue
-        if one.call not in calls and changed.isdisjoint(one.inputs):
-            continue
-        made = _results(one.call, recording)
-        results: Sequence[Bounded] = ()
-        with contextlib.suppress(NoRuleError):
-            results = evaluate(
-                left, one.call, lambda i: as_recorded(values.get(i, left.events[i].value))
-            )
-        for n, event in enumerate(made):
-            if event in values and event in changed:
-                continue
-            shape = left.events[event].value.shape
-            values[event] = results[n].value if n < len(results) else np.full(shape, np.nan)
-        changed.update(made)
-    for event, value in values.items():
-        events[event] = replace(events[event], value=np.asarray(value))
-    return replace(recording, events=tuple(events))
+    for change in changes:
+        if change.side == side:
+            values |= change.values
+            calls |= change.calls
+    called = Change(side, calls).applied(recording)
+    return Replay(called, values, again=calls).finished()
 
 
 def _is_blurred(x: Bounded, before: Bounded) -> bool:
@@ -243,14 +220,3 @@ def _is_blurred(x: Bounded, before: Bounded) -> bool:
         float(before.error[finite].max(initial=0.0)), before.precision.eps * size
     )
     return bool((x.error > most).sum() > (~finite).sum())
-
-
-def _called(event: Event, call: Call) -> Event:
-    return replace(event, arguments=call.arguments, attributes=call.attributes)
-
-
-def _results(call: int, recording: Recording) -> range:
-    end = call + 1
-    while end < len(recording.events) and recording.events[end].call == call:
-        end += 1
-    return range(call, end)

@@ -13,10 +13,11 @@ import numpy as np
 from ..tracing import layouts
 from ..tracing.alignment import Alignment, Pair, Quantity
 from ..tracing.alignment import Side as Letter
-from ..tracing.recording import PARAMETER, Recording
+from ..tracing.recording import Recording
 from ..tracing.regions import Comparison, Region, Verdict
 from ..tracing.regions.judge import Judge
-from .result import worst
+from ..tracing.regions.outputs import Way
+from ..tracing.regions.results import worst
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,14 @@ class Fused:
     share: float
 
 
-def fused(comparison: Comparison, verdicts: Mapping[int, Verdict]) -> Iterator[Fused]:
+def fused(comparison: Comparison, reached: Mapping[int, Way]) -> Iterator[Fused]:
     """Yield the results without a partner whose numbers stand in results of the other side, every one of them.
 
     Args:
         comparison: of the original and the port.
-        verdicts: of the port's arrays, as far as they are reached.
+        reached: the ways to the port's arrays.
     """
-    judges = _Judges(comparison.alignment, verdicts)
+    judges = _Judges(comparison.alignment, reached)
     sides: tuple[Letter, Letter] = ("a", "b")
     for side in sides:
         for name in comparison.missing[side]:
@@ -57,14 +58,14 @@ def fused(comparison: Comparison, verdicts: Mapping[int, Verdict]) -> Iterator[F
 class _Judges:
     """Judges parts, whichever side has the whole."""
 
-    def __init__(self, alignment: Alignment, verdicts: Mapping[int, Verdict]) -> None:
+    def __init__(self, alignment: Alignment, reached: Mapping[int, Way]) -> None:
         turned = [Quantity(q.b, q.a, q.grade) for q in alignment.quantities]
         self._alignments: Mapping[Letter, Alignment] = {
             "a": alignment,
             "b": Alignment(alignment.b, alignment.a, turned),
         }
         self._judges = {side: Judge(one) for side, one in self._alignments.items()}
-        self._verdicts = verdicts
+        self._reached = reached
         self._near = alignment.tolerances["float64"]
 
     def judged(self, side: Letter, name: str) -> Fused | None:
@@ -102,17 +103,12 @@ class _Judges:
         return None if layout is None else Pair(whole, part, "float64", layout)
 
     def _found(self, side: Letter, name: str, parts: list[tuple[str, Letter, Region]]) -> Fused:
-        above = [
-            self._verdicts.get(pair.b if first == "a" else pair.a, "abstain")
+        above: list[Verdict] = [
+            self._reached[event].verdict if event in self._reached else "abstain"
             for _, first, region in parts
             for pair in region.inputs
+            for event in (pair.b if first == "a" else pair.a,)
         ]
         verdict = worst([*(region.verdict for _, _, region in parts), *above])
         share = max(region.distance.share for _, _, region in parts)
         return Fused(side, name, tuple(theirs for theirs, _, _ in parts), verdict, share)
-
-
-def is_frozen(recording: Recording, name: str) -> bool:
-    """Whether a side has a parameter, and does not train it."""
-    leaves = {event.name for event in recording.events if event.operation == PARAMETER}
-    return name in leaves and f"gradient {name}" not in recording.outputs

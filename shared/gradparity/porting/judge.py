@@ -12,11 +12,14 @@ from ..tracing.alignment import Pair, is_evidence
 from ..tracing.alignment import Side as Letter
 from ..tracing.layouts import reshaped
 from ..tracing.recording import CONSTANT, PARAMETER, Event, Recording
-from ..tracing.regions import Comparison, Output, Region, compare
+from ..tracing.regions import Comparison, Output, Region, Verdict, compare
 from ..tracing.regions.judge import Judge
-from . import causes, conversions, islands, numbers
+from ..tracing.regions.outputs import Way, ways
+from ..tracing.regions.results import shares
+from . import causes, conversions, islands
 from .counterfactual import Change, Trial, corrected
-from .fused import Fused, fused, is_frozen
+from .digits import digits
+from .fused import Fused, fused
 from .places import places
 from .precision import precision
 from .recorded import Recorded, Run
@@ -30,8 +33,6 @@ from .result import (
     Pass,
     Result,
     Side,
-    Verdict,
-    worst,
 )
 
 _ORDER = ("forward", "backward", "update")
@@ -68,8 +69,8 @@ def _mode(name: str, original: Recorded, port: Recorded, runs: tuple[Run, Run]) 
     a, b = runs[0].recording, _adopted(runs[0].recording, runs[1].recording)
     tables = list(islands.tables(a, b))
     a, b = _corrected((a, b), [one.change for one in tables])
-    digits = numbers.digits(a, b)
-    a, b = _corrected((a, b), digits.changes)
+    same = digits(a, b)
+    a, b = _corrected((a, b), same.changes)
     comparison = compare(a, b)
     wrong = conversions.find(comparison, b)
     explained = {id(region) for one in wrong for region in one.regions}
@@ -78,7 +79,7 @@ def _mode(name: str, original: Recorded, port: Recorded, runs: tuple[Run, Run]) 
     found_islands += [one.island for one in tables]
     # A number within a part that casts belongs to that island.
     cast = {one.side for one in found_islands}
-    found_islands += [one for one in digits.islands if one.side not in cast]
+    found_islands += [one for one in same.islands if one.side not in cast]
     differences: list[tuple[Region, Difference, tuple[Change, ...]]] = []
     misplaced = list(_misplaced(comparison))
     divergences = [*comparison.divergences, *misplaced]
@@ -93,9 +94,9 @@ def _mode(name: str, original: Recorded, port: Recorded, runs: tuple[Run, Run]) 
         else:
             differences.append((region, replace(difference, cause=found.cause), found.changes))
     told = _confirmed((a, b), wrong, differences)
-    ways = _ways(comparison)
-    parts = list(fused(comparison, {event: way.verdict for event, way in ways.items()}))
-    judged = tuple(_judged(comparison, ways, parts, {one.pair.b for one in misplaced}))
+    reached = ways(comparison.alignment, comparison.regions)
+    parts = list(fused(comparison, reached))
+    judged = tuple(_judged(comparison, reached, parts, {one.pair.b for one in misplaced}))
     missing = _missing(comparison, parts)
     notes = list(_reasons(comparison, runs, missing))
     if told.agrees:
@@ -189,15 +190,12 @@ def _worst(trial: Trial, region: Region) -> tuple[tuple[int, ...], tuple[float, 
         error = pair.layout.apply(made[0].error) + made[1].error
     laid_out = pair.layout.apply(np.asarray(x, np.float64))
     y = np.asarray(y, np.float64)
-    with np.errstate(all="ignore"):
-        same = (laid_out == y) | (np.isnan(laid_out) & np.isnan(y))
-        apart = np.where(same, 0.0, np.abs(laid_out - y))
-        shares = np.where(same | np.isinf(error), 0.0, apart / error)
-    shares = np.where(np.isnan(shares), np.inf, shares)
-    at = np.unravel_index(int(np.where(np.isinf(shares), apart, shares).argmax()), shares.shape)
+    found = shares(laid_out, y, error)
+    apart = np.where(found > 0, np.abs(laid_out - y), 0.0)
+    at = np.unravel_index(int(np.where(np.isinf(found), apart, found).argmax()), found.shape)
     own = np.unravel_index(int(pair.layout.positions()[at]), x.shape)
     values = float(laid_out[at]), float(y[at])
-    return tuple(int(i) for i in own), values, int((shares > 1).sum())
+    return tuple(int(i) for i in own), values, int((found > 1).sum())
 
 
 def _pass(recording: Recording, event: int) -> Pass:
@@ -274,7 +272,7 @@ def _key(cause: Cause) -> object:
 
 def _judged(
     comparison: Comparison,
-    ways: Mapping[int, _Way],
+    ways: Mapping[int, Way],
     parts: Sequence[Fused],
     misplaced: Collection[int],
 ) -> Iterator[Judged]:
@@ -308,30 +306,6 @@ def _judged(
         yield Judged(own, theirs, part.verdict, part.share, informative, why)
 
 
-@dataclass(frozen=True)
-class _Way:
-    """What is known of the way from the inputs to an array: the worst verdict, and the largest share."""
-
-    verdict: Verdict
-    share: float
-
-
-def _ways(comparison: Comparison) -> dict[int, _Way]:
-    """Return the way to each of the port's arrays that is reached."""
-    ways: dict[int, _Way] = {}
-    unreached = _Way("abstain", 0.0)
-    for region in sorted(comparison.regions, key=lambda one: one.pair.b):
-        above = [ways.get(one.b, unreached) for one in region.inputs]
-        way = _Way(
-            worst([region.verdict, *(one.verdict for one in above)]),
-            max([region.distance.share, *(one.share for one in above)]),
-        )
-        quantity = comparison.alignment.of_b.get(region.pair.b)
-        for event in quantity.b if quantity else (region.pair.b,):
-            ways.setdefault(event, way)
-    return ways
-
-
 def _misplaced(comparison: Comparison) -> Iterator[Region]:
     """Yield the regions of results that have the right numbers in another order than their names promise.
 
@@ -361,6 +335,12 @@ def _misplaced(comparison: Comparison) -> Iterator[Region]:
                 yield region
 
 
+def _is_frozen(recording: Recording, name: str) -> bool:
+    """Whether a side has a parameter, and does not train it."""
+    leaves = {event.name for event in recording.events if event.operation == PARAMETER}
+    return name in leaves and f"gradient {name}" not in recording.outputs
+
+
 def _frozen(comparison: Comparison) -> tuple[str, ...]:
     """Return the port's gradients of what the original has, and does not train."""
     alignment = comparison.alignment
@@ -373,7 +353,7 @@ def _frozen(comparison: Comparison) -> tuple[str, ...]:
         name
         for name in comparison.missing["b"]
         if name.startswith("gradient ")
-        and is_frozen(alignment.a, names.get(name.removeprefix("gradient "), ""))
+        and _is_frozen(alignment.a, names.get(name.removeprefix("gradient "), ""))
     )
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import io
-import random
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..border import seed_generators
 from ..errors import InputError
 from ..tracing import layouts, packing
 from ..tracing.recording import Recording
 from .models import model
-from .models.model import Mode, Model, Task
+from .models.model import Mode, Model, Task, parameters_of
 from .pair import Pair, called
 from .result import Side
 
@@ -71,7 +70,7 @@ def record(pair: Pair, side: Side) -> Recorded:
     Raises:
         InputError: a function of the pair or the model itself raised, or is not what it must be.
     """
-    _seed()
+    seed_generators(_SEED)  # whatever `original()` draws, it draws in both processes
     with _double_in_jax():
         original = model(called("original()", pair.original))
         if pair.perturb:
@@ -150,14 +149,6 @@ def _outputs(name: str, one: Model, task: Task) -> dict[str, Array]:
     return found
 
 
-def _seed() -> None:
-    """Whatever `original()` draws, it draws in both processes."""
-    random.seed(_SEED)
-    np.random.seed(_SEED)  # noqa: NPY002 - the program may draw from it
-    if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(_SEED)
-
-
 @contextmanager
 def _double_in_jax() -> Iterator[None]:
     if "jax" not in sys.modules:
@@ -225,15 +216,10 @@ def _settings() -> Iterator[str]:
 
 
 def _defaults(own: Model) -> dict[str, str]:
-    function = own.signature()
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return {}
     simple = (bool, int, float, str, type(None))
     return {
         one.name: repr(one.default)
-        for one in parameters
+        for one in parameters_of(own.signature()).values()
         if one.default is not one.empty and isinstance(one.default, simple)
     }
 

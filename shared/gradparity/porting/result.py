@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Verdict = Literal["agree", "disagree", "abstain"]
+from ..tracing.regions.results import Verdict, worst
+
 Side = Literal["original", "port"]
 Pass = Literal["forward", "backward", "update"]
 
@@ -198,15 +199,6 @@ class Mode:
     lines: Sequence[Line] = ()
     precision: Precision | None = None
     notes: Sequence[str] = ()
-
-
-_WORST: Sequence[Verdict] = ("disagree", "abstain", "agree")
-
-
-def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """Return disagree if one is, else abstain if one is or there is none, else agree."""
-    found = set(verdicts)
-    return next((one for one in _WORST if one in found), "abstain")
 
 
 @dataclass(frozen=True)

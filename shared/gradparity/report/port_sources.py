@@ -13,7 +13,8 @@ from markupsafe import Markup
 
 from ..blame import printable
 from ..porting import words
-from ..porting.result import Difference, Line, Place, Result, Side, Verdict, worst
+from ..porting.result import Difference, Line, Place, Result, Side
+from ..tracing.regions import Verdict, worst
 from .align import align
 from .environment import highlighted
 

@@ -256,7 +256,8 @@ def _named(dtype: torch.dtype) -> str:
 
 class _Dispatch(TorchDispatchMode):
     def __init__(self, recorder: TorchRecorder) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # in torch it has no annotations
+        # In torch this function has no annotations, and mypy lets nobody call one that has none.
+        super().__init__()  # type: ignore[no-untyped-call]
         self._recorder = recorder
 
     @classmethod

@@ -17,7 +17,7 @@ def _older_clip(x: Any, a_min: Any = None, a_max: Any = None, **new: Any) -> Any
     return _clip(x, new.get("min", a_min), new.get("max", a_max))
 
 
-jnp.clip = _older_clip  # type: ignore[assignment]
+jnp.clip = _older_clip
 
 
 def port_to(kind: Any, **options: Any) -> Callable[[Any], tuple[Any, Any]]:

@@ -16,7 +16,7 @@ import numpy as np
 from ...errors import InputError
 from ...tracing.jax_recorder import Argument, record
 from ...tracing.recording import INPUT, PARAMETER, Recording
-from .model import GRADIENTS, PROJECTION, Array, Mode, Task, called_by_name, moved, outputs_of, told
+from .model import GRADIENTS, PROJECTION, Array, Mode, Task, moved, outputs_of, told
 
 _STATES = {"mu": "exp_avg", "nu": "exp_avg_sq", "trace": "momentum_buffer"}
 """Optax's names of an optimizer's state, and PyTorch's."""
@@ -108,7 +108,7 @@ class JaxModel:
             def loss(params: Any) -> Any:
                 found, _ = self._called(task, params, state, inputs)
                 outputs = outputs_of(found, _is_float)
-                return _loss(task, found, outputs, projections, inputs), outputs
+                return task.loss_of(found, outputs, projections, inputs), outputs
 
             gradients, outputs = jax.jit(jax.grad(loss, has_aux=True))(params)
             return _copied(outputs) | _copied(
@@ -126,7 +126,7 @@ class JaxModel:
             def loss(params: Any, state: Any, inputs: Any, projections: Any) -> Any:
                 found, new = self._called(task, params, state, inputs)
                 outputs = outputs_of(found, _is_float)
-                return _loss(task, found, outputs, projections, inputs), (outputs, new)
+                return task.loss_of(found, outputs, projections, inputs), (outputs, new)
 
             def program(params: Any, state: Any, inputs: Any, projections: Any) -> Any:
                 (value, (outputs, new)), gradients = jax.value_and_grad(loss, has_aux=True)(
@@ -153,9 +153,7 @@ class JaxModel:
             return _renamed(record(program, arguments, tuple(names), widened=True))
 
     def _called(self, task: Task, params: Any, state: Any, inputs: Mapping[str, Any]) -> Any:
-        if isinstance(task.inputs, Mapping) and called_by_name(self._function, list(inputs)):
-            return self._apply(params, state, task.mode, (), dict(inputs))
-        return self._apply(params, state, task.mode, tuple(inputs.values()), {})
+        return self._apply(params, state, task.mode, *task.given_to(self._function, inputs))
 
     def _learned(self) -> dict[str, Any]:
         both = [*_leaves(self._params), *_leaves(self._state)]
@@ -335,21 +333,7 @@ def _copied(arrays: Mapping[str, Any]) -> dict[str, Array]:
     return {name: np.array(one) for name, one in arrays.items()}
 
 
-# --- Loss and updates -----------------------------------------------------------------------------
-
-
-def _loss(
-    task: Task,
-    found: Any,
-    outputs: Mapping[str, Any],
-    projections: Mapping[str, Any],
-    inputs: Mapping[str, Any],
-) -> Any:
-    if task.loss is not None:
-        return task.loss(
-            found, inputs if isinstance(task.inputs, Mapping) else tuple(inputs.values())
-        )
-    return sum((outputs[name] * weights).sum() for name, weights in projections.items())
+# --- Updates --------------------------------------------------------------------------------------
 
 
 def _updated(optimizer: Any, params: Any, gradients: Any) -> dict[str, Any]:

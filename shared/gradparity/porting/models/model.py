@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
@@ -45,6 +45,35 @@ class Task:
             yield from self.inputs.items()
         else:
             yield from ((f"input {at}", one) for at, one in enumerate(self.inputs))
+
+    def given_to(
+        self, function: Callable[..., Any], inputs: Mapping[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return the arguments with which a function is called: the inputs by name if it takes these, else in order."""
+        by_name = isinstance(self.inputs, Mapping) and _takes(function, self.inputs)
+        return ((), dict(inputs)) if by_name else (tuple(inputs.values()), {})
+
+    def loss_of(
+        self,
+        found: Any,
+        outputs: Mapping[str, Any],
+        projections: Mapping[str, Any],
+        inputs: Mapping[str, Any],
+    ) -> Any:
+        """Return the loss of what a model returned: the user's, or the projection of its outputs.
+
+        Args:
+            found: what it returned.
+            outputs: the arrays in it, by name.
+            projections: the weights of each, as arrays of its framework.
+            inputs: what it was given, likewise.
+        """
+        if self.loss is not None:
+            return self.loss(
+                found, inputs if isinstance(self.inputs, Mapping) else tuple(inputs.values())
+            )
+        terms = [(outputs[name] * weights).sum() for name, weights in projections.items()]
+        return sum(terms[1:], start=terms[0])
 
 
 _TRAINS = ("train", "training", "is_training")
@@ -148,22 +177,23 @@ def coarse(array: Array) -> Array:
 
 def told(function: Callable[..., Any], mode: Mode | None) -> dict[str, bool]:
     """Return the arguments that tell a function its mode; without a mode, that it evaluates."""
-    try:
-        parameters = inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        return {}
     trains = mode == "train"
     both = dict.fromkeys(_TRAINS, trains) | dict.fromkeys(_EVALUATES, not trains)
-    return {name: value for name, value in both.items() if name in parameters}
+    return {name: value for name, value in both.items() if name in parameters_of(function)}
 
 
-def called_by_name(function: Callable[..., Any], names: Sequence[str]) -> bool:
-    """Whether a function takes arguments with all of these names."""
+def parameters_of(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """Return a function's parameters by name; of one that tells nothing of itself, that it takes any."""
     try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return True
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):  # compiled, or with a signature of its own that is none
+        anything = inspect.Parameter("keywords", inspect.Parameter.VAR_KEYWORD)
+        return {anything.name: anything}
+
+
+def _takes(function: Callable[..., Any], names: Iterable[str]) -> bool:
+    """Whether a function takes arguments with all of these names."""
+    parameters = parameters_of(function).values()
     if any(one.kind is one.VAR_KEYWORD for one in parameters):
         return True
-    allowed = {one.name for one in parameters if one.kind is not one.POSITIONAL_ONLY}
-    return set(names) <= allowed
+    return set(names) <= {one.name for one in parameters if one.kind is not one.POSITIONAL_ONLY}

@@ -17,7 +17,6 @@ from .model import (
     PROJECTION,
     Array,
     Task,
-    called_by_name,
     mapped,
     moved,
     named,
@@ -113,11 +112,13 @@ class NumpyModel:
             has_backward = _has_backward(found)
             outputs = found[0] if has_backward else found
             arrays = outputs_of(outputs, _is_float)
-            if task.loss is not None:
-                loss, d_outputs = _users_loss(task, outputs, inputs)
-            else:
-                loss = sum((arrays[n] * p).sum() for n, p in projections.items())
+            loss = task.loss_of(outputs, arrays, projections, inputs)
+            if task.loss is None:
                 d_outputs = _like(outputs, projections)
+            elif isinstance(loss, tuple) and len(loss) == 2:
+                loss, d_outputs = loss
+            else:
+                raise InputError("the loss of a model in NumPy returns (loss, d_outputs)")
             results = {**arrays, "loss": loss}
             if has_backward:
                 recorder.phase = "backward"
@@ -129,9 +130,8 @@ class NumpyModel:
         return recorder.finished(results)
 
     def _call(self, tree: Any, inputs: Mapping[str, Any], task: Task) -> Any:
-        if isinstance(task.inputs, Mapping) and called_by_name(self._function, list(inputs)):
-            return self._function(tree, **inputs, **told(self._function, task.mode))
-        return self._function(tree, *inputs.values(), **told(self._function, task.mode))
+        given, by_name = task.given_to(self._function, inputs)
+        return self._function(tree, *given, **by_name, **told(self._function, task.mode))
 
     def _arrays(self) -> dict[str, Array]:
         return {name: one for name, one in named(self._tree).items() if _is_array(one)}
@@ -153,15 +153,6 @@ def _updated(optimizer: Any, tree: Any, gradients: Any) -> dict[str, Any]:
             kind, _, leaf = name.partition(".")
             results[f"updated {kind} {leaf}"] = one
     return results
-
-
-def _users_loss(task: Task, outputs: Any, inputs: Mapping[str, Any]) -> tuple[Any, Any]:
-    assert task.loss is not None
-    batch = inputs if isinstance(task.inputs, Mapping) else tuple(inputs.values())
-    found = task.loss(outputs, batch)
-    if not isinstance(found, tuple) or len(found) != 2:
-        raise InputError("the loss of a model in NumPy returns (loss, d_outputs)")
-    return found
 
 
 def _like(outputs: Any, projections: Mapping[str, Any]) -> Any:

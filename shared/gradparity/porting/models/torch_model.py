@@ -20,7 +20,6 @@ from .model import (
     Array,
     Mode,
     Task,
-    called_by_name,
     mapped,
     moved,
     named,
@@ -96,7 +95,7 @@ class TorchModel:
             if not task.native or not parameters:
                 return results
             projections = {k: _tensor(v, own) for k, v in task.projections.items()}
-            loss = _loss(task, found, outputs, projections, inputs)
+            loss: Tensor = task.loss_of(found, outputs, projections, inputs)
             if loss.requires_grad:
                 gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
                 for name, gradient in zip(parameters, gradients, strict=True):
@@ -122,7 +121,7 @@ class TorchModel:
         with _one_thread(), _by_default(native=False), recorder:
             found = one._call(inputs, task)
             outputs = outputs_of(found, _is_float)
-            loss = _loss(task, found, outputs, projections, inputs)
+            loss: Tensor = task.loss_of(found, outputs, projections, inputs)
             results: dict[str, Tensor] = {**outputs, "loss": loss}
             if parameters and loss.requires_grad:
                 gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
@@ -167,9 +166,8 @@ class TorchModel:
     def _call(self, inputs: Mapping[str, Tensor], task: Task) -> Any:
         first = () if self._module is not None else (self._tree,)
         how = {} if self._module is not None else told(self._function, task.mode)
-        if isinstance(task.inputs, Mapping) and called_by_name(self.signature(), list(inputs)):
-            return self._function(*first, **inputs, **how)
-        return self._function(*first, *inputs.values(), **how)
+        given, by_name = task.given_to(self.signature(), inputs)
+        return self._function(*first, *given, **by_name, **how)
 
     def _parameters(self) -> dict[str, Tensor]:
         if self._module is not None:
@@ -219,23 +217,8 @@ def _without_dropout(module: nn.Module) -> None:
     """What is drawn at random in two frameworks cannot be compared: nothing is dropped."""
     if isinstance(module, nn.modules.dropout._DropoutNd):
         module.p = 0.0
-    elif isinstance(getattr(module, "dropout", None), float):
-        module.dropout = 0.0  # type: ignore[assignment]  # torch says that attributes are tensors or modules
-
-
-def _loss(
-    task: Task,
-    found: Any,
-    outputs: Mapping[str, Tensor],
-    projections: Mapping[str, Tensor],
-    inputs: Mapping[Any, Tensor],
-) -> Tensor:
-    if task.loss is not None:
-        batch = inputs if isinstance(task.inputs, Mapping) else tuple(inputs.values())
-        loss: Tensor = task.loss(found, batch)
-        return loss
-    terms = [(outputs[name] * weights).sum() for name, weights in projections.items()]
-    return sum(terms[1:], start=terms[0])
+    elif isinstance(vars(module).get("dropout"), float):
+        vars(module)["dropout"] = 0.0  # a plain number, of which torch's annotations know nothing
 
 
 def _tensor(value: Array, dtype: torch.dtype | None = None) -> Tensor:

@@ -299,5 +299,5 @@ def may_count(x: Bounded) -> Array:
     return (x.value != 0) | (x.error > 0)
 
 
-# These modules import the class above, and its operators call their functions: so they come last.
-from . import arithmetic, movement, sums  # noqa: E402  # they import this module: see above
+# Not at the top, where imports belong: these modules import the class above, whose operators call their functions.
+from . import arithmetic, movement, sums  # noqa: E402

@@ -10,7 +10,7 @@ only follow from others (`derivative`); and which results are reached (`outputs`
 
 from .comparison import compare
 from .recorded import own, replayed
-from .results import Comparison, Distance, Output, Own, Region, Verdict, judged
+from .results import Comparison, Distance, Output, Own, Region, Verdict, judged, worst
 
 __all__ = [
     "Comparison",
@@ -23,4 +23,5 @@ __all__ = [
     "judged",
     "own",
     "replayed",
+    "worst",
 ]

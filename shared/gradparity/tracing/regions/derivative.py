@@ -8,6 +8,7 @@ differentiated, each stretch of it from the first's cotangents, and compared wit
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -170,14 +171,15 @@ def _pulled_back(recording: Recording, call: int, seeds: Mapping[int, Array]) ->
         return operands[index] if index in operands else as_recorded(events[index].value)
 
     found = {i: np.zeros(one.shape) for i, one in operands.items()}
-    try:
+    results: tuple[Bounded, ...] = ()
+    with suppress(NoRuleError):
         results = evaluate(recording, call, operand)
-        for index, seed in seeds.items():
-            result = results[index - call]
-            if result.floating:
-                pulled = cotangents(result, exact(seed, result.precision), list(operands.values()))
-                for i, one in zip(operands, pulled, strict=True):
-                    found[i] = found[i] + one.value
-    except (NoRuleError, NotImplementedError, IndexError):
+    if any(index - call >= len(results) for index in seeds):  # no rule, or none for this result
         return {i: np.full(one.shape, np.nan) for i, one in operands.items()}
+    for index, seed in seeds.items():
+        result = results[index - call]
+        if result.floating:
+            pulled = cotangents(result, exact(seed, result.precision), list(operands.values()))
+            for i, one in zip(operands, pulled, strict=True):
+                found[i] = found[i] + one.value
     return found

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..alignment import Alignment, Side
 from ..recording import DERIVED, INPUT, LEAVES, PARAMETER, Recording
-from .results import Output, Region, Verdict
+from .results import Output, Region, Verdict, worst
 
 
 def ends(recording: Recording, forward: bool = False) -> list[int]:
@@ -63,33 +64,55 @@ def outputs(alignment: Alignment) -> dict[str, tuple[int, int]]:
     return found
 
 
+@dataclass(frozen=True)
+class Way:
+    """The way from the inputs to an array of the second recording.
+
+    Attributes:
+        region: its end, that makes the array.
+        verdict: the worst on it.
+        share: the largest on it.
+    """
+
+    region: Region
+    verdict: Verdict
+    share: float
+
+
+def ways(alignment: Alignment, regions: Iterable[Region]) -> Mapping[int, Way]:
+    """Return the way to each array of the second recording that is reached."""
+    by_b: dict[int, Region] = {}
+    for region in regions:
+        for event in _alike(alignment, region):
+            by_b.setdefault(event, region)
+    found: dict[int, Way] = {}
+    for region in sorted(by_b.values(), key=lambda one: one.pair.b):
+        above = [found[one.b] for one in region.inputs if one.b in found]
+        unreached: list[Verdict] = ["abstain"] * (len(region.inputs) - len(above))
+        verdict = worst([region.verdict, *(one.verdict for one in above), *unreached])
+        share = max([region.distance.share, *(one.share for one in above)])
+        for event in _alike(alignment, region):
+            found.setdefault(event, Way(region, verdict, share))
+    return found
+
+
+def _alike(alignment: Alignment, region: Region) -> tuple[int, ...]:
+    """Return the arrays of the second that hold the numbers which a region makes."""
+    quantity = alignment.of_b.get(region.pair.b)
+    return quantity.b if quantity else (region.pair.b,)
+
+
 def reached(
     alignment: Alignment, regions: Iterable[Region], pairs: Mapping[str, tuple[int, int]]
 ) -> Iterator[Output]:
     """Follow each output up to the inputs."""
-    by_b: dict[int, Region] = {}
-    for region in regions:
-        quantity = alignment.of_b.get(region.pair.b)
-        for event in quantity.b if quantity else (region.pair.b,):
-            by_b.setdefault(event, region)
-    verdicts: dict[int, Verdict] = {}
-    for region in sorted(by_b.values(), key=lambda region: region.pair.b):
-        above = [verdicts.get(one.b, "abstain") for one in region.inputs]
-        verdicts_here: list[Verdict] = [region.verdict, *above]
-        quantity = alignment.of_b.get(region.pair.b)
-        for event in quantity.b if quantity else (region.pair.b,):
-            verdicts.setdefault(event, _worst(verdicts_here))
+    found = ways(alignment, regions)
     for name, (u, v) in pairs.items():
-        region_of = by_b.get(v)
+        region_of = found[v].region if v in found else None
         blind = region_of is None or region_of.distance.uninformative == (
             alignment.b.events[v].value.size
         )
         same = alignment.of_a.get(u) is alignment.of_b.get(v, ())
         with_each_other = same or (region_of is not None and region_of.pair.a == u)
-        verdict = verdicts.get(v, "abstain") if with_each_other else "abstain"
+        verdict = found[v].verdict if v in found and with_each_other else "abstain"
         yield Output(name, (u, v), verdict, not blind)
-
-
-def _worst(verdicts: Sequence[Verdict]) -> Verdict:
-    order: tuple[Verdict, ...] = ("disagree", "abstain", "agree")
-    return next(verdict for verdict in order if verdict in verdicts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -148,17 +148,31 @@ class Comparison:
         return "agree" if whole and reached and informative else "abstain"
 
 
+_WORST: Sequence[Verdict] = ("disagree", "abstain", "agree")
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Return disagree if one is, else abstain if one is or there is none, else agree."""
+    found = set(verdicts)
+    return next((one for one in _WORST if one in found), "abstain")
+
+
+def shares(x: Array, y: Array, error: Array) -> Array:
+    """Return how far apart two results are, entry by entry, in units of the sum of their bounds."""
+    same = (x == y) | (np.isnan(x) & np.isnan(y))
+    with np.errstate(all="ignore"):
+        found = np.where(same | np.isinf(error), 0.0, np.abs(x - y) / error)
+    return np.where(np.isnan(found), np.inf, found)  # a number here, none there
+
+
 def judged(x: Array, y: Array, error: Array) -> Distance:
     """Judge two results by the sum of their bounds."""
     if not x.size:
         return Distance("agree")
     x, y = x.astype(np.float64), y.astype(np.float64)
-    same = (x == y) | (np.isnan(x) & np.isnan(y))
-    with np.errstate(all="ignore"):
-        shares = np.where(same | np.isinf(error), 0.0, np.abs(x - y) / error)
-    shares = np.where(np.isnan(shares), np.inf, shares)  # a number here, none there
+    found = shares(x, y, error)
     blind = (error > 0) & (error >= np.maximum(np.abs(x), np.abs(y)))
-    worst = np.unravel_index(int(shares.argmax()), shares.shape)
-    share = float(shares[worst])
+    at = np.unravel_index(int(found.argmax()), found.shape)
+    share = float(found[at])
     verdict: Verdict = "disagree" if share > 1 else "abstain" if blind.all() else "agree"
-    return Distance(verdict, share, tuple(int(i) for i in worst), int(blind.sum()))
+    return Distance(verdict, share, tuple(int(i) for i in at), int(blind.sum()))

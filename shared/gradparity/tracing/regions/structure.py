@@ -30,10 +30,6 @@ class Structure:
         """Whether an event depends on another one, or is that one."""
         return bool(self._above[event] >> on & 1)
 
-    def depends_on_any(self, event: int, on: Iterable[int]) -> bool:
-        """Whether an event depends on one of some, or is one of them."""
-        return any(self.depends(event, one) for one in on)
-
     def above(self, event: int) -> frozenset[int]:
         """Return the events on which an event depends, itself included."""
         return frozenset(bits(self._above[event]))

@@ -59,7 +59,7 @@ def _arg(function: Callable[..., Bounded]) -> Rule:
 def psum(*arrays: Bounded, axes: Shape, axis_index_groups: None = None) -> tuple[Bounded, ...]:
     """Sum over axes, as `vmap` leaves it of a sum over a named one."""
     if axis_index_groups is not None:
-        raise NotImplementedError("sums over groups")
+        raise ValueError("sums over groups of a named axis")
     return tuple(total(x, axes) if axes else x for x in arrays)
 
 
