@@ -20,6 +20,8 @@ from gradparity.tracing.recording import INPUT, PARAMETER, Recording
 from gradparity.tracing.regions import Comparison, compare
 from gradparity.tracing.torch_recorder import TorchRecorder
 
+from .support.ported import recorded_step
+
 jax.config.update("jax_enable_x64", True)
 
 Array = np.ndarray[Any, Any]
@@ -61,20 +63,7 @@ def in_jax(function: Function, params: Any, x: Array, gradients: bool) -> Record
     shape = jax.eval_shape(function, params, x).shape
     direction = np.random.default_rng(5).standard_normal(shape)
 
-    def step(params: Any, x: Any, direction: Any) -> Any:
-        def loss(params: Any) -> Any:
-            output = function(params, x)
-            return (output * direction).sum(), output
-
-        (value, output), grads = jax.value_and_grad(loss, has_aux=True)(params)
-        return output, value, grads
-
-    arguments = [
-        jax_recorder.Argument(PARAMETER, params),
-        jax_recorder.Argument(INPUT, x, "x"),
-        jax_recorder.Argument(INPUT, direction, "direction"),
-    ]
-    return jax_recorder.record(step, arguments, ("output", "loss", "gradient"))
+    return recorded_step(function, params, x, direction)
 
 
 def perturbed(model: nn.Module) -> nn.Module:

@@ -298,26 +298,32 @@ def original(model: nn.Module, given: np.ndarray, seed: int = 0) -> tuple[Record
     }
 
 
+def recorded_step(function: Callable[..., Any], params: Any, x: Any, direction: Any) -> Recording:
+    """Record a model in JAX with its gradients: the loss is its output's projection on a direction."""
+
+    def step(params: Any, x: Any, direction: Any) -> Any:
+        def loss(params: Any) -> Any:
+            output = function(params, x)
+            return (output * direction).sum(), output
+
+        (value, output), grads = jax.value_and_grad(loss, has_aux=True)(params)
+        return output, value, grads
+
+    arguments = [
+        jax_recorder.Argument(PARAMETER, params),
+        jax_recorder.Argument(INPUT, x, "x"),
+        jax_recorder.Argument(INPUT, direction, "direction"),
+    ]
+    return jax_recorder.record(step, arguments, ("output", "loss", "gradient"))
+
+
 def ported(port: Port, weights: Weights, given: np.ndarray) -> Recording:
     """Record a step of a port."""
     weights = dict(weights)
     direction = weights.pop("direction")
 
-    def step(p: Weights, x: Any, direction: Any) -> Any:
-        def loss(p: Weights) -> Any:
-            output = port(p, x)
-            return (output * direction).sum(), output
-
-        (value, output), grads = jax.value_and_grad(loss, has_aux=True)(p)
-        return output, value, grads
-
-    arguments = [
-        jax_recorder.Argument(PARAMETER, weights),
-        jax_recorder.Argument(INPUT, given, "x"),
-        jax_recorder.Argument(INPUT, direction, "direction"),
-    ]
     with jax.enable_x64(True):
-        return jax_recorder.record(step, arguments, ("output", "loss", "gradient"))
+        return recorded_step(port, weights, given, direction)
 
 
 def transformers(size: Size, *mistakes: str) -> tuple[Recording, Recording]:
