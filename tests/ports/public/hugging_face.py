@@ -20,6 +20,42 @@ def _older_clip(x: Any, a_min: Any = None, a_max: Any = None, **new: Any) -> Any
 jnp.clip = _older_clip
 
 
+_LAYERS = {
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_attention_heads": 2,
+    "num_hidden_layers": 2,
+}
+ENCODER = {**_LAYERS, "vocab_size": 50, "max_position_embeddings": 20}
+IMAGES = {**_LAYERS, "image_size": 8, "patch_size": 4}
+STACKS = {
+    "d_model": 16,
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+    "encoder_attention_heads": 2,
+    "decoder_attention_heads": 2,
+    "encoder_ffn_dim": 32,
+    "decoder_ffn_dim": 32,
+}
+ENCODER_DECODER = {**STACKS, "vocab_size": 50, "max_position_embeddings": 20}
+"""Sizes of tiny models."""
+
+
+def tokens(rng: Any) -> dict[str, Any]:
+    """Return a batch of tokens; the first three are special ones, such as padding."""
+    return {"input_ids": rng.integers(3, 50, (2, 7))}
+
+
+def source_and_target(rng: Any) -> dict[str, Any]:
+    """Return a batch of tokens for an encoder, and one for a decoder."""
+    return {**tokens(rng), "decoder_input_ids": rng.integers(3, 50, (2, 5))}
+
+
+def images(rng: Any) -> dict[str, Any]:
+    """Return a batch of images, channels first."""
+    return {"pixel_values": rng.standard_normal((2, 3, 8, 8))}
+
+
 def port_to(kind: Any, **options: Any) -> Callable[[Any], tuple[Any, Any]]:
     """Return the pair's `port`: a Flax model as a function of its parameters and the inputs by name."""
 

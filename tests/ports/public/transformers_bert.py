@@ -1,22 +1,12 @@
 """BERT of transformers 4.57.6: PyTorch against Flax, with the weights that transformers converts."""
 
-from hugging_face import port_to
+from hugging_face import ENCODER, port_to
+from hugging_face import tokens as inputs
 from transformers import BertConfig, BertModel, FlaxBertModel
 
 
-def inputs(rng):
-    return {"input_ids": rng.integers(3, 50, (2, 7))}
-
-
 def original():
-    config = BertConfig(
-        vocab_size=50,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=20,
-    )
+    config = BertConfig(**ENCODER)
     return BertModel(config)
 
 

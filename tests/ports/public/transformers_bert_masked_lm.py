@@ -1,7 +1,7 @@
 """BERT with its language model's head and a mask of transformers 4.57.6: PyTorch against Flax, with the weights that transformers converts."""
 
 import numpy as np
-from hugging_face import port_to
+from hugging_face import ENCODER, port_to
 from transformers import BertConfig, BertForMaskedLM, FlaxBertForMaskedLM
 
 
@@ -13,14 +13,7 @@ def inputs(rng):
 
 
 def original():
-    config = BertConfig(
-        vocab_size=50,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=20,
-    )
+    config = BertConfig(**ENCODER)
     return BertForMaskedLM(config)
 
 

@@ -1,6 +1,6 @@
 """BERT on a padding token: its row of the embedding has no gradient in PyTorch (`padding_idx`). Of transformers 4.57.6: PyTorch against Flax, with the weights that transformers converts."""
 
-from hugging_face import port_to
+from hugging_face import ENCODER, port_to
 from transformers import BertConfig, BertModel, FlaxBertModel
 
 
@@ -9,14 +9,7 @@ def inputs(rng):
 
 
 def original():
-    config = BertConfig(
-        vocab_size=50,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=20,
-    )
+    config = BertConfig(**ENCODER)
     return BertModel(config)
 
 

@@ -1,28 +1,12 @@
 """Blenderbot of transformers 4.57.6: PyTorch against Flax, with the weights that transformers converts."""
 
-from hugging_face import port_to
+from hugging_face import ENCODER_DECODER, port_to
+from hugging_face import source_and_target as inputs
 from transformers import BlenderbotConfig, BlenderbotModel, FlaxBlenderbotModel
 
 
-def inputs(rng):
-    return {
-        "input_ids": rng.integers(3, 50, (2, 7)),
-        "decoder_input_ids": rng.integers(3, 50, (2, 5)),
-    }
-
-
 def original():
-    config = BlenderbotConfig(
-        vocab_size=50,
-        d_model=16,
-        encoder_layers=2,
-        decoder_layers=2,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        encoder_ffn_dim=32,
-        decoder_ffn_dim=32,
-        max_position_embeddings=20,
-    )
+    config = BlenderbotConfig(**ENCODER_DECODER)
     return BlenderbotModel(config)
 
 

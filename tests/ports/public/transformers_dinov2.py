@@ -1,11 +1,8 @@
 """DINOv2 of transformers 4.57.6: PyTorch against Flax, with the weights that transformers converts."""
 
 from hugging_face import port_to
+from hugging_face import images as inputs
 from transformers import Dinov2Config, Dinov2Model, FlaxDinov2Model
-
-
-def inputs(rng):
-    return {"pixel_values": rng.standard_normal((2, 3, 8, 8))}
 
 
 def original():

@@ -1,24 +1,12 @@
 """Gemma of transformers 4.57.6: PyTorch against Flax, with the weights that transformers converts."""
 
-from hugging_face import port_to
+from hugging_face import ENCODER, port_to
+from hugging_face import tokens as inputs
 from transformers import FlaxGemmaForCausalLM, GemmaConfig, GemmaForCausalLM
 
 
-def inputs(rng):
-    return {"input_ids": rng.integers(3, 50, (2, 7))}
-
-
 def original():
-    config = GemmaConfig(
-        vocab_size=50,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=20,
-        num_key_value_heads=1,
-        head_dim=8,
-    )
+    config = GemmaConfig(**ENCODER, num_key_value_heads=1, head_dim=8)
     return GemmaForCausalLM(config)
 
 

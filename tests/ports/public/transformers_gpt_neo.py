@@ -1,11 +1,8 @@
 """GPT-Neo of transformers 4.57.6: PyTorch against Flax, with the weights that transformers converts."""
 
 from hugging_face import port_to
+from hugging_face import tokens as inputs
 from transformers import FlaxGPTNeoForCausalLM, GPTNeoConfig, GPTNeoForCausalLM
-
-
-def inputs(rng):
-    return {"input_ids": rng.integers(3, 50, (2, 7))}
 
 
 def original():

@@ -1,29 +1,12 @@
 """Marian of transformers 4.57.6: PyTorch against Flax, with the weights that transformers converts."""
 
-from hugging_face import port_to
+from hugging_face import ENCODER_DECODER, port_to
+from hugging_face import source_and_target as inputs
 from transformers import FlaxMarianModel, MarianConfig, MarianModel
 
 
-def inputs(rng):
-    return {
-        "input_ids": rng.integers(3, 50, (2, 7)),
-        "decoder_input_ids": rng.integers(3, 50, (2, 5)),
-    }
-
-
 def original():
-    config = MarianConfig(
-        vocab_size=50,
-        d_model=16,
-        encoder_layers=2,
-        decoder_layers=2,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        encoder_ffn_dim=32,
-        decoder_ffn_dim=32,
-        max_position_embeddings=20,
-        pad_token_id=1,
-    )
+    config = MarianConfig(**ENCODER_DECODER, pad_token_id=1)
     return MarianModel(config)
 
 

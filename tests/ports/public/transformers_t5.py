@@ -1,14 +1,8 @@
 """T5 of transformers 4.57.6: PyTorch against Flax, with the weights that transformers converts."""
 
 from hugging_face import port_to
+from hugging_face import source_and_target as inputs
 from transformers import FlaxT5Model, T5Config, T5Model
-
-
-def inputs(rng):
-    return {
-        "input_ids": rng.integers(3, 50, (2, 7)),
-        "decoder_input_ids": rng.integers(3, 50, (2, 5)),
-    }
 
 
 def original():

@@ -1,6 +1,6 @@
 """Whisper of transformers 4.57.6: PyTorch against Flax, with the weights that transformers converts."""
 
-from hugging_face import port_to
+from hugging_face import STACKS, port_to
 from transformers import FlaxWhisperModel, WhisperConfig, WhisperModel
 
 
@@ -13,14 +13,8 @@ def inputs(rng):
 
 def original():
     config = WhisperConfig(
+        **STACKS,
         vocab_size=50,
-        d_model=16,
-        encoder_layers=2,
-        decoder_layers=2,
-        encoder_attention_heads=2,
-        decoder_attention_heads=2,
-        encoder_ffn_dim=32,
-        decoder_ffn_dim=32,
         num_mel_bins=8,
         max_source_positions=6,
         max_target_positions=8,
